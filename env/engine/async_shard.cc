@@ -1,0 +1,402 @@
+#include "env/engine/async_shard.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include "env/engine/ring_request.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+// Tag of a cancel request, which has no operation.
+constexpr uint64_t kCancelTag = UINT64_MAX;
+// The slot of a cancel request.
+constexpr uint32_t kNoSlot = UINT32_MAX;
+// How long a waiter sleeps between two looks at a ring that cannot be waited
+// for, and how often before a ring that takes nothing is given up.
+constexpr long kPauseNs = 200 * 1000;
+constexpr int kPausesMax = 100;
+
+bool IsBusy(int result) {
+  return result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
+}
+
+// 0 if the moment has passed.
+uint64_t MicrosecondsUntil(std::chrono::steady_clock::time_point deadline) {
+  if (deadline == std::chrono::steady_clock::time_point::max()) {
+    return Ring::kNoTimeout;
+  }
+  const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
+      deadline - std::chrono::steady_clock::now());
+  return left.count() <= 0 ? 0 : static_cast<uint64_t>(left.count());
+}
+
+uint64_t MakeTag(uint32_t slot, uint32_t generation) {
+  return (static_cast<uint64_t>(generation) << 32) | slot;
+}
+
+}  // namespace
+
+AsyncShard::AsyncShard(Options options, const Environment& environment)
+    : options_(std::move(options)),
+      environment_(environment),
+      slots_(CountingAllocator<Slot>(environment.account)),
+      free_slots_(CountingAllocator<uint32_t>(environment.account)),
+      backlog_(CountingAllocator<IoOp*>(environment.account)),
+      unsubmitted_(CountingAllocator<uint32_t>(environment.account)),
+      orphans_(CountingAllocator<IoOp*>(environment.account)) {}
+
+AsyncShard::~AsyncShard() {
+  if (ring_ != nullptr) {
+    environment_.account->Subtract(ring_->memory_bytes());
+  }
+}
+
+bool AsyncShard::EnsureRing() {
+  RetireIfIdle();
+  if (ring_ != nullptr) {
+    return !dead_;
+  }
+  if (!environment_.breaker->Allow()) {
+    return false;
+  }
+  RingOrError made = options_.factory(options_.ring);
+  if (made.ring == nullptr) {
+    environment_.statistics->Count(StatEvent::kRingRefused);
+    if (environment_.breaker->RecordFailure()) {
+      environment_.statistics->Count(StatEvent::kBreakerOpened);
+    }
+    return false;
+  }
+  ring_ = std::move(made.ring);
+  environment_.statistics->Count(StatEvent::kRingCreated);
+  environment_.account->Add(ring_->memory_bytes());
+  environment_.breaker->RecordSuccess();
+  return true;
+}
+
+void AsyncShard::RetireIfIdle() {
+  if (dead_ && in_flight_ == 0 && !leader_) {
+    environment_.account->Subtract(ring_->memory_bytes());
+    environment_.statistics->Count(StatEvent::kRingRetired);
+    ring_.reset();
+    dead_ = false;
+  }
+}
+
+void AsyncShard::MarkDead() {
+  if (dead_) {
+    return;
+  }
+  dead_ = true;
+  if (environment_.breaker->RecordFailure()) {
+    environment_.statistics->Count(StatEvent::kBreakerOpened);
+  }
+  // What the kernel has not consumed it never will: those are ours again.
+  in_flight_ -= unsubmitted_.size();
+  for (uint32_t slot : unsubmitted_) {
+    if (slot != kNoSlot) {
+      orphans_.push_back(slots_[slot].op);
+      FreeSlot(slot);
+    }
+  }
+  unsubmitted_.clear();
+  orphans_.insert(orphans_.end(), backlog_.begin(), backlog_.end());
+  backlog_.clear();
+}
+
+uint32_t AsyncShard::TakeSlot(IoOp* op) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  slots_[slot].op = op;
+  return slot;
+}
+
+void AsyncShard::FreeSlot(uint32_t slot) {
+  slots_[slot].op = nullptr;
+  ++slots_[slot].generation;
+  free_slots_.push_back(slot);
+}
+
+bool AsyncShard::Start(IoOp* op) {
+  if (in_flight_ >= ring_->completion_entries()) {
+    return false;
+  }
+  const uint32_t slot = TakeSlot(op);
+  const uint64_t tag = MakeTag(slot, slots_[slot].generation);
+  // Before the request is visible to anybody who could complete it.
+  op->shard = options_.index;
+  op->tag = tag;
+  op->set_state(IoState::kInFlight);
+  const RingRequest request = MakeRequest(*op, tag);
+  if (!ring_->Prepare(request)) {
+    FlushQueue();
+    if (dead_ || !ring_->Prepare(request)) {
+      op->set_state(IoState::kQueued);
+      FreeSlot(slot);
+      return false;
+    }
+  }
+  unsubmitted_.push_back(slot);
+  ++in_flight_;
+  return true;
+}
+
+void AsyncShard::FlushQueue() {
+  while (!unsubmitted_.empty()) {
+    const int result = ring_->Submit();
+    environment_.statistics->Count(StatEvent::kSubmitCall);
+    if (result == -EINTR) {
+      continue;
+    }
+    if (result < 0 && !IsBusy(result)) {
+      MarkDead();
+      return;
+    }
+    if (result <= 0) {
+      // The kernel is short of memory: whoever comes next tries again, a
+      // waiter at the latest.
+      return;
+    }
+    unsubmitted_.erase(unsubmitted_.begin(),
+                       unsubmitted_.begin() +
+                           std::min<ptrdiff_t>(result, unsubmitted_.size()));
+  }
+}
+
+void AsyncShard::Pump() {
+  if (ring_ == nullptr || dead_) {
+    return;
+  }
+  while (!backlog_.empty() && Start(backlog_.front())) {
+    backlog_.pop_front();
+  }
+  FlushQueue();
+}
+
+size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
+  size_t taken = 0;
+  {
+    MutexLock lock(&mutex_);
+    if (!EnsureRing()) {
+      return 0;
+    }
+    for (; taken < count && FitsRing(*ops[taken]); ++taken) {
+      IoOp* const op = ops[taken];
+      if (backlog_.empty() && !dead_ && Start(op)) {
+        continue;
+      }
+      if (dead_ || backlog_.size() >= options_.backlog_max) {
+        op->set_state(IoState::kIdle);
+        environment_.statistics->Count(StatEvent::kAsyncOverflow);
+        break;
+      }
+      op->shard = options_.index;
+      op->set_state(IoState::kQueued);
+      backlog_.push_back(op);
+      environment_.statistics->Count(StatEvent::kAsyncQueued);
+    }
+    FlushQueue();
+    if (orphans_.empty()) {
+      return taken;
+    }
+  }
+  // The ring has died with requests of ours on its queue.
+  Poll();
+  return taken;
+}
+
+void AsyncShard::Reap(ReapedList* reaped) {
+  RingCompletion completions[kReapMax];
+  const unsigned count =
+      ring_ == nullptr
+          ? 0
+          : ring_->Reap(completions,
+                        static_cast<unsigned>(kReapMax - reaped->count));
+  for (unsigned i = 0; i < count; ++i) {
+    const uint64_t tag = completions[i].user_data;
+    const auto slot = static_cast<uint32_t>(tag);
+    if (tag == kCancelTag) {
+      --in_flight_;
+    } else if (slot < slots_.size() && slots_[slot].op != nullptr &&
+               MakeTag(slot, slots_[slot].generation) == tag) {
+      --in_flight_;
+      reaped->items[reaped->count++] = {slots_[slot].op, completions[i].result};
+      FreeSlot(slot);
+    } else {
+      environment_.statistics->Count(StatEvent::kUnknownCompletion);
+    }
+  }
+}
+
+void AsyncShard::TakeOrphans(ReapedList* reaped) {
+  while (!orphans_.empty() && reaped->count < kReapMax) {
+    IoOp* const op = orphans_.front();
+    orphans_.pop_front();
+    // Not begun: IsFinal hands it to POSIX.
+    reaped->items[reaped->count++] = {op, -EAGAIN};
+  }
+}
+
+void AsyncShard::CompleteReaped(const ReapedList& reaped) {
+  for (size_t i = 0; i < reaped.count; ++i) {
+    IoOp* const op = reaped.items[i].op;
+    uint64_t done = 0;
+    op->path = IoPath::kRing;
+    if (!IsFinal(*op, reaped.items[i].result, &op->result, &done)) {
+      if (reaped.items[i].result < 0) {
+        op->path = IoPath::kPosix;
+        environment_.statistics->Count(StatEvent::kPosixRescue);
+      }
+      op->result = environment_.posix->Finish(*op, done);
+    }
+    CountCompleted(op, 1, environment_.statistics);
+    CompleteAll(op, 1);
+  }
+}
+
+size_t AsyncShard::Advance() {
+  ReapedList reaped;
+  TakeOrphans(&reaped);
+  if (!leader_) {
+    Reap(&reaped);
+  }
+  Pump();
+  if (reaped.count == 0) {
+    return 0;
+  }
+  mutex_.Unlock();
+  CompleteReaped(reaped);
+  mutex_.Lock();
+  if (waiters_ > 0) {
+    completed_.NotifyAll();
+  }
+  return reaped.count;
+}
+
+bool AsyncShard::BeingCompleted(const IoOp& op) const {
+  if (op.state() != IoState::kInFlight) {
+    return false;
+  }
+  const auto slot = static_cast<uint32_t>(op.tag);
+  return slot >= slots_.size() || slots_[slot].op != &op;
+}
+
+void AsyncShard::Sleep(Clock::time_point deadline) {
+  ++waiters_;
+  if (deadline == Clock::time_point::max()) {
+    completed_.Wait(&mutex_);
+  } else {
+    completed_.WaitUntil(&mutex_, deadline);
+  }
+  --waiters_;
+}
+
+void AsyncShard::Lead(uint64_t timeout_us) {
+  // With nothing in the kernel, or a kernel that refuses the ring, there is
+  // nothing to wait on: requests that a dead ring has consumed complete
+  // without our help.
+  const bool can_wait = !dead_ && in_flight_ > unsubmitted_.size();
+  Ring* const ring = ring_.get();
+  leader_ = true;
+  mutex_.Unlock();
+  int result = 0;
+  if (can_wait) {
+    result = ring->Wait(timeout_us);
+  } else {
+    const timespec pause = {0, kPauseNs};
+    nanosleep(&pause, nullptr);
+  }
+  mutex_.Lock();
+  leader_ = false;
+  const bool failed =
+      result < 0 && result != -ETIME && result != -EINTR && !IsBusy(result);
+  const bool stuck = !can_wait && ++pauses_ > kPausesMax;
+  if (can_wait) {
+    pauses_ = 0;
+  }
+  if (failed || stuck) {
+    MarkDead();
+  }
+}
+
+bool AsyncShard::Wait(IoOp* op, uint64_t timeout_us) {
+  if (op->completed() || op->state() == IoState::kIdle) {
+    return op->completed();
+  }
+  const Clock::time_point deadline =
+      timeout_us == Ring::kNoTimeout
+          ? Clock::time_point::max()
+          : Clock::now() + std::chrono::microseconds(timeout_us);
+  MutexLock lock(&mutex_);
+  for (;;) {
+    while (Advance() > 0) {
+    }
+    if (op->completed()) {
+      return true;
+    }
+    const uint64_t left_us = MicrosecondsUntil(deadline);
+    if (left_us == 0) {
+      return false;
+    }
+    if (leader_ || BeingCompleted(*op)) {
+      Sleep(deadline);
+    } else {
+      Lead(left_us);
+      // Whoever sleeps may have been completed, or has to lead now.
+      if (waiters_ > 0) {
+        completed_.NotifyAll();
+      }
+    }
+  }
+}
+
+size_t AsyncShard::Poll() {
+  MutexLock lock(&mutex_);
+  size_t completed = 0;
+  for (size_t step = Advance(); step > 0; step = Advance()) {
+    completed += step;
+  }
+  return completed;
+}
+
+void AsyncShard::Cancel(IoOp* op) {
+  op->request_cancel();
+  bool was_queued = false;
+  {
+    MutexLock lock(&mutex_);
+    const auto queued = std::find(backlog_.begin(), backlog_.end(), op);
+    if (queued != backlog_.end()) {
+      backlog_.erase(queued);
+      was_queued = true;
+    } else if (op->state() == IoState::kInFlight && ring_ != nullptr &&
+               !dead_ && in_flight_ < ring_->completion_entries()) {
+      RingRequest cancel;
+      cancel.opcode = RingOpcode::kCancel;
+      cancel.target = op->tag;
+      cancel.user_data = kCancelTag;
+      if (ring_->Prepare(cancel)) {
+        ++in_flight_;
+        unsubmitted_.push_back(kNoSlot);
+        FlushQueue();
+      }
+    }
+  }
+  if (was_queued) {
+    op->result = -ECANCELED;
+    op->path = IoPath::kRing;
+    CountCompleted(op, 1, environment_.statistics);
+    CompleteAll(op, 1);
+  }
+}
+
+}  // namespace rocksdb_uring

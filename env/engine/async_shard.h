@@ -1,0 +1,128 @@
+// One ring for operations that outlive the call that starts them. Any thread
+// submits, waits, polls and cancels; whoever reaps a completion completes its
+// operation, whoever it belongs to.
+//
+// Of the threads that wait, one at a time (the leader) waits in the kernel,
+// with the lock released, and is the only one to touch the completion queue
+// meanwhile; the others sleep on a condition variable. A thread that submits
+// needs the submission queue only and never waits for the leader.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "env/base/memory_account.h"
+#include "env/base/mutex.h"
+#include "env/engine/breaker.h"
+#include "env/engine/io_op.h"
+#include "env/engine/posix_engine.h"
+#include "env/engine/statistics.h"
+#include "env/ring/ring.h"
+
+namespace rocksdb_uring {
+
+class AsyncShard {
+ public:
+  struct Options {
+    RingFactory factory;
+    RingOptions ring;
+    // Operations that may wait for room in the ring.
+    size_t backlog_max = 0;
+    // Position of this shard among its siblings, put into IoOp::shard.
+    uint32_t index = 0;
+  };
+
+  // `environment` is not owned and must outlive the shard.
+  struct Environment {
+    PosixEngine* posix;
+    Breaker* breaker;
+    Statistics* statistics;
+    MemoryAccount* account;
+  };
+
+  AsyncShard(Options options, const Environment& environment);
+  // REQUIRES: no operation is in flight.
+  ~AsyncShard();
+
+  // As IoEngine.
+  size_t Submit(IoOp* const* ops, size_t count) URING_EXCLUDES(mutex_);
+  bool Wait(IoOp* op, uint64_t timeout_us) URING_EXCLUDES(mutex_);
+  size_t Poll() URING_EXCLUDES(mutex_);
+  void Cancel(IoOp* op) URING_EXCLUDES(mutex_);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  template <typename T>
+  using Deque = std::deque<T, CountingAllocator<T>>;
+
+  // Where a request's operation is found again: the tag of a request is the
+  // slot's index and generation, so that a completion that names no request
+  // of ours is recognised.
+  struct Slot {
+    IoOp* op = nullptr;
+    uint32_t generation = 0;
+  };
+  // An operation taken off the ring, to be completed outside the lock.
+  struct Reaped {
+    IoOp* op;
+    int32_t result;
+  };
+  static constexpr size_t kReapMax = 64;
+  struct ReapedList {
+    Reaped items[kReapMax];
+    size_t count = 0;
+  };
+
+  bool EnsureRing() URING_REQUIRES(mutex_);
+  bool Start(IoOp* op) URING_REQUIRES(mutex_);
+  void Pump() URING_REQUIRES(mutex_);
+  void FlushQueue() URING_REQUIRES(mutex_);
+  void MarkDead() URING_REQUIRES(mutex_);
+  void RetireIfIdle() URING_REQUIRES(mutex_);
+  uint32_t TakeSlot(IoOp* op) URING_REQUIRES(mutex_);
+  void Reap(ReapedList* reaped) URING_REQUIRES(mutex_);
+  void TakeOrphans(ReapedList* reaped) URING_REQUIRES(mutex_);
+  void CompleteReaped(const ReapedList& reaped) URING_EXCLUDES(mutex_);
+  void FreeSlot(uint32_t slot) URING_REQUIRES(mutex_);
+  // Completes what can be completed now and refills the ring; releases the
+  // lock in between. Returns how many operations it completed.
+  size_t Advance() URING_REQUIRES(mutex_);
+  // Whether a thread has taken the operation off the ring and is about to
+  // complete it.
+  bool BeingCompleted(const IoOp& op) const URING_REQUIRES(mutex_);
+  // Waits for another thread to complete something, as a follower.
+  void Sleep(Clock::time_point deadline) URING_REQUIRES(mutex_);
+  // Waits for a completion, as the leader, with the lock released.
+  void Lead(uint64_t timeout_us) URING_REQUIRES(mutex_);
+
+  const Options options_;
+  const Environment environment_;
+
+  Mutex mutex_;
+  CondVar completed_;
+  // Changes only when nothing is in flight and nobody leads.
+  std::unique_ptr<Ring> ring_ URING_GUARDED_BY(mutex_);
+  std::vector<Slot, CountingAllocator<Slot>> slots_ URING_GUARDED_BY(mutex_);
+  std::vector<uint32_t, CountingAllocator<uint32_t>> free_slots_
+      URING_GUARDED_BY(mutex_);
+  Deque<IoOp*> backlog_ URING_GUARDED_BY(mutex_);
+  // Slots on the submission queue that the kernel has not consumed, in order.
+  Deque<uint32_t> unsubmitted_ URING_GUARDED_BY(mutex_);
+  // Operations that a dead ring never took: POSIX does them.
+  Deque<IoOp*> orphans_ URING_GUARDED_BY(mutex_);
+  // Requests on the queue or in the kernel, cancel requests included: never
+  // more than the completion queue holds.
+  size_t in_flight_ URING_GUARDED_BY(mutex_) = 0;
+  size_t waiters_ URING_GUARDED_BY(mutex_) = 0;
+  bool leader_ URING_GUARDED_BY(mutex_) = false;
+  // The kernel refuses the ring; it is replaced once it is empty.
+  bool dead_ URING_GUARDED_BY(mutex_) = false;
+  // Waits in a row that the ring gave no occasion for.
+  int pauses_ URING_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace rocksdb_uring

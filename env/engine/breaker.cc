@@ -1,0 +1,61 @@
+#include "env/engine/breaker.h"
+
+#include <algorithm>
+
+namespace rocksdb_uring {
+
+bool Breaker::Allow() {
+  if (!open()) {
+    return true;
+  }
+  MutexLock lock(&mutex_);
+  if (!open()) {
+    return true;
+  }
+  if (trial_running_ || Clock::now() < retry_at_) {
+    return false;
+  }
+  trial_running_ = true;
+  return true;
+}
+
+bool Breaker::MayAllow() {
+  if (!open()) {
+    return true;
+  }
+  MutexLock lock(&mutex_);
+  return !open() || (!trial_running_ && Clock::now() >= retry_at_);
+}
+
+void Breaker::RecordSuccess() {
+  if (failures_.load(std::memory_order_relaxed) == 0) {
+    return;
+  }
+  MutexLock lock(&mutex_);
+  failures_.store(0, std::memory_order_relaxed);
+  trial_running_ = false;
+  pause_ = kPauseMin;
+  open_.store(false, std::memory_order_relaxed);
+}
+
+bool Breaker::RecordFailure() {
+  MutexLock lock(&mutex_);
+  if (open()) {
+    // Failures of batches that began before it opened do not prolong the
+    // pause; that of the trial does.
+    if (trial_running_) {
+      trial_running_ = false;
+      pause_ = std::min(pause_ * 2, kPauseMax);
+      retry_at_ = Clock::now() + pause_;
+    }
+    return false;
+  }
+  if (failures_.fetch_add(1, std::memory_order_relaxed) + 1 < kFailuresMax) {
+    return false;
+  }
+  retry_at_ = Clock::now() + pause_;
+  open_.store(true, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace rocksdb_uring

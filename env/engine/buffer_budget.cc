@@ -1,0 +1,54 @@
+#include "env/engine/buffer_budget.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace rocksdb_uring {
+
+bool BufferBudget::Reserve(size_t size) {
+  account_.Add(size);
+  if (account_.bytes() <= bytes_max_) {
+    return true;
+  }
+  account_.Subtract(size);
+  return false;
+}
+
+AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
+  if (size > bytes_max_) {
+    return AlignedBuffer();
+  }
+  if (!Reserve(size)) {
+    {
+      MutexLock lock(&mutex_);
+      for (Holder* holder : holders_) {
+        holder->ReclaimIdle();
+      }
+    }
+    if (!Reserve(size)) {
+      return AlignedBuffer();
+    }
+  }
+  AlignedBuffer buffer(size, alignment);
+  if (buffer.data() == nullptr) {
+    account_.Subtract(size);
+  }
+  return buffer;
+}
+
+void BufferBudget::Release(AlignedBuffer buffer) {
+  account_.Subtract(buffer.size());
+}
+
+void BufferBudget::Add(Holder* holder) {
+  MutexLock lock(&mutex_);
+  holders_.push_back(holder);
+}
+
+void BufferBudget::Remove(Holder* holder) {
+  MutexLock lock(&mutex_);
+  holders_.erase(std::remove(holders_.begin(), holders_.end(), holder),
+                 holders_.end());
+}
+
+}  // namespace rocksdb_uring

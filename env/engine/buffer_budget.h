@@ -1,0 +1,54 @@
+// A limit on buffers that many files share, with the right to take them back
+// from files that have stopped using theirs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "env/base/aligned_buffer.h"
+#include "env/base/memory_account.h"
+#include "env/base/mutex.h"
+
+namespace rocksdb_uring {
+
+// Safe for concurrent use.
+class BufferBudget {
+ public:
+  // Somebody who holds buffers.
+  class Holder {
+   public:
+    virtual ~Holder() = default;
+    // Gives back what has not been used lately, through Release. Called by any
+    // thread, with the budget's list locked: must not block, nor call Acquire,
+    // Add or Remove.
+    virtual void ReclaimIdle() = 0;
+  };
+
+  explicit BufferBudget(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // A buffer within the limit, idle buffers of others taken back if need be;
+  // an empty one if there is none. `alignment` as for AlignedBuffer. Give it
+  // back with Release.
+  AlignedBuffer Acquire(size_t size, size_t alignment);
+  void Release(AlignedBuffer buffer);
+
+  // A holder is asked to reclaim between Add and Remove. Not owned. Remove
+  // waits for a reclaim that is going on.
+  void Add(Holder* holder) URING_EXCLUDES(mutex_);
+  void Remove(Holder* holder) URING_EXCLUDES(mutex_);
+
+  uint64_t bytes_max() const { return bytes_max_; }
+  // Bytes that are out now.
+  uint64_t bytes() const { return account_.bytes(); }
+
+ private:
+  bool Reserve(size_t size);
+
+  const uint64_t bytes_max_;
+  MemoryAccount account_;
+  Mutex mutex_;
+  std::vector<Holder*> holders_ URING_GUARDED_BY(mutex_);
+};
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,93 @@
+// The contract that both engines keep: the shared io_uring engine
+// (uring_engine.h) and the POSIX engine (posix_engine.h), which is the
+// fallback of the first and the oracle of its tests.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "env/engine/io_op.h"
+#include "env/engine/statistics.h"
+
+namespace rocksdb_uring {
+
+// Which path the caller wants; the options `reads`, `writes` and `syncs`.
+enum class PathChoice : uint8_t {
+  kAuto,   // the one that measures fastest
+  kUring,  // a ring whenever there is one
+  kPosix,  // never a ring
+};
+
+// What recent reads of one file have found in the page cache. Owned by the
+// file, updated by the engine. Safe for concurrent use; a lost update only
+// costs speed.
+class PageCacheHint {
+ public:
+  // True when the last batch mostly missed.
+  bool expect_miss() const {
+    return expect_miss_.load(std::memory_order_relaxed);
+  }
+  void set_expect_miss(bool value) {
+    if (expect_miss() != value) {
+      expect_miss_.store(value, std::memory_order_relaxed);
+    }
+  }
+
+ private:
+  std::atomic<bool> expect_miss_{false};
+};
+
+struct RunOptions {
+  PathChoice path = PathChoice::kAuto;
+  // Of the file that is read; may be null.
+  PageCacheHint* page_cache = nullptr;
+  // Microseconds for the whole batch, 0 for none. Only a ring can keep it:
+  // POSIX reads cannot be interrupted. Operations that are not complete by
+  // then are cancelled and give -ETIMEDOUT, unless the device is too far: a
+  // request that has reached it is waited for, since it writes to the
+  // caller's memory.
+  uint64_t timeout_us = 0;
+};
+
+// All functions are safe for concurrent use by any thread, for different
+// operations. No function throws, prints or aborts.
+class IoEngine {
+ public:
+  static constexpr uint64_t kNoTimeout = UINT64_MAX;
+
+  virtual ~IoEngine() = default;
+
+  // Runs `count` operations, in any order and in parallel where that is
+  // faster, and returns when all are kCompleted. Blocks. Callbacks are run
+  // before it returns.
+  virtual void Run(IoOp* ops, size_t count, const RunOptions& options) = 0;
+
+  // Starts operations that outlive the call. Returns how many of them, from
+  // the front, were taken; the rest found no room (or no ring) and are still
+  // kIdle. Does not wait for the device. An operation must be completed before
+  // what it points to, its descriptor included, goes away.
+  virtual size_t Submit(IoOp* const* ops, size_t count) = 0;
+  bool Submit(IoOp* op) { return Submit(&op, 1) == 1; }
+
+  // Waits until a submitted operation is complete, at most `timeout_us`
+  // microseconds; returns whether it is. Any thread may wait, also one that
+  // did not submit it. Completes operations of others that it meets.
+  virtual bool Wait(IoOp* op, uint64_t timeout_us = kNoTimeout) = 0;
+
+  // Completes what is there to be completed, without waiting; returns how many
+  // operations that were.
+  virtual size_t Poll() = 0;
+
+  // Asks for a submitted operation to end early. It completes all the same,
+  // with -ECANCELED or with its result, and must be waited for: until then the
+  // kernel may use its buffer. Does not block.
+  virtual void Cancel(IoOp* op) = 0;
+
+  // Whether Submit can take operations at this moment.
+  virtual bool asynchronous() = 0;
+
+  virtual Statistics* statistics() = 0;
+};
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,112 @@
+// One I/O operation and its life.
+//
+//   kIdle ──Submit──▶ kQueued ──room──▶ kInFlight ──reaped──▶ kCompleted
+//     │                  └────────(cancelled before)───────────▲   ▲
+//     └──────────────Run (waits; states skipped)────────────────┘───┘
+//
+// An operation has one owner, the caller: it lives in the caller's memory,
+// which must not move or go away between the call that starts it and
+// kCompleted. Between the two the engine alone touches it.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "env/engine/statistics.h"
+
+namespace rocksdb_uring {
+
+enum class IoKind : uint8_t {
+  kRead,           // buffer, length, offset
+  kWrite,          // buffer, length, offset
+  kReadv,          // iov, iov_count, offset
+  kWritev,         // iov, iov_count, offset
+  kFsync,          //
+  kFdatasync,      //
+  kSyncFileRange,  // offset, length, flags
+  kFallocate,      // offset, length, flags (its mode)
+};
+
+enum class IoState : uint8_t {
+  kIdle,       // owner's; next: kQueued, kInFlight, kCompleted
+  kQueued,     // waits for room in a ring; next: kInFlight, kCompleted
+  kInFlight,   // the kernel's; next: kCompleted
+  kCompleted,  // owner's again; `result` is valid. Last.
+};
+
+struct IoOp {
+  // Called once when the operation has completed, by the thread that reaps it
+  // (inside Submit, Wait or Poll of the engine), with no lock held. The engine
+  // does not touch the operation afterwards: the callback may free it. An
+  // operation with a callback is never waited for.
+  using Callback = void (*)(IoOp* op);
+
+  // What to do. Set by the owner before it hands the operation over.
+  IoKind kind = IoKind::kRead;
+  // Under which heading the statistics count it.
+  StatKind stat_kind = StatKind::kRead;
+  int fd = -1;
+  // Flags of sync_file_range(2), mode of fallocate(2); else 0.
+  uint32_t flags = 0;
+  // Alignment in bytes that direct I/O on `fd` needs; 0 for buffered I/O. A
+  // transfer that ends at no multiple of it has met the end of the file.
+  uint32_t alignment = 0;
+  uint64_t offset = 0;
+  char* buffer = nullptr;
+  uint64_t length = 0;
+  const iovec* iov = nullptr;
+  int iov_count = 0;
+  Callback callback = nullptr;
+  // The owner's, for the callback.
+  void* context = nullptr;
+
+  // What came out; valid in kCompleted. A read gives the bytes up to the end
+  // of the file, a write all of its bytes or an error, the others 0. Negated
+  // errno on failure; -ECANCELED only after Cancel, -ETIMEDOUT only after the
+  // caller's own timeout.
+  int64_t result = 0;
+  IoPath path = IoPath::kPosix;
+
+  IoState state() const { return state_.load(std::memory_order_acquire); }
+  bool completed() const { return state() == IoState::kCompleted; }
+
+  // For the engines.
+  void set_state(IoState state) {
+    state_.store(state, std::memory_order_release);
+  }
+  void request_cancel() {
+    cancel_requested_.store(true, std::memory_order_relaxed);
+  }
+  bool cancel_requested() const {
+    return cancel_requested_.load(std::memory_order_relaxed);
+  }
+  // Which ring shard holds it, and under which tag; set under that shard's
+  // lock.
+  uint32_t shard = 0;
+  uint64_t tag = 0;
+
+  // Makes a completed operation ready to be used again.
+  void Reset() {
+    result = 0;
+    path = IoPath::kPosix;
+    cancel_requested_.store(false, std::memory_order_relaxed);
+    set_state(IoState::kIdle);
+  }
+
+ private:
+  std::atomic<IoState> state_{IoState::kIdle};
+  std::atomic<bool> cancel_requested_{false};
+};
+
+inline bool IsRead(const IoOp& op) {
+  return op.kind == IoKind::kRead || op.kind == IoKind::kReadv;
+}
+inline bool IsTransfer(const IoOp& op) { return op.kind <= IoKind::kWritev; }
+
+// Bytes that the operation is to transfer; 0 for those that transfer none.
+uint64_t TransferLength(const IoOp& op);
+
+}  // namespace rocksdb_uring

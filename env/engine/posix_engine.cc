@@ -1,0 +1,265 @@
+#include "env/engine/posix_engine.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+#include "env/base/aligned_buffer.h"
+#include "env/base/small_vector.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+// Linux transfers at most 0x7ffff000 bytes a call; a round limit below it
+// keeps direct I/O aligned.
+constexpr uint64_t kTransferBytesMax = 1ULL << 30;
+
+// What the step came to: go on, or the result of the operation.
+bool TransferEnded(const IoOp& op, int64_t step, uint64_t* done,
+                   int64_t* result) {
+  if (step < 0) {
+    *result = step;
+    return true;
+  }
+  if (step == 0) {
+    // A read has met the end of the file. A write that makes no progress and
+    // names no error is a broken device.
+    *result = IsRead(op) ? static_cast<int64_t>(*done) : -EIO;
+    return true;
+  }
+  *done += static_cast<uint64_t>(step);
+  if (IsRead(op) && op.alignment != 0 && !IsAligned(*done, op.alignment)) {
+    // Direct I/O that stops inside a sector has met the end of the file, and
+    // reading on from there would be refused.
+    *result = static_cast<int64_t>(*done);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+uint64_t TransferLength(const IoOp& op) {
+  switch (op.kind) {
+    case IoKind::kRead:
+    case IoKind::kWrite:
+      return op.length;
+    case IoKind::kReadv:
+    case IoKind::kWritev: {
+      uint64_t sum = 0;
+      for (int i = 0; i < op.iov_count; ++i) {
+        sum += op.iov[i].iov_len;
+      }
+      return sum;
+    }
+    default:
+      return 0;
+  }
+}
+
+void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics) {
+  size_t i = 0;
+  while (i < count) {
+    const StatKind kind = ops[i].stat_kind;
+    const IoPath path = ops[i].path;
+    uint64_t same = 0;
+    uint64_t bytes = 0;
+    uint64_t errors = 0;
+    for (; i < count && ops[i].stat_kind == kind && ops[i].path == path; ++i) {
+      ++same;
+      if (ops[i].result < 0) {
+        ++errors;
+      } else {
+        bytes += static_cast<uint64_t>(ops[i].result);
+      }
+    }
+    statistics->Count(kind, path, same, bytes, errors);
+  }
+}
+
+int64_t PosixEngine::FinishTransfer(const IoOp& op, uint64_t done) {
+  int64_t result = static_cast<int64_t>(done);
+  while (done < op.length) {
+    const uint64_t size = std::min(op.length - done, kTransferBytesMax);
+    const int64_t step =
+        op.kind == IoKind::kRead
+            ? calls_->Pread(op.fd, op.buffer + done, size, op.offset + done)
+            : calls_->Pwrite(op.fd, op.buffer + done, size, op.offset + done);
+    if (step == -EINTR) {
+      continue;
+    }
+    if (TransferEnded(op, step, &done, &result)) {
+      return result;
+    }
+  }
+  return static_cast<int64_t>(done);
+}
+
+int64_t PosixEngine::FinishVector(const IoOp& op, uint64_t done) {
+  std::vector<iovec> rest(op.iov, op.iov + op.iov_count);
+  size_t first = 0;
+  uint64_t skip = done;
+  int64_t result = static_cast<int64_t>(done);
+  for (;;) {
+    while (first < rest.size() && skip >= rest[first].iov_len) {
+      skip -= rest[first].iov_len;
+      ++first;
+    }
+    if (first == rest.size()) {
+      return static_cast<int64_t>(done);
+    }
+    rest[first].iov_base = static_cast<char*>(rest[first].iov_base) + skip;
+    rest[first].iov_len -= skip;
+    skip = 0;
+    const int count = static_cast<int>(rest.size() - first);
+    const int64_t step =
+        op.kind == IoKind::kReadv
+            ? calls_->Preadv(op.fd, &rest[first], count, op.offset + done)
+            : calls_->Pwritev(op.fd, &rest[first], count, op.offset + done);
+    if (step == -EINTR) {
+      continue;
+    }
+    if (TransferEnded(op, step, &done, &result)) {
+      return result;
+    }
+    skip = static_cast<uint64_t>(step);
+  }
+}
+
+int64_t PosixEngine::Finish(const IoOp& op, uint64_t done) {
+  int64_t result = 0;
+  switch (op.kind) {
+    case IoKind::kRead:
+    case IoKind::kWrite:
+      return FinishTransfer(op, done);
+    case IoKind::kReadv:
+    case IoKind::kWritev:
+      return FinishVector(op, done);
+    // A sync that was interrupted has not reported an error: asking again is
+    // no retry of a failure.
+    case IoKind::kFsync:
+      do {
+        result = calls_->Fsync(op.fd);
+      } while (result == -EINTR);
+      return result;
+    case IoKind::kFdatasync:
+      do {
+        result = calls_->Fdatasync(op.fd);
+      } while (result == -EINTR);
+      return result;
+    case IoKind::kSyncFileRange:
+      do {
+        result = calls_->SyncFileRange(op.fd, op.offset, op.length, op.flags);
+      } while (result == -EINTR);
+      return result;
+    case IoKind::kFallocate:
+      do {
+        result = calls_->Fallocate(op.fd, op.flags, op.offset, op.length);
+      } while (result == -EINTR);
+      return result;
+  }
+  return -EINVAL;
+}
+
+void PosixEngine::RunOne(IoOp* op) {
+  op->result = Finish(*op, 0);
+  op->path = IoPath::kPosix;
+}
+
+bool PosixEngine::ReadWithoutWaiting(IoOp* op, uint64_t* done) {
+  *done = 0;
+  const int64_t step =
+      calls_->PreadNoWait(op->fd, op->buffer, op->length, op->offset);
+  if (step <= 0) {
+    // Zero is not the end of the file: pread decides that.
+    return false;
+  }
+  *done = static_cast<uint64_t>(step);
+  if (*done != op->length) {
+    return false;
+  }
+  op->result = step;
+  op->path = IoPath::kPageCache;
+  return true;
+}
+
+void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
+                                   PageCacheHint* hint) {
+  struct Miss {
+    IoOp* op;
+    uint64_t done;
+  };
+  SmallVector<Miss, 64> misses(count);
+  size_t next = 0;
+  uint64_t done = 0;
+  if (hint != nullptr && hint->expect_miss()) {
+    // The last batch was cold. One probe tells whether this one is too; if so
+    // the others are spared the attempt.
+    if (!ReadWithoutWaiting(&ops[0], &done)) {
+      misses.push_back({&ops[0], done});
+      for (next = 1; next < count; ++next) {
+        misses.push_back({&ops[next], 0});
+      }
+    } else {
+      next = 1;
+    }
+  }
+  for (; next < count; ++next) {
+    if (!ReadWithoutWaiting(&ops[next], &done)) {
+      misses.push_back({&ops[next], done});
+    }
+  }
+  if (misses.size() > 1) {
+    for (const Miss& miss : misses) {
+      calls_->WillNeed(miss.op->fd, miss.op->offset, miss.op->length);
+    }
+  }
+  for (const Miss& miss : misses) {
+    miss.op->result = Finish(*miss.op, miss.done);
+    miss.op->path = IoPath::kPosix;
+  }
+  if (hint != nullptr) {
+    hint->set_expect_miss(misses.size() * 2 > count);
+  }
+}
+
+void PosixEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
+  const bool parallel =
+      count > 1 && std::all_of(ops, ops + count, [](const IoOp& op) {
+        return op.kind == IoKind::kRead && op.alignment == 0;
+      });
+  if (parallel) {
+    RunBufferedReads(ops, count, options.page_cache);
+  } else {
+    std::for_each(ops, ops + count, [this](IoOp& op) { RunOne(&op); });
+  }
+  if (count > 1) {
+    statistics_->CountBatch(count);
+  }
+  CountCompleted(ops, count, statistics_);
+  CompleteAll(ops, count);
+}
+
+size_t PosixEngine::Submit(IoOp* const* ops, size_t count) {
+  (void)ops;
+  (void)count;
+  return 0;
+}
+
+bool PosixEngine::Wait(IoOp* op, uint64_t timeout_us) {
+  (void)timeout_us;
+  return op->completed();
+}
+
+void CompleteAll(IoOp* ops, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const IoOp::Callback callback = ops[i].callback;
+    ops[i].set_state(IoState::kCompleted);
+    if (callback != nullptr) {
+      callback(&ops[i]);
+    }
+  }
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,50 @@
+// The engine without a ring: fallback, and oracle of the other one's tests.
+// A batch of buffered reads is parallel all the same: the page cache is asked
+// first, then the kernel is told what will be needed, then it is read.
+#pragma once
+
+#include "env/engine/io_engine.h"
+#include "env/engine/system_calls.h"
+
+namespace rocksdb_uring {
+
+class PosixEngine final : public IoEngine {
+ public:
+  // Neither is owned; both must outlive the engine.
+  PosixEngine(SystemCalls* calls, Statistics* statistics)
+      : calls_(calls), statistics_(statistics) {}
+
+  // RunOptions::path is ignored: there is one path. So is timeout_us.
+  void Run(IoOp* ops, size_t count, const RunOptions& options) override;
+
+  // Takes nothing: a synchronous Submit would be slower than none.
+  size_t Submit(IoOp* const* ops, size_t count) override;
+  bool Wait(IoOp* op, uint64_t timeout_us) override;
+  size_t Poll() override { return 0; }
+  void Cancel(IoOp* op) override { (void)op; }
+  bool asynchronous() override { return false; }
+  Statistics* statistics() override { return statistics_; }
+
+  // Does what is left of an operation of which `done` bytes have been
+  // transferred. Blocks. Returns what IoOp::result is to be; sets nothing.
+  int64_t Finish(const IoOp& op, uint64_t done);
+
+ private:
+  void RunOne(IoOp* op);
+  void RunBufferedReads(IoOp* ops, size_t count, PageCacheHint* hint);
+  bool ReadWithoutWaiting(IoOp* op, uint64_t* done);
+  int64_t FinishTransfer(const IoOp& op, uint64_t done);
+  int64_t FinishVector(const IoOp& op, uint64_t done);
+
+  SystemCalls* const calls_;
+  Statistics* const statistics_;
+};
+
+// Books completed operations, with one visit to the counters for each run of
+// neighbours that took the same path.
+void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics);
+
+// Hands operations with their results back to their owner.
+void CompleteAll(IoOp* ops, size_t count);
+
+}  // namespace rocksdb_uring

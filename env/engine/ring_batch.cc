@@ -1,0 +1,242 @@
+#include "env/engine/ring_batch.h"
+
+#include <sched.h>
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+
+#include "env/base/small_vector.h"
+#include "env/engine/ring_request.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+// Requests handed over at once: few enough that the device starts on the first
+// ones while the later ones are prepared.
+constexpr unsigned kSubmitChunk = 16;
+constexpr unsigned kReapMax = 64;
+// Attempts at a submission that the kernel has no memory for while nothing of
+// ours is in flight that could free some.
+constexpr int kBusyAttemptsMax = 100;
+
+// Tags of requests: the canary of the batch above, the index below. A cancel
+// request has no operation.
+constexpr uint64_t kCancelIndex = 0xffffffff;
+
+uint64_t NowUs() {
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(
+          std::chrono::steady_clock::now().time_since_epoch())
+          .count());
+}
+
+uint32_t NextCanary() {
+  static std::atomic<uint32_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool IsBusy(int result) {
+  return result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
+}
+
+// Waiting ended, and the ring is well.
+bool IsInterruption(int result) {
+  return result >= 0 || result == -EINTR || result == -EAGAIN;
+}
+
+}  // namespace
+
+bool RingBatch::FlushQueue() {
+  for (int attempt = 0; unsubmitted_ > 0;) {
+    const int result = ring_->Submit();
+    statistics_->Count(StatEvent::kSubmitCall);
+    if (result > 0) {
+      unsubmitted_ -= static_cast<unsigned>(result);
+    } else if (result == -EINTR) {
+      continue;
+    } else if (result == 0 || IsBusy(result)) {
+      // Completions give the kernel its memory back: reap before asking again.
+      if (in_flight_ > unsubmitted_) {
+        return true;
+      }
+      if (++attempt > kBusyAttemptsMax) {
+        return false;
+      }
+      sched_yield();
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool RingBatch::Fill(Progress* progress) {
+  const unsigned room = ring_->submission_entries();
+  while (next_ < count_ && in_flight_ < room && !timed_out_) {
+    IoOp& op = ops_[next_];
+    if (!FitsRing(op)) {
+      op.result = posix_->Finish(op, 0);
+      op.path = IoPath::kPosix;
+      progress[next_++] = Progress::kReaped;
+      continue;
+    }
+    const uint64_t tag = (static_cast<uint64_t>(canary_) << 32) | next_;
+    if (!ring_->Prepare(MakeRequest(op, tag))) {
+      break;
+    }
+    progress[next_++] = Progress::kInFlight;
+    ++unsubmitted_;
+    ++in_flight_;
+    // The last chunk goes with the wait, which saves a call.
+    if (unsubmitted_ >= kSubmitChunk && next_ < count_ && !FlushQueue()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool RingBatch::AwaitSome() {
+  if (deadline_us_ != 0 && !timed_out_) {
+    if (!FlushQueue()) {
+      return false;
+    }
+    const uint64_t now = NowUs();
+    const int result =
+        now >= deadline_us_ ? -ETIME : ring_->Wait(deadline_us_ - now);
+    timed_out_ = result == -ETIME;
+    return timed_out_ || IsInterruption(result);
+  }
+  // With more to come, wake up when half is there and refill.
+  const unsigned wanted =
+      next_ < count_ ? std::max(1U, in_flight_ / 2) : in_flight_;
+  const int result = ring_->SubmitAndWait(wanted);
+  statistics_->Count(StatEvent::kSubmitCall);
+  if (result >= 0) {
+    unsubmitted_ -= static_cast<unsigned>(result);
+    return true;
+  }
+  if (IsBusy(result)) {
+    // Completions give the kernel its memory back.
+    return in_flight_ > unsubmitted_
+               ? IsInterruption(ring_->Wait(Ring::kNoTimeout))
+               : FlushQueue();
+  }
+  return IsInterruption(result);
+}
+
+void RingBatch::Settle(IoOp* op, int32_t ring_result) {
+  uint64_t done = 0;
+  op->path = IoPath::kRing;
+  if (!IsFinal(*op, ring_result, &op->result, &done)) {
+    // Only a failure changes the path: the end of a file is no rescue.
+    if (ring_result < 0) {
+      op->path = IoPath::kPosix;
+      statistics_->Count(StatEvent::kPosixRescue);
+    }
+    op->result = posix_->Finish(*op, done);
+  } else if (op->result == -ECANCELED && timed_out_) {
+    op->result = -ETIMEDOUT;
+  }
+}
+
+void RingBatch::ReapAll(Progress* progress) {
+  RingCompletion completions[kReapMax];
+  unsigned reaped = 0;
+  while ((reaped = ring_->Reap(completions, kReapMax)) > 0) {
+    for (unsigned i = 0; i < reaped; ++i) {
+      const uint64_t index = completions[i].user_data & 0xffffffff;
+      const bool ours = completions[i].user_data >> 32 == canary_;
+      if (ours && index == kCancelIndex) {
+        --in_flight_;
+      } else if (ours && index < count_ &&
+                 progress[index] == Progress::kInFlight) {
+        --in_flight_;
+        progress[index] = Progress::kReaped;
+        Settle(&ops_[index], completions[i].result);
+      } else {
+        statistics_->Count(StatEvent::kUnknownCompletion);
+      }
+    }
+  }
+}
+
+void RingBatch::DrainDeadRing(Progress* progress) {
+  // What the kernel never consumed is ours again: the newest ones, of which
+  // the last are cancel requests, that have no operation.
+  in_flight_ -= unsubmitted_;
+  unsubmitted_ -= std::min(unsubmitted_, cancels_);
+  for (size_t i = next_; i > 0 && unsubmitted_ > 0; --i) {
+    if (progress[i - 1] == Progress::kInFlight) {
+      progress[i - 1] = Progress::kWaiting;
+      --unsubmitted_;
+    }
+  }
+  // What it did consume completes without our help (any return from a system
+  // call runs the completion), and until then its buffers are the kernel's.
+  timespec pause = {0, 50 * 1000};
+  while (in_flight_ > 0) {
+    ReapAll(progress);
+    if (in_flight_ > 0) {
+      nanosleep(&pause, nullptr);
+      pause.tv_nsec = std::min<long>(pause.tv_nsec * 2, 10 * 1000 * 1000);
+    }
+  }
+  for (size_t i = 0; i < count_; ++i) {
+    if (progress[i] == Progress::kWaiting) {
+      ops_[i].result = timed_out_ ? -ETIMEDOUT : posix_->Finish(ops_[i], 0);
+      ops_[i].path = IoPath::kPosix;
+      statistics_->Count(StatEvent::kPosixRescue);
+    }
+  }
+}
+
+void RingBatch::CancelRest(Progress* progress) {
+  for (size_t i = 0; i < count_; ++i) {
+    if (progress[i] == Progress::kWaiting) {
+      ops_[i].result = -ETIMEDOUT;
+      ops_[i].path = IoPath::kRing;
+      progress[i] = Progress::kReaped;
+    } else if (progress[i] == Progress::kInFlight) {
+      RingRequest cancel;
+      cancel.opcode = RingOpcode::kCancel;
+      cancel.target = (static_cast<uint64_t>(canary_) << 32) | i;
+      cancel.user_data = (static_cast<uint64_t>(canary_) << 32) | kCancelIndex;
+      ops_[i].request_cancel();
+      if (ring_->Prepare(cancel)) {
+        ++cancels_;
+        ++unsubmitted_;
+        ++in_flight_;
+      }
+    }
+  }
+  next_ = count_;
+}
+
+bool RingBatch::Run(IoOp* ops, size_t count) {
+  ops_ = ops;
+  count_ = count;
+  canary_ = NextCanary();
+  deadline_us_ = timeout_us_ == 0 ? 0 : NowUs() + timeout_us_;
+  SmallVector<Progress, 64> progress(count);
+  for (size_t i = 0; i < count; ++i) {
+    progress.push_back(Progress::kWaiting);
+  }
+  while (next_ < count_ || in_flight_ > 0) {
+    const bool was_timed_out = timed_out_;
+    if (!Fill(progress.data()) || (in_flight_ > 0 && !AwaitSome())) {
+      DrainDeadRing(progress.data());
+      return false;
+    }
+    ReapAll(progress.data());
+    if (timed_out_ && !was_timed_out) {
+      CancelRest(progress.data());
+    }
+  }
+  return true;
+}
+
+}  // namespace rocksdb_uring

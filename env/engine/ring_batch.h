@@ -1,0 +1,63 @@
+// Runs one batch on one leased ring, on the calling thread from the first
+// submission to the last completion.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "env/engine/io_op.h"
+#include "env/engine/posix_engine.h"
+#include "env/engine/statistics.h"
+#include "env/ring/ring.h"
+
+namespace rocksdb_uring {
+
+class RingBatch {
+ public:
+  // Nothing is owned. The ring must have no request in flight. `posix` finishes
+  // what the ring does not. `timeout_us` as in RunOptions.
+  RingBatch(Ring* ring, PosixEngine* posix, Statistics* statistics,
+            uint64_t timeout_us)
+      : ring_(ring),
+        posix_(posix),
+        statistics_(statistics),
+        timeout_us_(timeout_us) {}
+
+  // Gives each of the `count` operations a result and a path; states and
+  // callbacks are the caller's. Returns false if the ring has failed and must
+  // be retired; the operations have their results all the same.
+  bool Run(IoOp* ops, size_t count);
+
+ private:
+  // What has become of each operation.
+  enum class Progress : uint8_t { kWaiting, kInFlight, kReaped };
+
+  bool Fill(Progress* progress);
+  bool FlushQueue();
+  bool AwaitSome();
+  void ReapAll(Progress* progress);
+  void DrainDeadRing(Progress* progress);
+  void CancelRest(Progress* progress);
+  void Settle(IoOp* op, int32_t ring_result);
+
+  Ring* const ring_;
+  PosixEngine* const posix_;
+  Statistics* const statistics_;
+  const uint64_t timeout_us_;
+
+  IoOp* ops_ = nullptr;
+  size_t count_ = 0;
+  // Operations [next_, count_) have not been put on the queue.
+  size_t next_ = 0;
+  // On the queue, not yet consumed by the kernel: the last ones before next_.
+  unsigned unsubmitted_ = 0;
+  // On the queue or in the kernel, cancel requests included.
+  unsigned in_flight_ = 0;
+  // Cancel requests put on the queue.
+  unsigned cancels_ = 0;
+  uint32_t canary_ = 0;
+  uint64_t deadline_us_ = 0;
+  bool timed_out_ = false;
+};
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,75 @@
+#include "env/engine/ring_pool.h"
+
+#include <utility>
+
+namespace rocksdb_uring {
+
+RingPool::RingPool(Options options, Breaker* breaker, Statistics* statistics,
+                   MemoryAccount* account)
+    : options_(std::move(options)),
+      breaker_(breaker),
+      statistics_(statistics),
+      account_(account),
+      idle_(CountingAllocator<std::unique_ptr<Ring>>(account)) {}
+
+std::unique_ptr<Ring> RingPool::Lease() {
+  if (!breaker_->Allow()) {
+    return nullptr;
+  }
+  {
+    MutexLock lock(&mutex_);
+    if (!idle_.empty()) {
+      std::unique_ptr<Ring> ring = std::move(idle_.back());
+      idle_.pop_back();
+      return ring;
+    }
+    if (rings_ >= options_.rings_max) {
+      statistics_->Count(StatEvent::kRingsBusy);
+      return nullptr;
+    }
+    ++rings_;
+  }
+  return Create();
+}
+
+std::unique_ptr<Ring> RingPool::Create() {
+  RingOrError made = options_.factory(options_.ring);
+  if (made.ring == nullptr) {
+    {
+      MutexLock lock(&mutex_);
+      --rings_;
+    }
+    statistics_->Count(StatEvent::kRingRefused);
+    if (breaker_->RecordFailure()) {
+      statistics_->Count(StatEvent::kBreakerOpened);
+    }
+    return nullptr;
+  }
+  statistics_->Count(StatEvent::kRingCreated);
+  account_->Add(made.ring->memory_bytes());
+  return std::move(made.ring);
+}
+
+void RingPool::Return(std::unique_ptr<Ring> ring) {
+  breaker_->RecordSuccess();
+  MutexLock lock(&mutex_);
+  idle_.push_back(std::move(ring));
+}
+
+void RingPool::Retire(std::unique_ptr<Ring> ring) {
+  account_->Subtract(ring->memory_bytes());
+  statistics_->Count(StatEvent::kRingRetired);
+  ring.reset();
+  if (breaker_->RecordFailure()) {
+    statistics_->Count(StatEvent::kBreakerOpened);
+  }
+  MutexLock lock(&mutex_);
+  --rings_;
+}
+
+size_t RingPool::size() const {
+  MutexLock lock(&mutex_);
+  return rings_;
+}
+
+}  // namespace rocksdb_uring

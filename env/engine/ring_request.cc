@@ -1,0 +1,89 @@
+#include "env/engine/ring_request.h"
+
+#include <cerrno>
+
+#include "env/base/aligned_buffer.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+// The most that Linux transfers in one request.
+constexpr uint64_t kRingBytesMax = 0x7ffff000;
+
+// The request was not carried out, for a reason of the ring and not of the
+// file.
+bool WasNotBegun(int32_t result) {
+  return result == -EAGAIN || result == -EINTR || result == -ECANCELED;
+}
+
+}  // namespace
+
+bool FitsRing(const IoOp& op) {
+  const uint64_t length =
+      op.kind == IoKind::kSyncFileRange ? op.length : TransferLength(op);
+  return length <= kRingBytesMax;
+}
+
+RingRequest MakeRequest(const IoOp& op, uint64_t user_data) {
+  RingRequest request;
+  request.fd = op.fd;
+  request.offset = op.offset;
+  request.address = op.buffer;
+  request.length = op.length;
+  request.flags = op.flags;
+  request.user_data = user_data;
+  switch (op.kind) {
+    case IoKind::kRead:
+      request.opcode = RingOpcode::kRead;
+      break;
+    case IoKind::kWrite:
+      request.opcode = RingOpcode::kWrite;
+      break;
+    case IoKind::kReadv:
+    case IoKind::kWritev:
+      request.opcode =
+          op.kind == IoKind::kReadv ? RingOpcode::kReadv : RingOpcode::kWritev;
+      request.address = const_cast<iovec*>(op.iov);
+      request.length = static_cast<uint64_t>(op.iov_count);
+      break;
+    case IoKind::kFsync:
+      request.opcode = RingOpcode::kFsync;
+      request.flags = 0;
+      break;
+    case IoKind::kFdatasync:
+      request.opcode = RingOpcode::kFsync;
+      request.flags = kRingFsyncDataOnly;
+      break;
+    case IoKind::kSyncFileRange:
+      request.opcode = RingOpcode::kSyncFileRange;
+      break;
+    case IoKind::kFallocate:
+      request.opcode = RingOpcode::kFallocate;
+      break;
+  }
+  return request;
+}
+
+bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
+             uint64_t* done) {
+  *done = 0;
+  *result = ring_result;
+  if (ring_result == -ECANCELED && op.cancel_requested()) {
+    return true;
+  }
+  if (ring_result < 0) {
+    return !IsRead(op) && !WasNotBegun(ring_result);
+  }
+  if (!IsTransfer(op)) {
+    return true;
+  }
+  *done = static_cast<uint64_t>(ring_result);
+  if (*done >= TransferLength(op)) {
+    return true;
+  }
+  // Inside a sector: the end of the file, and no place to read on from.
+  return IsRead(op) && op.alignment != 0 && !IsAligned(*done, op.alignment);
+}
+
+}  // namespace rocksdb_uring

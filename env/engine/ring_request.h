@@ -1,0 +1,27 @@
+// Turns an operation into what a ring takes.
+#pragma once
+
+#include "env/engine/io_op.h"
+#include "env/ring/ring.h"
+
+namespace rocksdb_uring {
+
+// Whether one request can carry the whole operation: lengths are 32 bits wide
+// on a ring.
+bool FitsRing(const IoOp& op);
+
+// REQUIRES: FitsRing(op).
+RingRequest MakeRequest(const IoOp& op, uint64_t user_data);
+
+// What a completion with `ring_result` comes to. True: `*result` is final.
+// False: the ring did not do all of it, and POSIX is to go on from `*done`.
+//
+// A read is never reported as failed before POSIX was tried: a ring answers
+// -EFAULT or -ECANCELED for a read whose submitting thread has exited, for
+// example. A short transfer is finished by POSIX, which also decides where the
+// end of the file is. The result of a sync is final unless the kernel says
+// that it was not begun: a failed sync must not be repeated into success.
+bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
+             uint64_t* done);
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,112 @@
+#include "env/engine/shared_engine.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "env/base/mutex.h"
+#include "env/engine/fork_generation.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+struct Registry {
+  Mutex mutex;
+  std::weak_ptr<SharedEngine> engine URING_GUARDED_BY(mutex);
+};
+
+void LockRegistry() URING_NO_THREAD_SAFETY_ANALYSIS;
+void UnlockRegistry() URING_NO_THREAD_SAFETY_ANALYSIS;
+
+// Never destroyed: file systems may outlive static objects.
+Registry* TheRegistry() {
+  static auto* registry = new Registry();
+  // A child must not find the lock held by a thread that it does not have.
+  static const int registered =
+      pthread_atfork(LockRegistry, UnlockRegistry, UnlockRegistry);
+  (void)registered;
+  return registry;
+}
+
+void LockRegistry() { TheRegistry()->mutex.Lock(); }
+void UnlockRegistry() { TheRegistry()->mutex.Unlock(); }
+
+// In a forked child the parent's rings, and locks that its threads may have
+// held, must not be touched: the copy is left alone.
+void DestroyUnlessForked(SharedEngine* engine) {
+  if (!engine->forked()) {
+    delete engine;
+  }
+}
+
+template <typename T>
+bool Agrees(const char* name, const std::optional<T>& wanted, T present,
+            std::string* conflict) {
+  if (!wanted.has_value() || *wanted == present) {
+    return true;
+  }
+  *conflict = std::string(name) + "=" + std::to_string(*wanted) +
+              " was asked for, but the engine that the process shares already "
+              "runs with " +
+              name + "=" + std::to_string(present) +
+              "; use the same value, or leave it out";
+  return false;
+}
+
+}  // namespace
+
+std::shared_ptr<SharedEngine> SharedEngine::Acquire(
+    const EngineRequest& request, std::string* conflict) {
+  Registry* const registry = TheRegistry();
+  MutexLock lock(&registry->mutex);
+  std::shared_ptr<SharedEngine> engine = registry->engine.lock();
+  if (engine != nullptr && !engine->forked()) {
+    const EngineOptions& present = engine->options();
+    const bool agrees =
+        Agrees("queue_depth", request.queue_depth, present.queue_depth,
+               conflict) &&
+        Agrees("rings_max", request.rings_max, present.rings_max, conflict) &&
+        Agrees("readahead_bytes", request.readahead_bytes,
+               present.readahead_bytes, conflict);
+    return agrees ? engine : nullptr;
+  }
+  EngineOptions options;
+  options.queue_depth = request.queue_depth.value_or(options.queue_depth);
+  options.rings_max = request.rings_max.value_or(options.rings_max);
+  options.readahead_bytes =
+      request.readahead_bytes.value_or(options.readahead_bytes);
+  engine.reset(new SharedEngine(options, DetectRingFeatures()),
+               DestroyUnlessForked);
+  registry->engine = engine;
+  return engine;
+}
+
+SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
+    : options_(options),
+      features_(std::move(features)),
+      generation_(ForkGeneration()),
+      read_ahead_budget_(options.readahead_bytes) {
+  account_.Add(sizeof(*this) + statistics_.memory_bytes());
+  if (features_.verdict == RingVerdict::kRefused) {
+    engine_ =
+        std::make_unique<PosixEngine>(options_.system_calls, &statistics_);
+    return;
+  }
+  auto uring = std::make_unique<UringEngine>(options_, &statistics_, &account_);
+  account_.Add(sizeof(UringEngine) + 4 * sizeof(AsyncShard));
+  uring_ = uring.get();
+  engine_ = std::move(uring);
+}
+
+SharedEngine::~SharedEngine() = default;
+
+size_t SharedEngine::rings() const {
+  return uring_ == nullptr ? 0 : uring_->rings();
+}
+
+uint64_t SharedEngine::memory_bytes() const { return account_.bytes(); }
+
+bool SharedEngine::forked() const { return generation_ != ForkGeneration(); }
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,73 @@
+// The one engine of the process and all that belongs to it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "env/base/memory_account.h"
+#include "env/engine/buffer_budget.h"
+#include "env/engine/io_engine.h"
+#include "env/engine/statistics.h"
+#include "env/engine/uring_engine.h"
+#include "env/ring/features.h"
+
+namespace rocksdb_uring {
+
+// What a user asks of the engine; what is empty was not asked for.
+struct EngineRequest {
+  std::optional<uint32_t> queue_depth;
+  std::optional<uint32_t> rings_max;
+  std::optional<uint64_t> readahead_bytes;
+};
+
+// Safe for concurrent use.
+class SharedEngine {
+ public:
+  // The engine of this process. The first call makes it, with what `request`
+  // asks for and defaults for the rest; it lives until the last pointer goes.
+  // While it lives, a request for a different value fails: the result is null
+  // and `*conflict` names both values. In a forked child the parent's engine
+  // does not count. Asks the kernel what it can (features.h), and creates no
+  // ring that stays.
+  static std::shared_ptr<SharedEngine> Acquire(const EngineRequest& request,
+                                               std::string* conflict);
+
+  // Outside the process-wide one, for tests and tools.
+  SharedEngine(const EngineOptions& options, RingFeatures features);
+  ~SharedEngine();
+
+  // The shared io_uring engine, or the POSIX engine where the kernel allows
+  // no ring.
+  IoEngine* engine() { return engine_.get(); }
+  bool has_rings() const { return uring_ != nullptr; }
+  const RingFeatures& features() const { return features_; }
+  const EngineOptions& options() const { return options_; }
+  Statistics* statistics() { return &statistics_; }
+  const Statistics* statistics() const { return &statistics_; }
+  BufferBudget* read_ahead_budget() { return &read_ahead_budget_; }
+  // Bytes in buffers of the read-ahead now.
+  uint64_t read_ahead_bytes() const { return read_ahead_budget_.bytes(); }
+
+  // Rings for batches that exist now.
+  size_t rings() const;
+  // Bytes that the engine holds: rings, queues and tables; read-ahead buffers
+  // apart.
+  uint64_t memory_bytes() const;
+  // True in a forked child: the engine is the parent's. Files that were opened
+  // before the fork go on through POSIX, and a new engine is to be acquired.
+  bool forked() const;
+
+ private:
+  const EngineOptions options_;
+  const RingFeatures features_;
+  const uint32_t generation_;
+  MemoryAccount account_;
+  Statistics statistics_;
+  BufferBudget read_ahead_budget_;
+  UringEngine* uring_ = nullptr;
+  std::unique_ptr<IoEngine> engine_;
+};
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,116 @@
+#include "env/engine/statistics.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+constexpr const char* kStatKindNames[kStatKindCount] = {
+    "read",  "multi_read", "read_async", "sequential_read", "read_ahead",
+    "write", "fsync",      "fdatasync",  "sync_file_range", "fallocate"};
+
+constexpr const char* kIoPathNames[kIoPathCount] = {"ring", "posix",
+                                                    "page_cache", "read_ahead"};
+
+constexpr const char* kStatEventNames[kStatEventCount] = {
+    "batches",        "submit_calls",
+    "rings_created",  "rings_retired",
+    "rings_refused",  "rings_busy",
+    "posix_rescues",  "async_queued",
+    "async_overflow", "unknown_completions",
+    "breaker_opened", "read_ahead_discarded_bytes"};
+
+constexpr const char* kBatchClassNames[kBatchClassCount] = {
+    "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+"};
+
+}  // namespace
+
+const char* StatKindName(StatKind kind) {
+  return kStatKindNames[static_cast<size_t>(kind)];
+}
+
+const char* IoPathName(IoPath path) {
+  return kIoPathNames[static_cast<size_t>(path)];
+}
+
+const char* StatEventName(StatEvent event) {
+  return kStatEventNames[static_cast<size_t>(event)];
+}
+
+const char* BatchClassName(size_t index) { return kBatchClassNames[index]; }
+
+size_t BatchClass(size_t batch_size) {
+  size_t index = 0;
+  while (batch_size > 1 && index + 1 < kBatchClassCount) {
+    batch_size /= 2;
+    ++index;
+  }
+  return index;
+}
+
+OperationCount StatisticsSnapshot::op(StatKind kind) const {
+  OperationCount sum;
+  for (const OperationCount& path : ops[static_cast<size_t>(kind)]) {
+    sum.count += path.count;
+    sum.bytes += path.bytes;
+    sum.errors += path.errors;
+  }
+  return sum;
+}
+
+Statistics::Statistics() : shards_(new Shard[kShards]) {}
+
+Statistics::Shard& Statistics::shard() {
+  static std::atomic<size_t> next_thread{0};
+  thread_local const size_t index =
+      next_thread.fetch_add(1, std::memory_order_relaxed) % kShards;
+  return shards_[index];
+}
+
+void Statistics::Count(StatKind kind, IoPath path, uint64_t count,
+                       uint64_t bytes, uint64_t errors) {
+  Counter& counter =
+      shard().ops[static_cast<size_t>(kind)][static_cast<size_t>(path)];
+  counter.count.fetch_add(count, std::memory_order_relaxed);
+  counter.bytes.fetch_add(bytes, std::memory_order_relaxed);
+  if (errors != 0) {
+    counter.errors.fetch_add(errors, std::memory_order_relaxed);
+  }
+}
+
+void Statistics::Count(StatEvent event, uint64_t count) {
+  shard().events[static_cast<size_t>(event)].fetch_add(
+      count, std::memory_order_relaxed);
+}
+
+void Statistics::CountBatch(size_t batch_size) {
+  Shard& mine = shard();
+  mine.events[static_cast<size_t>(StatEvent::kBatch)].fetch_add(
+      1, std::memory_order_relaxed);
+  mine.batches[BatchClass(batch_size)].fetch_add(1, std::memory_order_relaxed);
+}
+
+StatisticsSnapshot Statistics::Snapshot() const {
+  StatisticsSnapshot out = {};
+  for (size_t i = 0; i < kShards; ++i) {
+    const Shard& shard = shards_[i];
+    for (size_t kind = 0; kind < kStatKindCount; ++kind) {
+      for (size_t path = 0; path < kIoPathCount; ++path) {
+        const Counter& from = shard.ops[kind][path];
+        OperationCount& to = out.ops[kind][path];
+        to.count += from.count.load(std::memory_order_relaxed);
+        to.bytes += from.bytes.load(std::memory_order_relaxed);
+        to.errors += from.errors.load(std::memory_order_relaxed);
+      }
+    }
+    for (size_t event = 0; event < kStatEventCount; ++event) {
+      out.events[event] += shard.events[event].load(std::memory_order_relaxed);
+    }
+    for (size_t batch = 0; batch < kBatchClassCount; ++batch) {
+      out.batches[batch] +=
+          shard.batches[batch].load(std::memory_order_relaxed);
+    }
+  }
+  return out;
+}
+
+}  // namespace rocksdb_uring

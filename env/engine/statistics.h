@@ -1,0 +1,119 @@
+// What the engine has done, by kind of operation and by the path it took.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace rocksdb_uring {
+
+// How an operation was served.
+enum class IoPath : uint8_t {
+  kRing,       // through a ring
+  kPosix,      // through a system call
+  kPageCache,  // found in the page cache by a call that does not wait
+  kReadAhead,  // from memory that the engine had read ahead
+};
+constexpr size_t kIoPathCount = 4;
+
+// What an operation was for: the call of the file system that caused it.
+enum class StatKind : uint8_t {
+  kRead,            // a single synchronous read
+  kMultiRead,       // one request of a batch
+  kReadAsync,       // ReadAsync
+  kSequentialRead,  // a read of a sequential file
+  kReadAhead,       // the engine's own reads ahead of a stream
+  kWrite,
+  kFsync,
+  kFdatasync,
+  kSyncFileRange,
+  kFallocate,
+};
+constexpr size_t kStatKindCount = 10;
+
+// Names as they stand in the statistics file: part of the interface.
+const char* StatKindName(StatKind kind);
+const char* IoPathName(IoPath path);
+
+struct OperationCount {
+  uint64_t count = 0;
+  uint64_t bytes = 0;
+  uint64_t errors = 0;
+};
+
+// Events that are no operations.
+enum class StatEvent : uint8_t {
+  kBatch,               // synchronous batches of two and more
+  kSubmitCall,          // system calls that handed requests to a ring
+  kRingCreated,         //
+  kRingRetired,         // rings given up after a failure
+  kRingRefused,         // a ring was wanted and could not be created
+  kRingsBusy,           // a batch found all rings in use and went to POSIX
+  kPosixRescue,         // operations a ring failed and POSIX finished
+  kAsyncQueued,         // asynchronous operations that waited for room
+  kAsyncOverflow,       // asynchronous operations that found no room at all
+  kUnknownCompletion,   // completions that named no operation of ours
+  kBreakerOpened,       //
+  kReadAheadDiscarded,  // bytes read ahead that nobody asked for
+};
+constexpr size_t kStatEventCount = 12;
+const char* StatEventName(StatEvent event);
+
+// Batches are counted in classes: 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64 and more.
+constexpr size_t kBatchClassCount = 7;
+const char* BatchClassName(size_t index);
+size_t BatchClass(size_t batch_size);
+
+// A consistent enough copy: each number is exact, two of them may be from
+// slightly different moments.
+struct StatisticsSnapshot {
+  std::array<std::array<OperationCount, kIoPathCount>, kStatKindCount> ops;
+  std::array<uint64_t, kStatEventCount> events;
+  std::array<uint64_t, kBatchClassCount> batches;
+
+  const OperationCount& op(StatKind kind, IoPath path) const {
+    return ops[static_cast<size_t>(kind)][static_cast<size_t>(path)];
+  }
+  // Sum over the paths.
+  OperationCount op(StatKind kind) const;
+  uint64_t event(StatEvent event) const {
+    return events[static_cast<size_t>(event)];
+  }
+};
+
+// Safe for concurrent use. Counters are kept in shards by thread, so that
+// threads do not fight for cache lines.
+class Statistics {
+ public:
+  Statistics();
+
+  void Count(StatKind kind, IoPath path, uint64_t count, uint64_t bytes,
+             uint64_t errors);
+  void Count(StatEvent event, uint64_t count = 1);
+  void CountBatch(size_t batch_size);
+  StatisticsSnapshot Snapshot() const;
+  size_t memory_bytes() const { return kShards * sizeof(Shard); }
+
+ private:
+  static constexpr size_t kShards = 8;
+
+  struct Counter {
+    std::atomic<uint64_t> count{0};
+    std::atomic<uint64_t> bytes{0};
+    std::atomic<uint64_t> errors{0};
+  };
+  struct alignas(64) Shard {
+    Counter ops[kStatKindCount][kIoPathCount];
+    std::atomic<uint64_t> events[kStatEventCount] = {};
+    std::atomic<uint64_t> batches[kBatchClassCount] = {};
+  };
+
+  Shard& shard();
+
+  std::unique_ptr<Shard[]> shards_;
+};
+
+}  // namespace rocksdb_uring

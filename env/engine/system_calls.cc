@@ -1,0 +1,72 @@
+#include "env/engine/system_calls.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace rocksdb_uring {
+
+namespace {
+
+int64_t OrNegatedErrno(int64_t result) { return result < 0 ? -errno : result; }
+
+}  // namespace
+
+SystemCalls* SystemCalls::Default() {
+  // Never destroyed: files may outlive static objects.
+  static auto* calls = new SystemCalls();
+  return calls;
+}
+
+int64_t SystemCalls::Pread(int fd, void* buffer, size_t size, uint64_t offset) {
+  return OrNegatedErrno(::pread(fd, buffer, size, static_cast<off_t>(offset)));
+}
+
+int64_t SystemCalls::PreadNoWait(int fd, void* buffer, size_t size,
+                                 uint64_t offset) {
+  const iovec iov = {buffer, size};
+  return OrNegatedErrno(
+      ::preadv2(fd, &iov, 1, static_cast<off_t>(offset), RWF_NOWAIT));
+}
+
+int64_t SystemCalls::Preadv(int fd, const iovec* iov, int count,
+                            uint64_t offset) {
+  return OrNegatedErrno(::preadv(fd, iov, count, static_cast<off_t>(offset)));
+}
+
+int64_t SystemCalls::Pwrite(int fd, const void* buffer, size_t size,
+                            uint64_t offset) {
+  return OrNegatedErrno(::pwrite(fd, buffer, size, static_cast<off_t>(offset)));
+}
+
+int64_t SystemCalls::Pwritev(int fd, const iovec* iov, int count,
+                             uint64_t offset) {
+  return OrNegatedErrno(::pwritev(fd, iov, count, static_cast<off_t>(offset)));
+}
+
+int64_t SystemCalls::Fsync(int fd) { return OrNegatedErrno(::fsync(fd)); }
+
+int64_t SystemCalls::Fdatasync(int fd) {
+  return OrNegatedErrno(::fdatasync(fd));
+}
+
+int64_t SystemCalls::SyncFileRange(int fd, uint64_t offset, uint64_t length,
+                                   uint32_t flags) {
+  return OrNegatedErrno(::sync_file_range(fd, static_cast<off_t>(offset),
+                                          static_cast<off_t>(length), flags));
+}
+
+int64_t SystemCalls::Fallocate(int fd, uint32_t mode, uint64_t offset,
+                               uint64_t length) {
+  return OrNegatedErrno(::fallocate(fd, static_cast<int>(mode),
+                                    static_cast<off_t>(offset),
+                                    static_cast<off_t>(length)));
+}
+
+int64_t SystemCalls::WillNeed(int fd, uint64_t offset, uint64_t length) {
+  return -::posix_fadvise(fd, static_cast<off_t>(offset),
+                          static_cast<off_t>(length), POSIX_FADV_WILLNEED);
+}
+
+}  // namespace rocksdb_uring

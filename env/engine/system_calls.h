@@ -1,0 +1,40 @@
+// The system calls of the POSIX path: the seam where tests make them fail.
+#pragma once
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rocksdb_uring {
+
+// Each function is the system call of its name, but returns a negated errno
+// instead of -1. EINTR and short transfers reach the caller. Safe for
+// concurrent use.
+class SystemCalls {
+ public:
+  virtual ~SystemCalls() = default;
+
+  // The kernel's; lives for ever.
+  static SystemCalls* Default();
+
+  virtual int64_t Pread(int fd, void* buffer, size_t size, uint64_t offset);
+  // With RWF_NOWAIT: -EAGAIN if it would wait.
+  virtual int64_t PreadNoWait(int fd, void* buffer, size_t size,
+                              uint64_t offset);
+  virtual int64_t Preadv(int fd, const iovec* iov, int count, uint64_t offset);
+  virtual int64_t Pwrite(int fd, const void* buffer, size_t size,
+                         uint64_t offset);
+  virtual int64_t Pwritev(int fd, const iovec* iov, int count, uint64_t offset);
+  virtual int64_t Fsync(int fd);
+  virtual int64_t Fdatasync(int fd);
+  virtual int64_t SyncFileRange(int fd, uint64_t offset, uint64_t length,
+                                uint32_t flags);
+  virtual int64_t Fallocate(int fd, uint32_t mode, uint64_t offset,
+                            uint64_t length);
+  // posix_fadvise(WILLNEED): starts reading without waiting.
+  virtual int64_t WillNeed(int fd, uint64_t offset, uint64_t length);
+};
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,137 @@
+#include "env/engine/uring_engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "env/engine/fork_generation.h"
+#include "env/engine/ring_batch.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+// Threads spread over the shards in the order in which they first come.
+size_t ThreadNumber() {
+  static std::atomic<size_t> next{0};
+  thread_local const size_t number =
+      next.fetch_add(1, std::memory_order_relaxed);
+  return number;
+}
+
+RingPool::Options PoolOptions(const EngineOptions& options) {
+  RingPool::Options pool;
+  pool.factory = options.ring_factory;
+  pool.ring.entries = options.queue_depth;
+  pool.rings_max = options.rings_max;
+  return pool;
+}
+
+}  // namespace
+
+UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
+                         MemoryAccount* account)
+    : statistics_(statistics),
+      generation_(ForkGeneration()),
+      posix_(options.system_calls, statistics),
+      pool_(PoolOptions(options), &breaker_, statistics, account),
+      shard_count_(std::clamp<size_t>(std::thread::hardware_concurrency(), 1,
+                                      kShardsMax)) {
+  for (size_t i = 0; i < shard_count_; ++i) {
+    AsyncShard::Options shard;
+    shard.factory = options.ring_factory;
+    shard.ring.entries = options.queue_depth;
+    shard.ring.completion_entries = options.queue_depth * kInFlightPerEntry;
+    shard.backlog_max = shard.ring.completion_entries;
+    shard.index = static_cast<uint32_t>(i);
+    shards_[i] = std::make_unique<AsyncShard>(
+        std::move(shard),
+        AsyncShard::Environment{&posix_, &breaker_, statistics, account});
+  }
+}
+
+UringEngine::~UringEngine() = default;
+
+bool UringEngine::forked() const { return generation_ != ForkGeneration(); }
+
+bool UringEngine::WantsRing(const IoOp* ops, size_t count,
+                            const RunOptions& options) {
+  switch (options.path) {
+    case PathChoice::kPosix:
+      return false;
+    case PathChoice::kUring:
+      return true;
+    case PathChoice::kAuto:
+      break;
+  }
+  // Measured (env/README.md): a ring pays where several direct operations can
+  // be in flight at once. One alone is as fast as pread and costs more CPU;
+  // buffered reads are faster with WILLNEED and pread; buffered writes on ext4
+  // are handed to a kernel thread.
+  return count > 1 && std::all_of(ops, ops + count, [](const IoOp& op) {
+           return op.alignment != 0;
+         });
+}
+
+void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
+  if (forked() || !WantsRing(ops, count, options)) {
+    posix_.Run(ops, count, options);
+    return;
+  }
+  std::unique_ptr<Ring> ring = pool_.Lease();
+  if (ring == nullptr) {
+    posix_.Run(ops, count, options);
+    return;
+  }
+  RingBatch batch(ring.get(), &posix_, statistics_, options.timeout_us);
+  if (batch.Run(ops, count)) {
+    pool_.Return(std::move(ring));
+  } else {
+    pool_.Retire(std::move(ring));
+  }
+  if (count > 1) {
+    statistics_->CountBatch(count);
+  }
+  CountCompleted(ops, count, statistics_);
+  CompleteAll(ops, count);
+}
+
+size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
+  if (forked()) {
+    return 0;
+  }
+  return shards_[ThreadNumber() % shard_count_]->Submit(ops, count);
+}
+
+bool UringEngine::Wait(IoOp* op, uint64_t timeout_us) {
+  if (op->completed()) {
+    return true;
+  }
+  if (forked() && op->state() != IoState::kIdle) {
+    // The parent's ring completes the parent's copy; ours is done here.
+    op->result = posix_.Finish(*op, 0);
+    op->path = IoPath::kPosix;
+    CompleteAll(op, 1);
+    return true;
+  }
+  return shards_[op->shard]->Wait(op, timeout_us);
+}
+
+size_t UringEngine::Poll() {
+  size_t completed = 0;
+  for (size_t i = 0; i < shard_count_ && !forked(); ++i) {
+    completed += shards_[i]->Poll();
+  }
+  return completed;
+}
+
+void UringEngine::Cancel(IoOp* op) {
+  if (!forked() && !op->completed() && op->state() != IoState::kIdle) {
+    shards_[op->shard]->Cancel(op);
+  }
+}
+
+bool UringEngine::asynchronous() { return !forked() && breaker_.MayAllow(); }
+
+}  // namespace rocksdb_uring

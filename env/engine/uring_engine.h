@@ -1,0 +1,85 @@
+// The shared io_uring engine: one set of limits, rings, statistics and one
+// breaker for all files and threads of the process.
+//
+// Batches that wait (Run) lease a ring of their own; operations that outlive
+// the call (Submit) go to one of a few shards that any thread may reap. What a
+// ring cannot do, POSIX finishes.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+
+#include "env/base/memory_account.h"
+#include "env/engine/async_shard.h"
+#include "env/engine/breaker.h"
+#include "env/engine/io_engine.h"
+#include "env/engine/posix_engine.h"
+#include "env/engine/ring_pool.h"
+#include "env/engine/system_calls.h"
+#include "env/ring/ring.h"
+
+namespace rocksdb_uring {
+
+struct EngineOptions {
+  // Entries of a ring's submission queue; operations of one batch in flight.
+  static constexpr uint32_t kQueueDepthMin = 8;
+  static constexpr uint32_t kQueueDepthMax = 4096;
+  uint32_t queue_depth = 64;
+  // Rings for batches that wait; one more batch at the same time is served
+  // through POSIX. With 64 entries a ring takes 8 KiB.
+  static constexpr uint32_t kRingsMaxMin = 1;
+  static constexpr uint32_t kRingsMaxMax = 1024;
+  uint32_t rings_max = 64;
+  // Bytes that buffers of the engine's own read-ahead may take together; 0
+  // switches it off.
+  uint64_t readahead_bytes = 32 << 20;
+
+  // Seams for tests; the defaults are the kernel.
+  RingFactory ring_factory = CreateRing;
+  SystemCalls* system_calls = SystemCalls::Default();
+};
+
+class UringEngine final : public IoEngine {
+ public:
+  // Asynchronous operations in flight in one shard, for each entry of its
+  // submission queue; as many again may wait for room.
+  static constexpr uint32_t kInFlightPerEntry = 16;
+
+  // Creates no ring. `statistics` and `account` are not owned and must outlive
+  // the engine.
+  UringEngine(const EngineOptions& options, Statistics* statistics,
+              MemoryAccount* account);
+  // REQUIRES: no operation is in flight.
+  ~UringEngine() override;
+
+  void Run(IoOp* ops, size_t count, const RunOptions& options) override;
+  size_t Submit(IoOp* const* ops, size_t count) override;
+  bool Wait(IoOp* op, uint64_t timeout_us = kNoTimeout) override;
+  size_t Poll() override;
+  void Cancel(IoOp* op) override;
+  bool asynchronous() override;
+  Statistics* statistics() override { return statistics_; }
+
+  // Rings of the pool that exist.
+  size_t rings() const { return pool_.size(); }
+
+ private:
+  // Few: each takes memory, and two threads collide in one only while they
+  // submit.
+  static constexpr size_t kShardsMax = 4;
+
+  bool forked() const;
+  static bool WantsRing(const IoOp* ops, size_t count,
+                        const RunOptions& options);
+
+  Statistics* const statistics_;
+  const uint32_t generation_;
+  PosixEngine posix_;
+  Breaker breaker_;
+  RingPool pool_;
+  size_t shard_count_;
+  std::array<std::unique_ptr<AsyncShard>, kShardsMax> shards_;
+};
+
+}  // namespace rocksdb_uring

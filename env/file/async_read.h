@@ -1,0 +1,47 @@
+// A read that RocksDB has started and will poll or abort: what its opaque
+// io_handle points to.
+#pragma once
+
+#include <memory>
+
+#include "env/engine/io_op.h"
+#include "env/file/open_file.h"
+#include "env/file/rocksdb_compat.h"
+
+namespace rocksdb_uring {
+
+// May be waited for, aborted and destroyed on any thread, by one at a time.
+class AsyncRead {
+ public:
+  // Copies what it needs of `request`: RocksDB's is often on the stack.
+  AsyncRead(std::shared_ptr<const OpenFile> file,
+            const rocksdb::FSReadRequest& request, ReadAsyncCallback callback,
+            void* argument);
+  // Waits until the kernel has let go of the caller's buffer. Runs no
+  // callback: the caller has given it up.
+  ~AsyncRead();
+  AsyncRead(const AsyncRead&) = delete;
+  AsyncRead& operator=(const AsyncRead&) = delete;
+
+  // Hands the read to the engine; false if it takes none now.
+  bool Start();
+  // Reads on the calling thread instead. Blocks.
+  void ReadNow();
+
+  // Asks for an early end. Does not block, runs no callback.
+  void Cancel();
+  // Waits until the read is complete, then runs the callback unless it has run
+  // already. Blocks.
+  void WaitAndDeliver();
+
+ private:
+  rocksdb::IOStatus StatusOf() const;
+
+  const std::shared_ptr<const OpenFile> file_;
+  const ReadAsyncCallback callback_;
+  void* const argument_;
+  bool delivered_ = false;
+  IoOp op_;
+};
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,227 @@
+#include "env/file/random_access_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cassert>
+#include <cerrno>
+#include <utility>
+
+#include "env/base/aligned_buffer.h"
+#include "env/base/small_vector.h"
+#include "env/file/async_read.h"
+#include "env/file/fadvise.h"
+#include "env/file/io_status.h"
+
+namespace rocksdb_uring {
+
+using rocksdb::FSReadRequest;
+using rocksdb::IODebugContext;
+using rocksdb::IOHandleDeleter;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using rocksdb::Slice;
+
+namespace {
+
+std::unique_ptr<ReadAhead> MakeReadAhead(
+    const std::shared_ptr<const OpenFile>& file, uint64_t file_size) {
+  const bool immutable =
+      file->kind == FileKind::kTable || file->kind == FileKind::kBlob;
+  const bool wanted =
+      file->direct() && immutable && file->reads != PathChoice::kPosix &&
+      file->engine->has_rings() && file->engine->options().readahead_bytes > 0;
+  return wanted ? std::make_unique<ReadAhead>(file, file_size) : nullptr;
+}
+
+// RocksDB keeps to this with direct I/O; the kernel would answer EINVAL.
+void AssertAligned(const OpenFile& file, uint64_t offset, size_t size,
+                   const void* scratch) {
+  assert(!file.direct() ||
+         (IsAligned(offset, file.alignment) &&
+          IsAligned(size, file.alignment) &&
+          IsAligned(reinterpret_cast<uintptr_t>(scratch), file.alignment)));
+  (void)file;
+  (void)offset;
+  (void)size;
+  (void)scratch;
+}
+
+IoOp* AddRead(const OpenFile& file, StatKind kind, uint64_t offset, size_t size,
+              char* scratch, IoOp* op) {
+  op->kind = IoKind::kRead;
+  op->stat_kind = kind;
+  op->fd = file.fd.get();
+  op->alignment = file.alignment;
+  op->offset = offset;
+  op->length = size;
+  op->buffer = scratch;
+  return op;
+}
+
+}  // namespace
+
+UringRandomAccessFile::UringRandomAccessFile(
+    std::shared_ptr<const OpenFile> file, uint64_t file_size)
+    : file_(std::move(file)), read_ahead_(MakeReadAhead(file_, file_size)) {}
+
+IOStatus UringRandomAccessFile::ReadError(uint64_t offset, size_t size,
+                                          int64_t result) const {
+  return MakeIOStatus("While pread offset " + std::to_string(offset) + " len " +
+                          std::to_string(size),
+                      file_->name, Errno::FromResult(result));
+}
+
+int64_t UringRandomAccessFile::ReadRange(uint64_t offset, size_t size,
+                                         char* scratch) const {
+  IoOp op;
+  AddRead(*file_, StatKind::kRead, offset, size, scratch, &op);
+  RunOptions options;
+  options.path = file_->reads;
+  file_->engine->engine()->Run(&op, 1, options);
+  return op.result;
+}
+
+IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
+                                     const IOOptions& /*options*/,
+                                     Slice* result, char* scratch,
+                                     IODebugContext* /*dbg*/) const {
+  AssertAligned(*file_, offset, n, scratch);
+  size_t done = 0;
+  if (read_ahead_ != nullptr) {
+    done = read_ahead_->Read(offset, n, scratch);
+    if (done > 0) {
+      file_->engine->statistics()->Count(StatKind::kRead, IoPath::kReadAhead, 1,
+                                         done, 0);
+    }
+  }
+  // A window that ends inside a sector ends where the file does.
+  const bool at_end = file_->direct() && !IsAligned(done, file_->alignment);
+  if (done < n && !at_end) {
+    const int64_t read = ReadRange(offset + done, n - done, scratch + done);
+    if (read < 0) {
+      *result = Slice(scratch, 0);
+      return ReadError(offset, n, read);
+    }
+    done += static_cast<size_t>(read);
+  }
+  *result = Slice(scratch, done);
+  return IOStatus::OK();
+}
+
+IOStatus UringRandomAccessFile::MultiRead(FSReadRequest* requests, size_t count,
+                                          const IOOptions& options,
+                                          IODebugContext* /*dbg*/) {
+  SmallVector<IoOp, 32> ops(count);
+  for (size_t i = 0; i < count; ++i) {
+    const FSReadRequest& request = requests[i];
+    AssertAligned(*file_, request.offset, request.len, request.scratch);
+    AddRead(*file_, StatKind::kMultiRead, request.offset, request.len,
+            request.scratch, &ops.emplace_back());
+  }
+  RunOptions run;
+  run.path = file_->reads;
+  run.page_cache = &page_cache_;
+  run.timeout_us = static_cast<uint64_t>(options.timeout.count());
+  file_->engine->engine()->Run(ops.data(), count, run);
+  for (size_t i = 0; i < count; ++i) {
+    FSReadRequest& request = requests[i];
+    const int64_t result = ops[i].result;
+    request.status = result < 0 ? ReadError(request.offset, request.len, result)
+                                : IOStatus::OK();
+    request.result =
+        Slice(request.scratch, result < 0 ? 0 : static_cast<size_t>(result));
+  }
+  return IOStatus::OK();
+}
+
+IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
+                                          const IOOptions& /*options*/,
+                                          ReadAsyncCallback callback,
+                                          void* argument, void** io_handle,
+                                          IOHandleDeleter* deleter,
+                                          IODebugContext* /*dbg*/) {
+  AssertAligned(*file_, request.offset, request.len, request.scratch);
+  if (file_->reads == PathChoice::kPosix ||
+      !file_->engine->engine()->asynchronous()) {
+    return IOStatus::NotSupported("ReadAsync");
+  }
+  if (read_ahead_ != nullptr) {
+    read_ahead_->ForgetStreamAt(request.offset);
+  }
+  auto read = std::make_unique<AsyncRead>(file_, request, std::move(callback),
+                                          argument);
+  if (!read->Start()) {
+    read->ReadNow();
+    read->WaitAndDeliver();
+    *io_handle = nullptr;
+    return IOStatus::OK();
+  }
+  *io_handle = read.release();
+  *deleter = [](void* handle) { delete static_cast<AsyncRead*>(handle); };
+  return IOStatus::OK();
+}
+
+IOStatus UringRandomAccessFile::Prefetch(uint64_t offset, size_t n,
+                                         const IOOptions& /*options*/,
+                                         IODebugContext* /*dbg*/) {
+  if (file_->direct()) {
+    return IOStatus::OK();
+  }
+  if (readahead(file_->fd.get(), static_cast<off64_t>(offset), n) != 0) {
+    return MakeIOStatus("While prefetching offset " + std::to_string(offset) +
+                            " len " + std::to_string(n),
+                        file_->name, Errno::FromErrno(errno));
+  }
+  return IOStatus::OK();
+}
+
+void UringRandomAccessFile::Hint(AccessPattern pattern) {
+  if (file_->direct()) {
+    return;
+  }
+  int advice = POSIX_FADV_NORMAL;
+  switch (pattern) {
+    case kNormal:
+      break;
+    case kRandom:
+      advice = POSIX_FADV_RANDOM;
+      break;
+    case kSequential:
+      advice = POSIX_FADV_SEQUENTIAL;
+      break;
+    case kWillNeed:
+      advice = POSIX_FADV_WILLNEED;
+      break;
+    case kWontNeed:
+      advice = POSIX_FADV_DONTNEED;
+      break;
+  }
+  // A hint: nobody could do anything about its failure.
+  (void)posix_fadvise(file_->fd.get(), 0, 0, advice);
+}
+
+IOStatus UringRandomAccessFile::InvalidateCache(size_t offset, size_t length) {
+  return DropFromPageCache(*file_, offset, length);
+}
+
+size_t UringRandomAccessFile::GetUniqueId(char* id, size_t max_size) const {
+  return GetUniqueIdOf(file_->fd.get(), id, max_size);
+}
+
+size_t UringRandomAccessFile::GetRequiredBufferAlignment() const {
+  return file_->direct() ? file_->alignment : rocksdb::kDefaultPageSize;
+}
+
+#if ROCKSDB_URING_ROCKSDB_GE(10, 5)
+IOStatus UringRandomAccessFile::GetFileSize(uint64_t* result) {
+  struct stat attributes = {};
+  if (fstat(file_->fd.get(), &attributes) != 0) {
+    return MakeIOStatus("While fstat", file_->name, Errno::FromErrno(errno));
+  }
+  *result = static_cast<uint64_t>(attributes.st_size);
+  return IOStatus::OK();
+}
+#endif
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,60 @@
+// The file that RocksDB reads tables and blobs from.
+#pragma once
+
+#include <memory>
+
+#include "env/file/open_file.h"
+#include "env/file/read_ahead.h"
+#include "env/file/rocksdb_compat.h"
+
+namespace rocksdb_uring {
+
+// Safe for concurrent use, as FSRandomAccessFile demands.
+class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
+ public:
+  // `file_size` in bytes; used only where the file cannot change.
+  UringRandomAccessFile(std::shared_ptr<const OpenFile> file,
+                        uint64_t file_size);
+
+  rocksdb::IOStatus Read(uint64_t offset, size_t n,
+                         const rocksdb::IOOptions& options,
+                         rocksdb::Slice* result, char* scratch,
+                         rocksdb::IODebugContext* dbg) const override;
+  // Each request gets a status and a result of its own; the call itself
+  // returns OK. IOOptions::timeout (microseconds) is kept where a ring reads.
+  rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, size_t count,
+                              const rocksdb::IOOptions& options,
+                              rocksdb::IODebugContext* dbg) override;
+  // NotSupported while the engine has no ring: RocksDB then reads by itself.
+  // With a ring and no room the read is made before the call returns, the
+  // callback run, and the handle null.
+  rocksdb::IOStatus ReadAsync(rocksdb::FSReadRequest& request,
+                              const rocksdb::IOOptions& options,
+                              ReadAsyncCallback callback, void* argument,
+                              void** io_handle,
+                              rocksdb::IOHandleDeleter* deleter,
+                              rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus Prefetch(uint64_t offset, size_t n,
+                             const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* dbg) override;
+  void Hint(AccessPattern pattern) override;
+  rocksdb::IOStatus InvalidateCache(size_t offset, size_t length) override;
+  size_t GetUniqueId(char* id, size_t max_size) const override;
+  bool use_direct_io() const override { return file_->direct(); }
+  size_t GetRequiredBufferAlignment() const override;
+#if ROCKSDB_URING_ROCKSDB_GE(10, 5)
+  rocksdb::IOStatus GetFileSize(uint64_t* result) override;
+#endif
+
+ private:
+  int64_t ReadRange(uint64_t offset, size_t size, char* scratch) const;
+  rocksdb::IOStatus ReadError(uint64_t offset, size_t size,
+                              int64_t result) const;
+
+  const std::shared_ptr<const OpenFile> file_;
+  // Null where streams are not read ahead.
+  const std::unique_ptr<ReadAhead> read_ahead_;
+  mutable PageCacheHint page_cache_;
+};
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,227 @@
+#include "env/fs/options.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <map>
+#include <utility>
+
+namespace rocksdb_uring {
+
+using rocksdb::ConfigOptions;
+using rocksdb::OptionType;
+using rocksdb::OptionTypeFlags;
+using rocksdb::OptionTypeInfo;
+using rocksdb::OptionVerificationType;
+using rocksdb::Status;
+
+namespace {
+
+Status BadValue(const std::string& name, const std::string& value,
+                const std::string& allowed) {
+  return Status::InvalidArgument(
+      "option " + name + "=" + value + " of the uring file system",
+      "allowed is " + allowed);
+}
+
+// A whole number with one of RocksDB's suffixes (K, M, G, T), and nothing
+// else: RocksDB's own parser takes "-5" and "12abc" too.
+bool IsPlainNumber(const std::string& value) {
+  const size_t digits = static_cast<size_t>(
+      std::find_if(value.begin(), value.end(),
+                   [](unsigned char c) { return std::isdigit(c) == 0; }) -
+      value.begin());
+  return digits > 0 &&
+         (digits == value.size() ||
+          (digits + 1 == value.size() &&
+           std::string("kKmMgGtT").find(value.back()) != std::string::npos));
+}
+
+Status ParseNumber(const ConfigOptions& config, const std::string& name,
+                   const std::string& value, uint64_t min, uint64_t max,
+                   uint64_t* number) {
+  const OptionTypeInfo parser(0, OptionType::kUInt64T);
+  if (!IsPlainNumber(value) ||
+      !parser.Parse(config, name, value, number).ok() || *number < min ||
+      *number > max) {
+    return BadValue(name, value,
+                    std::to_string(min) + " to " + std::to_string(max));
+  }
+  return Status::OK();
+}
+
+template <typename T>
+bool EqualValues(const ConfigOptions& /*config*/, const std::string& /*name*/,
+                 const void* left, const void* right,
+                 std::string* /*mismatch*/) {
+  return *static_cast<const T*>(left) == *static_cast<const T*>(right);
+}
+
+// A number whose absence means something.
+template <typename T>
+OptionTypeInfo OptionalNumber(int offset, T min, T max, T default_value) {
+  return OptionTypeInfo(
+      offset, OptionType::kUnknown, OptionVerificationType::kNormal,
+      OptionTypeFlags::kNone,
+      [min, max](const ConfigOptions& config, const std::string& name,
+                 const std::string& value, void* address) {
+        uint64_t number = 0;
+        const Status status =
+            ParseNumber(config, name, value, min, max, &number);
+        if (status.ok()) {
+          *static_cast<std::optional<T>*>(address) = static_cast<T>(number);
+        }
+        return status;
+      },
+      [default_value](const ConfigOptions&, const std::string&,
+                      const void* address, std::string* value) {
+        *value = std::to_string(
+            static_cast<const std::optional<T>*>(address)->value_or(
+                default_value));
+        return Status::OK();
+      },
+      EqualValues<std::optional<T>>);
+}
+
+OptionTypeInfo Number(int offset, uint32_t min, uint32_t max) {
+  OptionTypeInfo info(offset, OptionType::kUInt32T);
+  info.SetParseFunc([min, max](const ConfigOptions& config,
+                               const std::string& name,
+                               const std::string& value, void* address) {
+    uint64_t number = 0;
+    const Status status = ParseNumber(config, name, value, min, max, &number);
+    if (status.ok()) {
+      *static_cast<uint32_t*>(address) = static_cast<uint32_t>(number);
+    }
+    return status;
+  });
+  return info;
+}
+
+// One of a few words.
+template <typename T>
+OptionTypeInfo Choice(int offset, const std::map<std::string, T>& words) {
+  std::string allowed;
+  for (const auto& word : words) {
+    allowed += (allowed.empty() ? "" : ", ") + word.first;
+  }
+  return OptionTypeInfo(
+      offset, OptionType::kUnknown, OptionVerificationType::kNormal,
+      OptionTypeFlags::kNone,
+      [words, allowed](const ConfigOptions&, const std::string& name,
+                       const std::string& value, void* address) {
+        const auto word = words.find(value);
+        if (word == words.end()) {
+          return BadValue(name, value, "one of " + allowed);
+        }
+        *static_cast<T*>(address) = word->second;
+        return Status::OK();
+      },
+      [words](const ConfigOptions&, const std::string&, const void* address,
+              std::string* value) {
+        for (const auto& word : words) {
+          if (word.second == *static_cast<const T*>(address)) {
+            *value = word.first;
+          }
+        }
+        return Status::OK();
+      },
+      EqualValues<T>);
+}
+
+// Offset of a member of FileSystemOptions. offsetof is defined for
+// standard-layout types only; the compilers that we support take it for any
+// class without virtual bases, and RocksDB relies on the same.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+#define URING_OFFSET(member) \
+  static_cast<int>(offsetof(FileSystemOptions, member))
+
+std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
+  const EngineOptions defaults;
+  const std::map<std::string, PathChoice> paths = {
+      {"auto", PathChoice::kAuto},
+      {"uring", PathChoice::kUring},
+      {"posix", PathChoice::kPosix}};
+  const std::map<std::string, Fallback> fallbacks = {
+      {"auto", Fallback::kAuto}, {"require", Fallback::kRequire}};
+  return {
+      {"queue_depth", OptionalNumber<uint32_t>(URING_OFFSET(engine.queue_depth),
+                                               EngineOptions::kQueueDepthMin,
+                                               EngineOptions::kQueueDepthMax,
+                                               defaults.queue_depth)},
+      {"rings_max", OptionalNumber<uint32_t>(URING_OFFSET(engine.rings_max),
+                                             EngineOptions::kRingsMaxMin,
+                                             EngineOptions::kRingsMaxMax,
+                                             defaults.rings_max)},
+      {"readahead_bytes",
+       OptionalNumber<uint64_t>(URING_OFFSET(engine.readahead_bytes), 0,
+                                uint64_t{1} << 40, defaults.readahead_bytes)},
+      {"reads", Choice(URING_OFFSET(reads), paths)},
+      {"fallback", Choice(URING_OFFSET(fallback), fallbacks)},
+      {"stats_file",
+       OptionTypeInfo(URING_OFFSET(stats_file), OptionType::kString)},
+      {"stats_interval_s", Number(URING_OFFSET(stats_interval_s), 0,
+                                  FileSystemOptions::kStatsIntervalMax)},
+  };
+}
+
+#undef URING_OFFSET
+#pragma GCC diagnostic pop
+
+}  // namespace
+
+const std::unordered_map<std::string, OptionTypeInfo>*
+FileSystemOptionsTypeInfo() {
+  // Never destroyed: RocksDB keeps pointers to it in objects that may outlive
+  // static ones.
+  static const auto* info =
+      new std::unordered_map<std::string, OptionTypeInfo>(MakeTypeInfo());
+  return info;
+}
+
+std::string FileSystemOptionNames() {
+  std::map<std::string, int> sorted;
+  for (const auto& option : *FileSystemOptionsTypeInfo()) {
+    sorted.emplace(option.first, 0);
+  }
+  std::string names;
+  for (const auto& option : sorted) {
+    names += (names.empty() ? "" : ", ") + option.first;
+  }
+  return names;
+}
+
+Status ParseUriQuery(const std::string& uri,
+                     std::unordered_map<std::string, std::string>* options) {
+  const size_t query = uri.find("://");
+  if (query == std::string::npos || query + 3 == uri.size()) {
+    return Status::OK();
+  }
+  std::string rest = uri.substr(query + 3);
+  if (rest[0] != '?') {
+    return Status::InvalidArgument(
+        "the URI " + uri + " has a path",
+        "write uring:// or uring://?option=value&option=value");
+  }
+  rest.erase(0, 1);
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('&'), rest.size());
+    const std::string pair = rest.substr(0, end);
+    const size_t equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Status::InvalidArgument(
+          "the part \"" + pair + "\" of the URI " + uri + " is no option",
+          "write option=value");
+    }
+    if (!options->emplace(pair.substr(0, equals), pair.substr(equals + 1))
+             .second) {
+      return Status::InvalidArgument("the URI " + uri + " gives option " +
+                                     pair.substr(0, equals) + " twice");
+    }
+    rest.erase(0, std::min(end + 1, rest.size()));
+  }
+  return Status::OK();
+}
+
+}  // namespace rocksdb_uring

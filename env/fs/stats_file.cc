@@ -1,0 +1,242 @@
+#include "env/fs/stats_file.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "env/engine/fork_generation.h"
+#include "nlohmann/json.hpp"
+
+namespace rocksdb_uring {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json OperationsToJson(const StatisticsSnapshot& snapshot) {
+  Json kinds = Json::object();
+  for (size_t kind = 0; kind < kStatKindCount; ++kind) {
+    Json paths = Json::object();
+    for (size_t path = 0; path < kIoPathCount; ++path) {
+      const OperationCount& op =
+          snapshot.op(static_cast<StatKind>(kind), static_cast<IoPath>(path));
+      paths[IoPathName(static_cast<IoPath>(path))] = {
+          {"count", op.count}, {"bytes", op.bytes}, {"errors", op.errors}};
+    }
+    kinds[StatKindName(static_cast<StatKind>(kind))] = std::move(paths);
+  }
+  return kinds;
+}
+
+Json EventsToJson(const StatisticsSnapshot& snapshot) {
+  Json events = Json::object();
+  for (size_t event = 0; event < kStatEventCount; ++event) {
+    events[StatEventName(static_cast<StatEvent>(event))] =
+        snapshot.events[event];
+  }
+  return events;
+}
+
+Json EngineToJson(const SharedEngine& engine) {
+  return {{"kind", engine.has_rings() ? "uring" : "posix"},
+          {"queue_depth", engine.options().queue_depth},
+          {"rings_max", engine.options().rings_max},
+          {"readahead_bytes", engine.options().readahead_bytes},
+          {"rings", engine.rings()},
+          {"memory_bytes", engine.memory_bytes()},
+          {"read_ahead_buffer_bytes", engine.read_ahead_bytes()}};
+}
+
+Json BatchesToJson(const StatisticsSnapshot& snapshot) {
+  Json batches = Json::object();
+  for (size_t i = 0; i < kBatchClassCount; ++i) {
+    batches[BatchClassName(i)] = snapshot.batches[i];
+  }
+  return batches;
+}
+
+// All files that exist, so that those of file systems that are never destroyed
+// (RocksDB's default one) are written when the process ends.
+struct Registry {
+  Mutex mutex;
+  std::vector<StatsFile*> files URING_GUARDED_BY(mutex);
+};
+
+void WriteAllAtExit();
+void LockRegistry() URING_NO_THREAD_SAFETY_ANALYSIS;
+void UnlockRegistry() URING_NO_THREAD_SAFETY_ANALYSIS;
+
+Registry* TheRegistry() {
+  static auto* registry = [] {
+    std::atexit(WriteAllAtExit);
+    // A child must not find the lock held by a thread that it does not have.
+    pthread_atfork(LockRegistry, UnlockRegistry, UnlockRegistry);
+    return new Registry();
+  }();
+  return registry;
+}
+
+void LockRegistry() { TheRegistry()->mutex.Lock(); }
+void UnlockRegistry() { TheRegistry()->mutex.Unlock(); }
+
+void WriteAllAtExit() {
+  Registry* const registry = TheRegistry();
+  MutexLock lock(&registry->mutex);
+  for (StatsFile* file : registry->files) {
+    file->Write();
+  }
+}
+
+std::string ExpandProcessId(const std::string& path) {
+  std::string expanded = path;
+  const size_t mark = expanded.find("%p");
+  if (mark != std::string::npos) {
+    expanded.replace(mark, 2, std::to_string(getpid()));
+  }
+  return expanded;
+}
+
+}  // namespace
+
+std::string StatsToJson(const SharedEngine* engine, const StatsExtra& extra) {
+  Json json;
+  json["opens"] = extra.opens;
+  json["fallback"] = {{"reason", extra.fallback_reason},
+                      {"remedy", extra.fallback_remedy}};
+  if (engine == nullptr) {
+    json["engine"] = {{"kind", "off"}};
+  } else {
+    json["engine"] = EngineToJson(*engine);
+  }
+  const StatisticsSnapshot snapshot = engine == nullptr
+                                          ? StatisticsSnapshot{}
+                                          : engine->statistics()->Snapshot();
+  json["ops"] = OperationsToJson(snapshot);
+  json["batch_sizes"] = BatchesToJson(snapshot);
+  json["events"] = EventsToJson(snapshot);
+  return json.dump(2) + "\n";
+}
+
+std::map<std::string, uint64_t> FlattenStats(const std::string& json) {
+  std::map<std::string, uint64_t> numbers;
+  const Json parsed = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!parsed.is_object()) {
+    return numbers;
+  }
+  for (const auto& item : parsed.flatten().items()) {
+    if (item.value().is_number_unsigned()) {
+      std::string name = item.key().substr(1);
+      std::replace(name.begin(), name.end(), '/', '.');
+      numbers.emplace(std::move(name), item.value().get<uint64_t>());
+    }
+  }
+  return numbers;
+}
+
+// Calls a function at intervals until it is destroyed.
+class StatsFile::Ticker {
+ public:
+  Ticker(std::chrono::seconds interval, std::function<void()> tick)
+      : interval_(interval),
+        tick_(std::move(tick)),
+        thread_([this] { Run(); }) {}
+  ~Ticker() {
+    {
+      MutexLock lock(&mutex_);
+      stopping_ = true;
+    }
+    stop_.NotifyAll();
+    thread_.join();
+  }
+
+ private:
+  void Run() {
+    MutexLock lock(&mutex_);
+    while (!stopping_) {
+      const bool notified = stop_.WaitUntil(
+          &mutex_, std::chrono::steady_clock::now() + interval_);
+      if (!notified && !stopping_) {
+        mutex_.Unlock();
+        tick_();
+        mutex_.Lock();
+      }
+    }
+  }
+
+  const std::chrono::seconds interval_;
+  const std::function<void()> tick_;
+  Mutex mutex_;
+  CondVar stop_;
+  bool stopping_ URING_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+StatsFile::StatsFile(std::string path, uint32_t interval_s,
+                     std::function<std::string()> content)
+    : generation_(ForkGeneration()),
+      path_(std::move(path)),
+      content_(std::move(content)) {
+  Registry* const registry = TheRegistry();
+  {
+    MutexLock lock(&registry->mutex);
+    registry->files.push_back(this);
+  }
+  if (interval_s > 0) {
+    ticker_ = std::make_unique<Ticker>(std::chrono::seconds(interval_s),
+                                       [this] { Write(); });
+  }
+}
+
+StatsFile::~StatsFile() {
+  const bool forked = generation_ != ForkGeneration();
+  if (forked) {
+    // Its thread is the parent's and cannot be joined here.
+    (void)ticker_.release();
+  }
+  ticker_.reset();
+  Registry* const registry = TheRegistry();
+  {
+    MutexLock lock(&registry->mutex);
+    registry->files.erase(
+        std::remove(registry->files.begin(), registry->files.end(), this),
+        registry->files.end());
+  }
+  if (!forked) {
+    Write();
+  }
+}
+
+void StatsFile::Write() {
+  if (generation_ != ForkGeneration()) {
+    return;
+  }
+  MutexLock lock(&write_mutex_);
+  const std::string content = content_();
+  if (content.empty()) {
+    return;
+  }
+  const std::string path = ExpandProcessId(path_);
+  const std::string temporary = path + ".tmp" + std::to_string(getpid());
+  {
+    std::ofstream file(temporary, std::ios::trunc);
+    file << content;
+    file.close();
+    if (!file) {
+      unlink(temporary.c_str());
+      return;
+    }
+  }
+  if (rename(temporary.c_str(), path.c_str()) != 0) {
+    unlink(temporary.c_str());
+  }
+}
+
+}  // namespace rocksdb_uring

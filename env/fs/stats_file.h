@@ -1,0 +1,64 @@
+// The statistics as JSON, and the file that they are written to.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "env/base/mutex.h"
+#include "env/engine/shared_engine.h"
+
+namespace rocksdb_uring {
+
+// What the statistics say beyond the engine's counters.
+struct StatsExtra {
+  // Files that the file system has opened through the engine.
+  uint64_t opens = 0;
+  // Empty where a ring is in use.
+  std::string fallback_reason;
+  std::string fallback_remedy;
+};
+
+// One JSON object; its keys are part of the interface and only ever added.
+// `engine` is null while the file system is switched off.
+std::string StatsToJson(const SharedEngine* engine, const StatsExtra& extra);
+
+// The numbers of such an object by their dotted names:
+// `ops.multi_read.ring.count`.
+std::map<std::string, uint64_t> FlattenStats(const std::string& json);
+
+// Writes a file at intervals, when it goes, and when the process ends before
+// it goes. Each write replaces the file by rename, so that a reader never sees
+// half of one. Failures to write are silent: statistics must not break a
+// database.
+class StatsFile {
+ public:
+  // `path`: `%p` is replaced by the process id. `interval_s` in seconds, 0 for
+  // none; with one there is a thread that wakes only then. `content` is called
+  // by any thread, until Stop returns.
+  StatsFile(std::string path, uint32_t interval_s,
+            std::function<std::string()> content);
+  // Writes a last time, unless this is a forked child: then the file is the
+  // parent's.
+  ~StatsFile();
+  StatsFile(const StatsFile&) = delete;
+  StatsFile& operator=(const StatsFile&) = delete;
+
+  // Replaces the file; leaves it alone while `content` gives nothing. Safe for
+  // concurrent use.
+  void Write();
+
+ private:
+  class Ticker;
+
+  const uint32_t generation_;
+  Mutex write_mutex_;
+  const std::string path_;
+  const std::function<std::string()> content_;
+  std::unique_ptr<Ticker> ticker_;
+};
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,337 @@
+#include "env/fs/uring_file_system.h"
+
+#include <sys/stat.h>
+
+#include <cinttypes>
+#include <cstdlib>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "env/file/async_read.h"
+#include "env/file/random_access_file.h"
+#include "env/file/sequential_file.h"
+#include "rocksdb/convenience.h"
+#include "rocksdb/env.h"
+
+namespace rocksdb_uring {
+
+using rocksdb::ConfigOptions;
+using rocksdb::FileOptions;
+using rocksdb::FileSystem;
+using rocksdb::FSRandomAccessFile;
+using rocksdb::FSSequentialFile;
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using rocksdb::Logger;
+using rocksdb::Status;
+
+namespace {
+
+constexpr char kSwitchVariable[] = "ROCKSDB_URING";
+constexpr char kOptionsVariable[] = "ROCKSDB_URING_OPTIONS";
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// The engine's answer, for the status of an open.
+IOStatus ToIOStatus(const Status& status) {
+  return rocksdb::status_to_io_status(Status(status));
+}
+
+// Puts where a bad option came from in front of what is wrong with it.
+Status ExplainOptions(const Status& status, const std::string& source) {
+  if (status.ok()) {
+    return status;
+  }
+  return Status::InvalidArgument(
+      source,
+      status.ToString() + "; the options are " + FileSystemOptionNames());
+}
+
+}  // namespace
+
+UringFileSystem::UringFileSystem(const std::shared_ptr<FileSystem>& base)
+    : FileSystemWrapper(base != nullptr ? base : FileSystem::Default()) {
+  RegisterOptions("UringFileSystemOptions", &options_,
+                  FileSystemOptionsTypeInfo());
+}
+
+UringFileSystem::~UringFileSystem() {
+  // Outside the lock: the last report asks this object.
+  std::unique_ptr<StatsFile> last;
+  {
+    MutexLock lock(&mutex_);
+    last = std::move(stats_file_);
+  }
+}
+
+Status UringFileSystem::Create(const std::string& uri, bool ready,
+                               std::unique_ptr<UringFileSystem>* result) {
+  auto self = std::make_unique<UringFileSystem>(nullptr);
+  ConfigOptions config;
+  config.ignore_unknown_options = false;
+  config.ignore_unsupported_options = false;
+  config.invoke_prepare_options = false;
+  const std::string word = Environment(kSwitchVariable);
+  if (!word.empty() && word != "on" && word != "off") {
+    return Status::InvalidArgument(
+        std::string(kSwitchVariable) + "=" + word + " in the environment",
+        "allowed is on, off");
+  }
+  self->switched_off_ = word == "off";
+  const std::string from_environment = Environment(kOptionsVariable);
+  Status status =
+      ExplainOptions(self->ConfigureFromString(config, from_environment),
+                     std::string(kOptionsVariable) + "=" + from_environment +
+                         " in the environment");
+  std::unordered_map<std::string, std::string> from_uri;
+  if (status.ok()) {
+    status = ParseUriQuery(uri, &from_uri);
+  }
+  if (status.ok()) {
+    status = ExplainOptions(self->ConfigureFromMap(config, from_uri), uri);
+  }
+  if (status.ok() && ready) {
+    status = self->PrepareOptions(config);
+  }
+  if (status.ok()) {
+    *result = std::move(self);
+  }
+  return status;
+}
+
+Status UringFileSystem::CheckBase() const {
+  if (target()->IsInstanceOf("posix") ||
+      target()->IsInstanceOf(FileSystem::kDefaultName())) {
+    return Status::OK();
+  }
+  return Status::InvalidArgument(
+      std::string("target=") + target()->Name() +
+          ": the uring file system opens files past the one below it",
+      "let it sit on the default file system and put the other one above it");
+}
+
+Status UringFileSystem::PrepareOptions(const ConfigOptions& config) {
+  Status status = FileSystemWrapper::PrepareOptions(config);
+  if (status.ok()) {
+    status = CheckBase();
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  MutexLock lock(&mutex_);
+  if (switched_off()) {
+    StartReporting();
+    return status;
+  }
+  return AcquireEngine();
+}
+
+Status UringFileSystem::AcquireEngine() {
+  std::string conflict;
+  std::shared_ptr<SharedEngine> engine =
+      SharedEngine::Acquire(options_.engine, &conflict);
+  if (engine == nullptr) {
+    return Status::InvalidArgument(conflict);
+  }
+  if (options_.fallback == Fallback::kRequire && !engine->has_rings()) {
+    return Status::NotSupported(
+        "fallback=require, and io_uring cannot be used: " +
+            engine->features().reason,
+        engine->features().remedy);
+  }
+  if (engine != engine_) {
+    // The first engine, or a forked child's own: what was counted before is
+    // the parent's.
+    stats_file_.reset();
+    opens_.store(0, std::memory_order_relaxed);
+    engine_ = std::move(engine);
+  }
+  // From here on ToString tells what is in force.
+  const EngineOptions& in_force = engine_->options();
+  options_.engine.queue_depth = in_force.queue_depth;
+  options_.engine.rings_max = in_force.rings_max;
+  options_.engine.readahead_bytes = in_force.readahead_bytes;
+  StartReporting();
+  return Status::OK();
+}
+
+void UringFileSystem::StartReporting() {
+  if (stats_file_ == nullptr && !options_.stats_file.empty()) {
+    stats_file_ = std::make_unique<StatsFile>(
+        options_.stats_file, options_.stats_interval_s,
+        [this, engine = engine_] { return Report(engine.get()); });
+  }
+}
+
+std::shared_ptr<SharedEngine> UringFileSystem::Engine(Status* status) {
+  MutexLock lock(&mutex_);
+  if (engine_ == nullptr || engine_->forked()) {
+    *status = AcquireEngine();
+    if (!status->ok()) {
+      return nullptr;
+    }
+  }
+  return engine_;
+}
+
+IOStatus UringFileSystem::NewSequentialFile(
+    const std::string& name, const FileOptions& options,
+    std::unique_ptr<FSSequentialFile>* result, IODebugContext* dbg) {
+  if (switched_off()) {
+    return target()->NewSequentialFile(name, options, result, dbg);
+  }
+  result->reset();
+  Status status;
+  std::shared_ptr<SharedEngine> engine = Engine(&status);
+  if (engine == nullptr) {
+    return ToIOStatus(status);
+  }
+  std::shared_ptr<const OpenFile> file;
+  const IOStatus opened = OpenForReading(
+      name, options, "While opening a file for sequentially reading",
+      options_.reads, std::move(engine), &file);
+  if (opened.ok()) {
+    opens_.fetch_add(1, std::memory_order_relaxed);
+    *result = std::make_unique<UringSequentialFile>(std::move(file));
+  }
+  return opened;
+}
+
+IOStatus UringFileSystem::NewRandomAccessFile(
+    const std::string& name, const FileOptions& options,
+    std::unique_ptr<FSRandomAccessFile>* result, IODebugContext* dbg) {
+  if (switched_off() || options.use_mmap_reads) {
+    return target()->NewRandomAccessFile(name, options, result, dbg);
+  }
+  result->reset();
+  Status status;
+  std::shared_ptr<SharedEngine> engine = Engine(&status);
+  if (engine == nullptr) {
+    return ToIOStatus(status);
+  }
+  std::shared_ptr<const OpenFile> file;
+  const IOStatus opened =
+      OpenForReading(name, options, "While open a file for random read",
+                     options_.reads, std::move(engine), &file);
+  if (opened.ok()) {
+    opens_.fetch_add(1, std::memory_order_relaxed);
+    struct stat attributes = {};
+    // A size of 0 only switches the read-ahead off.
+    (void)fstat(file->fd.get(), &attributes);
+    *result = std::make_unique<UringRandomAccessFile>(
+        std::move(file), static_cast<uint64_t>(attributes.st_size));
+  }
+  return opened;
+}
+
+std::string UringFileSystem::FallbackReason(const SharedEngine* engine) const {
+  if (switched_off()) {
+    return "ROCKSDB_URING=off in the environment";
+  }
+  return engine == nullptr ? "" : engine->features().reason;
+}
+
+std::string UringFileSystem::FallbackRemedy(const SharedEngine* engine) const {
+  if (switched_off()) {
+    return "remove ROCKSDB_URING from the environment";
+  }
+  return engine == nullptr ? "" : engine->features().remedy;
+}
+
+IOStatus UringFileSystem::NewLogger(const std::string& name,
+                                    const IOOptions& options,
+                                    std::shared_ptr<Logger>* result,
+                                    IODebugContext* dbg) {
+  const IOStatus status = target()->NewLogger(name, options, result, dbg);
+  if (!status.ok()) {
+    return status;
+  }
+  Status ignored;
+  const std::shared_ptr<SharedEngine> engine =
+      switched_off() ? nullptr : Engine(&ignored);
+  const std::string reason = FallbackReason(engine.get());
+  if (reason.empty() && engine != nullptr) {
+    rocksdb::Log(rocksdb::InfoLogLevel::INFO_LEVEL, result->get(),
+                 "uring file system: io_uring in use, queue depth %" PRIu32
+                 ", at most %" PRIu32 " rings",
+                 engine->options().queue_depth, engine->options().rings_max);
+  } else if (!reason.empty()) {
+    rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, result->get(),
+                 "uring file system: POSIX in use: %s; remedy: %s",
+                 reason.c_str(), FallbackRemedy(engine.get()).c_str());
+  }
+  return status;
+}
+
+IOStatus UringFileSystem::Poll(std::vector<void*>& handles,
+                               size_t min_completions) {
+  if (switched_off()) {
+    return target()->Poll(handles, min_completions);
+  }
+  for (void* handle : handles) {
+    if (handle != nullptr) {
+      static_cast<AsyncRead*>(handle)->WaitAndDeliver();
+    }
+  }
+  return IOStatus::OK();
+}
+
+IOStatus UringFileSystem::AbortIO(std::vector<void*>& handles) {
+  if (switched_off()) {
+    return target()->AbortIO(handles);
+  }
+  for (void* handle : handles) {
+    if (handle != nullptr) {
+      static_cast<AsyncRead*>(handle)->Cancel();
+    }
+  }
+  std::vector<void*> all = handles;
+  return Poll(all, all.size());
+}
+
+bool UringFileSystem::ReadsAsynchronously() {
+  if (switched_off() || options_.reads == PathChoice::kPosix) {
+    return false;
+  }
+  Status ignored;
+  const std::shared_ptr<SharedEngine> engine = Engine(&ignored);
+  return engine != nullptr && engine->engine()->asynchronous();
+}
+
+#if ROCKSDB_URING_ROCKSDB_GE(8, 4)
+void UringFileSystem::SupportedOps(int64_t& supported_ops) {
+  target()->SupportedOps(supported_ops);
+  if (switched_off()) {
+    return;
+  }
+  const int64_t async_io = int64_t{1} << rocksdb::FSSupportedOps::kAsyncIO;
+  supported_ops = ReadsAsynchronously() ? supported_ops | async_io
+                                        : supported_ops & ~async_io;
+}
+#elif ROCKSDB_URING_ROCKSDB_GE(8, 1)
+bool UringFileSystem::use_async_io() {
+  return switched_off() ? target()->use_async_io() : ReadsAsynchronously();
+}
+#endif
+
+std::string UringFileSystem::Report(const SharedEngine* engine) const {
+  StatsExtra extra;
+  extra.opens = opens_.load(std::memory_order_relaxed);
+  extra.fallback_reason = FallbackReason(engine);
+  extra.fallback_remedy = FallbackRemedy(engine);
+  return StatsToJson(engine, extra);
+}
+
+std::string UringFileSystem::StatisticsJson() {
+  Status ignored;
+  const std::shared_ptr<SharedEngine> engine =
+      switched_off() ? nullptr : Engine(&ignored);
+  return Report(engine.get());
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,107 @@
+// The FileSystem that RocksDB sees.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "env/base/mutex.h"
+#include "env/engine/shared_engine.h"
+#include "env/file/rocksdb_compat.h"
+#include "env/fs/options.h"
+#include "env/fs/stats_file.h"
+
+namespace rocksdb_uring {
+
+// Opens tables, blobs and sequential files itself and reads them through the
+// shared engine; everything else goes to the default file system, on which it
+// sits. Safe for concurrent use.
+class UringFileSystem final : public rocksdb::FileSystemWrapper {
+ public:
+  // `base` must be RocksDB's POSIX file system, since files are opened past
+  // it; null means FileSystem::Default(). Options are set by ConfigureFromMap
+  // or ConfigureFromString, and take effect in PrepareOptions.
+  explicit UringFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base);
+  ~UringFileSystem() override;
+
+  // A file system with the options of the environment (ROCKSDB_URING,
+  // ROCKSDB_URING_OPTIONS) and those of `uri` over them: `uring`, `uring://`,
+  // `uring://?option=value&...`. `ready` says whether to prepare it, or
+  // whether more options are to come.
+  static rocksdb::Status Create(const std::string& uri, bool ready,
+                                std::unique_ptr<UringFileSystem>* result);
+
+  static const char* kClassName() { return "UringFileSystem"; }
+  static const char* kNickName() { return "uring"; }
+  const char* Name() const override { return kClassName(); }
+  const char* NickName() const override { return kNickName(); }
+  // With it and the options a string re-creates the object.
+  std::string GetId() const override { return kNickName(); }
+  rocksdb::Status PrepareOptions(const rocksdb::ConfigOptions& config) override;
+
+  rocksdb::IOStatus NewSequentialFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSSequentialFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus NewRandomAccessFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  // The base file system's logger, told how reads are served.
+  rocksdb::IOStatus NewLogger(const std::string& name,
+                              const rocksdb::IOOptions& options,
+                              std::shared_ptr<rocksdb::Logger>* result,
+                              rocksdb::IODebugContext* dbg) override;
+
+  // Waits for every handle, whatever `min_completions` says, as the default
+  // file system does, and runs the callbacks that have not run yet.
+  rocksdb::IOStatus Poll(std::vector<void*>& handles,
+                         size_t min_completions) override;
+  // Ends the reads, early if possible, and runs their callbacks. Afterwards
+  // nothing writes to their buffers.
+  rocksdb::IOStatus AbortIO(std::vector<void*>& handles) override;
+
+  rocksdb::Status RegisterDbPaths(
+      const std::vector<std::string>& paths) override {
+    return target()->RegisterDbPaths(paths);
+  }
+  rocksdb::Status UnregisterDbPaths(
+      const std::vector<std::string>& paths) override {
+    return target()->UnregisterDbPaths(paths);
+  }
+#if ROCKSDB_URING_ROCKSDB_GE(8, 4)
+  void SupportedOps(int64_t& supported_ops) override;
+#elif ROCKSDB_URING_ROCKSDB_GE(8, 1)
+  bool use_async_io() override;
+#endif
+
+  // Statistics as in the statistics file.
+  std::string StatisticsJson() URING_EXCLUDES(mutex_);
+
+ private:
+  // Everything through the base file system: ROCKSDB_URING=off.
+  bool switched_off() const { return switched_off_; }
+  // The engine of this process; null, with `*status` set, if there is none.
+  std::shared_ptr<SharedEngine> Engine(rocksdb::Status* status)
+      URING_EXCLUDES(mutex_);
+  rocksdb::Status AcquireEngine() URING_REQUIRES(mutex_);
+  rocksdb::Status CheckBase() const;
+  void StartReporting() URING_REQUIRES(mutex_);
+  std::string Report(const SharedEngine* engine) const;
+  // Empty where a ring is in use.
+  std::string FallbackReason(const SharedEngine* engine) const;
+  std::string FallbackRemedy(const SharedEngine* engine) const;
+  bool ReadsAsynchronously();
+
+  FileSystemOptions options_;
+  bool switched_off_ = false;
+  std::atomic<uint64_t> opens_{0};
+
+  mutable Mutex mutex_;
+  std::shared_ptr<SharedEngine> engine_ URING_GUARDED_BY(mutex_);
+  // After `engine_`: it reports on it to its last moment.
+  std::unique_ptr<StatsFile> stats_file_ URING_GUARDED_BY(mutex_);
+};
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,186 @@
+#include "env/ring/liburing_ring.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace rocksdb_uring {
+
+namespace {
+
+// Newer than the headers of liburing 2.3 or of old kernels; the values are the
+// kernel's ABI.
+#ifndef IORING_SETUP_COOP_TASKRUN
+#define IORING_SETUP_COOP_TASKRUN (1U << 8)
+#endif
+#ifndef IORING_SETUP_SUBMIT_ALL
+#define IORING_SETUP_SUBMIT_ALL (1U << 7)
+#endif
+
+// Best first. SUBMIT_ALL (5.18): one bad request does not stop the rest of a
+// batch. COOP_TASKRUN is absent on purpose: a completion may be waited for by
+// a thread that did not submit it, and single-thread batches measured no
+// difference (env/README.md).
+constexpr unsigned kSetupFlagLadder[] = {IORING_SETUP_SUBMIT_ALL, 0};
+
+constexpr unsigned kEntriesMin = 8;
+
+int QueueInit(unsigned entries, unsigned completion_entries, unsigned flags,
+              io_uring* ring, io_uring_params* params) {
+  *params = {};
+  params->flags = flags;
+  if (completion_entries != 0) {
+    params->flags |= IORING_SETUP_CQSIZE;
+    params->cq_entries =
+        completion_entries < entries ? entries : completion_entries;
+  }
+  return io_uring_queue_init_params(entries, ring, params);
+}
+
+size_t WholePages(size_t bytes) {
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return (bytes + page - 1) / page * page;
+}
+
+// What the kernel maps for a ring: one region for both queues (SINGLE_MMAP,
+// in every kernel that detection accepts) and one for the submission entries.
+// liburing's own io_uring_mlock_size answers 0 on kernels since 5.12, though
+// 6.18 charges this memory again.
+size_t QueueBytes(const io_uring_params& params) {
+  const size_t submission =
+      params.sq_off.array + params.sq_entries * sizeof(uint32_t);
+  const size_t completion =
+      params.cq_off.cqes + params.cq_entries * sizeof(io_uring_cqe);
+  return WholePages(std::max(submission, completion)) +
+         WholePages(params.sq_entries * sizeof(io_uring_sqe));
+}
+
+}  // namespace
+
+std::unique_ptr<LiburingRing> LiburingRing::Create(const RingOptions& options,
+                                                   Errno* error) {
+  std::unique_ptr<LiburingRing> self(new LiburingRing());
+  int result = -EINVAL;
+  for (unsigned entries = options.entries; entries >= kEntriesMin;
+       entries /= 2) {
+    for (unsigned flags : kSetupFlagLadder) {
+      result = QueueInit(entries, options.completion_entries, flags,
+                         &self->ring_, &self->params_);
+      if (result != -EINVAL) {
+        break;
+      }
+    }
+    if (result != -ENOMEM) {
+      break;
+    }
+  }
+  if (result < 0) {
+    // The queue was never set up: nothing for the destructor to tear down.
+    self->abandoned_ = true;
+    self->ring_.ring_fd = -1;
+    *error = Errno::FromResult(result);
+    return nullptr;
+  }
+  // A forked child must not see the queues: it could submit on them.
+  io_uring_ring_dontfork(&self->ring_);
+  self->memory_bytes_ = QueueBytes(self->params_);
+  return self;
+}
+
+LiburingRing::~LiburingRing() {
+  if (!abandoned_) {
+    io_uring_queue_exit(&ring_);
+  } else if (ring_.ring_fd >= 0) {
+    // After fork the mapping is not there (dontfork); only our reference to
+    // the descriptor is, and closing that does not touch the parent's ring.
+    close(ring_.ring_fd);
+  }
+}
+
+bool LiburingRing::Prepare(const RingRequest& request) {
+  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+  if (sqe == nullptr) {
+    return false;
+  }
+  const unsigned length = static_cast<unsigned>(request.length);
+  const auto* iov = static_cast<const iovec*>(request.address);
+  switch (request.opcode) {
+    case RingOpcode::kNop:
+      io_uring_prep_nop(sqe);
+      break;
+    case RingOpcode::kRead:
+      io_uring_prep_read(sqe, request.fd, request.address, length,
+                         request.offset);
+      break;
+    case RingOpcode::kWrite:
+      io_uring_prep_write(sqe, request.fd, request.address, length,
+                          request.offset);
+      break;
+    case RingOpcode::kReadv:
+      io_uring_prep_readv(sqe, request.fd, iov, length, request.offset);
+      break;
+    case RingOpcode::kWritev:
+      io_uring_prep_writev(sqe, request.fd, iov, length, request.offset);
+      break;
+    case RingOpcode::kFsync:
+      io_uring_prep_fsync(
+          sqe, request.fd,
+          request.flags == kRingFsyncDataOnly ? IORING_FSYNC_DATASYNC : 0);
+      break;
+    case RingOpcode::kSyncFileRange:
+      io_uring_prep_sync_file_range(sqe, request.fd, length, request.offset,
+                                    static_cast<int>(request.flags));
+      break;
+    case RingOpcode::kFallocate:
+      io_uring_prep_fallocate(sqe, request.fd, static_cast<int>(request.flags),
+                              static_cast<off_t>(request.offset),
+                              static_cast<off_t>(request.length));
+      break;
+    case RingOpcode::kCancel:
+      io_uring_prep_cancel64(sqe, request.target, 0);
+      break;
+  }
+  io_uring_sqe_set_data64(sqe, request.user_data);
+  return true;
+}
+
+int LiburingRing::Submit() { return io_uring_submit(&ring_); }
+
+int LiburingRing::SubmitAndWait(unsigned count) {
+  return io_uring_submit_and_wait(&ring_, count);
+}
+
+int LiburingRing::Wait(uint64_t timeout_us) {
+  io_uring_cqe* cqe = nullptr;
+  if (timeout_us == kNoTimeout) {
+    return io_uring_wait_cqe(&ring_, &cqe);
+  }
+  __kernel_timespec timeout = {};
+  timeout.tv_sec = static_cast<int64_t>(timeout_us / 1000000);
+  timeout.tv_nsec = static_cast<int64_t>(timeout_us % 1000000) * 1000;
+  // With IORING_FEAT_EXT_ARG, which detection requires, the timeout travels
+  // with the call and takes no submission entry.
+  return io_uring_wait_cqe_timeout(&ring_, &cqe, &timeout);
+}
+
+unsigned LiburingRing::Reap(RingCompletion* completions, unsigned max) {
+  unsigned count = 0;
+  io_uring_cqe* cqe = nullptr;
+  while (count < max && io_uring_peek_cqe(&ring_, &cqe) == 0 &&
+         cqe != nullptr) {
+    completions[count].user_data = cqe->user_data;
+    completions[count].result = cqe->res;
+    io_uring_cqe_seen(&ring_, cqe);
+    ++count;
+  }
+  return count;
+}
+
+RingOrError CreateRing(const RingOptions& options) {
+  RingOrError out;
+  out.ring = LiburingRing::Create(options, &out.error);
+  return out;
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,41 @@
+// The kernel's ring behind liburing. Private to env/ring/.
+#pragma once
+
+#include <liburing.h>
+
+#include <memory>
+
+#include "env/ring/ring.h"
+
+namespace rocksdb_uring {
+
+class LiburingRing final : public Ring {
+ public:
+  // On failure returns null and sets `*error`.
+  static std::unique_ptr<LiburingRing> Create(const RingOptions& options,
+                                              Errno* error);
+  ~LiburingRing() override;
+
+  bool Prepare(const RingRequest& request) override;
+  int Submit() override;
+  int SubmitAndWait(unsigned count) override;
+  int Wait(uint64_t timeout_us) override;
+  unsigned Reap(RingCompletion* completions, unsigned max) override;
+  unsigned submission_entries() const override { return params_.sq_entries; }
+  unsigned completion_entries() const override { return params_.cq_entries; }
+  size_t memory_bytes() const override { return memory_bytes_; }
+  void AbandonAfterFork() override { abandoned_ = true; }
+
+  const io_uring_params& params() const { return params_; }
+  io_uring* raw() { return &ring_; }
+
+ private:
+  LiburingRing() = default;
+
+  io_uring ring_ = {};
+  io_uring_params params_ = {};
+  size_t memory_bytes_ = 0;
+  bool abandoned_ = false;
+};
+
+}  // namespace rocksdb_uring

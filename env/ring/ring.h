@@ -1,0 +1,115 @@
+// One submission and completion queue pair, as thin as the kernel's.
+//
+// Ring is the seam for tests: everything above it (pool, engine, files) runs
+// unchanged on a ring that a test makes fail, delay, shorten or reorder. The
+// real one is LiburingRing (liburing_ring.cc), the only code of the project
+// that includes <liburing.h>.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "env/base/errno_code.h"
+
+namespace rocksdb_uring {
+
+enum class RingOpcode : uint8_t {
+  kNop,
+  kRead,           // address, length: buffer
+  kWrite,          // address, length: buffer
+  kReadv,          // address, length: iovec array and its count
+  kWritev,         // address, length: iovec array and its count
+  kFsync,          // flags: 0 or kRingFsyncDataOnly
+  kSyncFileRange,  // offset, length, flags: as sync_file_range(2)
+  kFallocate,      // offset, length, flags: as fallocate(2)
+  kCancel,         // target: user_data of the request to cancel
+};
+
+constexpr uint32_t kRingFsyncDataOnly = 1;
+
+// A request as it is put on the submission queue. What it points to must stay
+// valid until its completion was reaped, or until the ring is destroyed
+// without having consumed it.
+struct RingRequest {
+  RingOpcode opcode = RingOpcode::kNop;
+  int fd = -1;
+  uint32_t flags = 0;
+  uint64_t offset = 0;
+  void* address = nullptr;
+  uint64_t length = 0;
+  uint64_t target = 0;
+  uint64_t user_data = 0;
+};
+
+struct RingCompletion {
+  uint64_t user_data = 0;
+  // Bytes, or negated errno.
+  int32_t result = 0;
+};
+
+struct RingOptions {
+  // Entries of the submission queue; the kernel rounds up to a power of two.
+  unsigned entries = 64;
+  // Entries of the completion queue; 0 means twice the submission queue.
+  unsigned completion_entries = 0;
+};
+
+// REQUIRES: external synchronization. Two callers may act at once only if one
+// of them is in Wait and the other in Prepare or Submit: those touch different
+// queues.
+class Ring {
+ public:
+  // Wait for as long as it takes.
+  static constexpr uint64_t kNoTimeout = UINT64_MAX;
+
+  virtual ~Ring() = default;
+
+  // Puts a request on the submission queue; false when the queue is full.
+  // There is no way back: the request belongs to the ring until a completion
+  // names it, or Submit has failed for good and the ring is destroyed.
+  virtual bool Prepare(const RingRequest& request) = 0;
+
+  // Hands the queue to the kernel, in order. Returns how many requests were
+  // consumed, which may be fewer than were prepared, or a negated errno with
+  // none consumed. Does not block on the device.
+  virtual int Submit() = 0;
+
+  // Submit, then wait until `count` completions are there to be reaped (or
+  // more). Returns as Submit; waiting may end early (signal, nothing to wait
+  // for), so that the caller reaps and asks again.
+  virtual int SubmitAndWait(unsigned count) = 0;
+
+  // Waits until one completion is there, at most `timeout_us` microseconds.
+  // Returns 0, or a negated errno: -ETIME after the timeout, -EINTR.
+  virtual int Wait(uint64_t timeout_us) = 0;
+
+  // Takes up to `max` completions off the queue without blocking.
+  virtual unsigned Reap(RingCompletion* completions, unsigned max) = 0;
+
+  virtual unsigned submission_entries() const = 0;
+  virtual unsigned completion_entries() const = 0;
+  // Memory of the queues in bytes, as it counts against RLIMIT_MEMLOCK.
+  virtual size_t memory_bytes() const = 0;
+
+  // To be called in a child process after fork(): the queues are the
+  // parent's, so the destructor must leave them alone.
+  virtual void AbandonAfterFork() = 0;
+};
+
+struct RingOrError {
+  std::unique_ptr<Ring> ring;  // null on failure
+  Errno error = Errno::FromErrno(0);
+};
+
+// Makes rings; the seam's place to put its own.
+using RingFactory = std::function<RingOrError(const RingOptions&)>;
+
+// The kernel's ring. Tries the wanted set-up flags and drops those that the
+// kernel does not know (EINVAL); asks for fewer entries, down to 8, when
+// memory is refused (ENOMEM). Safe for concurrent use.
+RingOrError CreateRing(const RingOptions& options);
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,13 @@
+// The one static initialiser of the shared library: loading it is enough.
+// Static and in-tree builds leave this file out and register through RocksDB's
+// plugin table.
+#include "plugin/registration.h"
+#include "rocksdb/utilities/object_registry.h"
+
+namespace {
+
+[[maybe_unused]] const int registered =
+    ROCKSDB_NAMESPACE::RegisterUringFileSystem(
+        *ROCKSDB_NAMESPACE::ObjectLibrary::Default(), "");
+
+}  // namespace

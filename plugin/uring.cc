@@ -1,0 +1,68 @@
+#include "rocksdb_uring/uring.h"
+
+#include <utility>
+
+#include "env/fs/stats_file.h"
+#include "env/fs/uring_file_system.h"
+#include "rocksdb/convenience.h"
+
+namespace rocksdb_uring {
+
+using rocksdb::ConfigOptions;
+using rocksdb::Env;
+using rocksdb::FileSystem;
+using rocksdb::Status;
+
+Status NewUringFileSystem(const std::string& options,
+                          std::shared_ptr<FileSystem>* result) {
+  std::unique_ptr<UringFileSystem> file_system;
+  Status status;
+  if (options.find("://") != std::string::npos ||
+      options == UringFileSystem::kNickName()) {
+    status = UringFileSystem::Create(options, /*ready=*/true, &file_system);
+  } else {
+    status = UringFileSystem::Create(UringFileSystem::kNickName(),
+                                     /*ready=*/false, &file_system);
+    if (status.ok()) {
+      ConfigOptions config;
+      config.ignore_unknown_options = false;
+      status = file_system->ConfigureFromString(config, options);
+    }
+  }
+  if (status.ok()) {
+    *result = std::move(file_system);
+  }
+  return status;
+}
+
+Status NewUringEnv(const std::string& options, std::unique_ptr<Env>* result) {
+  std::shared_ptr<FileSystem> file_system;
+  const Status status = NewUringFileSystem(options, &file_system);
+  if (status.ok()) {
+    *result = rocksdb::NewCompositeEnv(file_system);
+  }
+  return status;
+}
+
+Status GetUringStatisticsJson(FileSystem* file_system, std::string* json) {
+  auto* uring = file_system == nullptr
+                    ? nullptr
+                    : file_system->CheckedCast<UringFileSystem>();
+  if (uring == nullptr) {
+    return Status::InvalidArgument("not a uring file system");
+  }
+  *json = uring->StatisticsJson();
+  return Status::OK();
+}
+
+Status GetUringStatistics(FileSystem* file_system,
+                          std::map<std::string, uint64_t>* statistics) {
+  std::string json;
+  const Status status = GetUringStatisticsJson(file_system, &json);
+  if (status.ok()) {
+    *statistics = FlattenStats(json);
+  }
+  return status;
+}
+
+}  // namespace rocksdb_uring
