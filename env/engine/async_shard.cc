@@ -13,10 +13,13 @@ namespace rocksdb_uring {
 
 namespace {
 
-// Tag of a cancel request, which has no operation.
-constexpr uint64_t kCancelTag = UINT64_MAX;
-// The slot of a cancel request.
+// Tag of requests that have no operation: to cancel another, or to wake the
+// leader.
+constexpr uint64_t kControlTag = UINT64_MAX;
+// Their slot.
 constexpr uint32_t kNoSlot = UINT32_MAX;
+// Completions that are kept free for them.
+constexpr size_t kControlRoom = 16;
 // How long a waiter sleeps between two looks at a ring that cannot be waited
 // for, and how often before a ring that takes nothing is given up.
 constexpr long kPauseNs = 200 * 1000;
@@ -76,7 +79,7 @@ bool AsyncShard::EnsureRing() {
   ring_ = std::move(made.ring);
   environment_.statistics->Count(StatEvent::kRingCreated);
   environment_.account->Add(ring_->memory_bytes());
-  environment_.breaker->RecordSuccess();
+  proven_ = false;
   return true;
 }
 
@@ -128,7 +131,7 @@ void AsyncShard::FreeSlot(uint32_t slot) {
 }
 
 bool AsyncShard::Start(IoOp* op) {
-  if (in_flight_ >= ring_->completion_entries()) {
+  if (in_flight_ + kControlRoom >= ring_->completion_entries()) {
     return false;
   }
   const uint32_t slot = TakeSlot(op);
@@ -185,6 +188,10 @@ void AsyncShard::Pump() {
 
 size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
   size_t taken = 0;
+  // A ring that is made as the breaker's trial must get a request.
+  if (count == 0 || !FitsRing(*ops[0])) {
+    return 0;
+  }
   {
     MutexLock lock(&mutex_);
     if (!EnsureRing()) {
@@ -193,6 +200,9 @@ size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
     for (; taken < count && FitsRing(*ops[taken]); ++taken) {
       IoOp* const op = ops[taken];
       if (backlog_.empty() && !dead_ && Start(op)) {
+        if (unsubmitted_.size() >= kSubmitChunk) {
+          FlushQueue();
+        }
         continue;
       }
       if (dead_ || backlog_.size() >= options_.backlog_max) {
@@ -225,13 +235,18 @@ void AsyncShard::Reap(ReapedList* reaped) {
   for (unsigned i = 0; i < count; ++i) {
     const uint64_t tag = completions[i].user_data;
     const auto slot = static_cast<uint32_t>(tag);
-    if (tag == kCancelTag) {
+    if (tag == kControlTag) {
       --in_flight_;
     } else if (slot < slots_.size() && slots_[slot].op != nullptr &&
                MakeTag(slot, slots_[slot].generation) == tag) {
       --in_flight_;
       reaped->items[reaped->count++] = {slots_[slot].op, completions[i].result};
       FreeSlot(slot);
+      // Only now: a ring that can be made may still take no request.
+      if (!proven_) {
+        proven_ = true;
+        environment_.breaker->RecordSuccess();
+      }
     } else {
       environment_.statistics->Count(StatEvent::kUnknownCompletion);
     }
@@ -369,33 +384,45 @@ size_t AsyncShard::Poll() {
   return completed;
 }
 
+void AsyncShard::SendControl(RingOpcode opcode, uint64_t target) {
+  if (ring_ == nullptr || dead_ || in_flight_ >= ring_->completion_entries()) {
+    return;
+  }
+  RingRequest request;
+  request.opcode = opcode;
+  request.target = target;
+  request.user_data = kControlTag;
+  if (ring_->Prepare(request)) {
+    ++in_flight_;
+    unsubmitted_.push_back(kNoSlot);
+    FlushQueue();
+  }
+}
+
 void AsyncShard::Cancel(IoOp* op) {
   op->request_cancel();
-  bool was_queued = false;
   {
     MutexLock lock(&mutex_);
     const auto queued = std::find(backlog_.begin(), backlog_.end(), op);
-    if (queued != backlog_.end()) {
-      backlog_.erase(queued);
-      was_queued = true;
-    } else if (op->state() == IoState::kInFlight && ring_ != nullptr &&
-               !dead_ && in_flight_ < ring_->completion_entries()) {
-      RingRequest cancel;
-      cancel.opcode = RingOpcode::kCancel;
-      cancel.target = op->tag;
-      cancel.user_data = kCancelTag;
-      if (ring_->Prepare(cancel)) {
-        ++in_flight_;
-        unsubmitted_.push_back(kNoSlot);
-        FlushQueue();
+    if (queued == backlog_.end()) {
+      if (op->state() == IoState::kInFlight) {
+        SendControl(RingOpcode::kCancel, op->tag);
       }
+      return;
     }
+    backlog_.erase(queued);
   }
-  if (was_queued) {
-    op->result = -ECANCELED;
-    op->path = IoPath::kRing;
-    CountCompleted(op, 1, environment_.statistics);
-    CompleteAll(op, 1);
+  op->result = -ECANCELED;
+  op->path = IoPath::kRing;
+  CountCompleted(op, 1, environment_.statistics);
+  CompleteAll(op, 1);
+  // Whoever waits for it need not wait for a completion of the ring.
+  MutexLock lock(&mutex_);
+  if (leader_) {
+    SendControl(RingOpcode::kNop, 0);
+  }
+  if (waiters_ > 0) {
+    completed_.NotifyAll();
   }
 }
 

@@ -88,6 +88,8 @@ class AsyncShard {
   void TakeOrphans(ReapedList* reaped) URING_REQUIRES(mutex_);
   void CompleteReaped(const ReapedList& reaped) URING_EXCLUDES(mutex_);
   void FreeSlot(uint32_t slot) URING_REQUIRES(mutex_);
+  // Puts a request without operation on the ring, if there is room.
+  void SendControl(RingOpcode opcode, uint64_t target) URING_REQUIRES(mutex_);
   // Completes what can be completed now and refills the ring; releases the
   // lock in between. Returns how many operations it completed.
   size_t Advance() URING_REQUIRES(mutex_);
@@ -114,13 +116,15 @@ class AsyncShard {
   Deque<uint32_t> unsubmitted_ URING_GUARDED_BY(mutex_);
   // Operations that a dead ring never took: POSIX does them.
   Deque<IoOp*> orphans_ URING_GUARDED_BY(mutex_);
-  // Requests on the queue or in the kernel, cancel requests included: never
-  // more than the completion queue holds.
+  // Requests on the queue or in the kernel, those without operation included:
+  // never more than the completion queue holds.
   size_t in_flight_ URING_GUARDED_BY(mutex_) = 0;
   size_t waiters_ URING_GUARDED_BY(mutex_) = 0;
   bool leader_ URING_GUARDED_BY(mutex_) = false;
   // The kernel refuses the ring; it is replaced once it is empty.
   bool dead_ URING_GUARDED_BY(mutex_) = false;
+  // A request of ours has come back from this ring: it works.
+  bool proven_ URING_GUARDED_BY(mutex_) = false;
   // Waits in a row that the ring gave no occasion for.
   int pauses_ URING_GUARDED_BY(mutex_) = 0;
 };

@@ -19,23 +19,43 @@ enum class PathChoice : uint8_t {
   kPosix,  // never a ring
 };
 
-// What recent reads of one file have found in the page cache. Owned by the
+// What recent batches of one file have found in the page cache. Owned by the
 // file, updated by the engine. Safe for concurrent use; a lost update only
 // costs speed.
 class PageCacheHint {
  public:
-  // True when the last batch mostly missed.
-  bool expect_miss() const {
-    return expect_miss_.load(std::memory_order_relaxed);
-  }
-  void set_expect_miss(bool value) {
-    if (expect_miss() != value) {
-      expect_miss_.store(value, std::memory_order_relaxed);
+  // The last batch mostly missed.
+  bool cold() const { return Load() == kCold; }
+  // So many batches in a row have found everything that asking first is a
+  // waste.
+  bool hot() const { return Load() >= kHotBatches; }
+
+  // To be called after a batch of `count` reads of which `misses` missed.
+  void Record(size_t count, size_t misses) {
+    const int before = Load();
+    int after = before;
+    if (misses * 2 > count) {
+      after = kCold;
+    } else if (misses > 0 || before == kCold) {
+      after = 0;
+    } else if (before < kHotBatches) {
+      after = before + 1;
+    }
+    if (after != before) {
+      streak_.store(after, std::memory_order_relaxed);
     }
   }
+  // A batch of a hot file took long: it was not all there.
+  void Cool() { streak_.store(0, std::memory_order_relaxed); }
 
  private:
-  std::atomic<bool> expect_miss_{false};
+  static constexpr int kCold = -1;
+  static constexpr int kHotBatches = 16;
+
+  int Load() const { return streak_.load(std::memory_order_relaxed); }
+
+  // kCold, or how many batches in a row have missed nothing.
+  std::atomic<int> streak_{0};
 };
 
 struct RunOptions {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <vector>
 
 #include "env/base/aligned_buffer.h"
@@ -14,6 +15,12 @@ namespace {
 // Linux transfers at most 0x7ffff000 bytes a call; a round limit below it
 // keeps direct I/O aligned.
 constexpr uint64_t kTransferBytesMax = 1ULL << 30;
+
+// A read from the page cache takes less than this; one that waits for a device
+// takes longer by kMissTimeMin at least. Wrong guesses only cost speed.
+constexpr std::chrono::nanoseconds kHitTimeMax{1500};
+constexpr uint64_t kHitPicosPerByte = 200;
+constexpr std::chrono::nanoseconds kMissTimeMin{30000};
 
 // What the step came to: go on, or the result of the operation.
 bool TransferEnded(const IoOp& op, int64_t step, uint64_t* done,
@@ -184,6 +191,19 @@ bool PosixEngine::ReadWithoutWaiting(IoOp* op, uint64_t* done) {
   return true;
 }
 
+void PosixEngine::RunHotReads(IoOp* ops, size_t count, PageCacheHint* hint) {
+  const auto start = std::chrono::steady_clock::now();
+  std::chrono::nanoseconds expected = kMissTimeMin;
+  for (size_t i = 0; i < count; ++i) {
+    RunOne(&ops[i]);
+    expected += kHitTimeMax + std::chrono::nanoseconds(ops[i].length *
+                                                       kHitPicosPerByte / 1000);
+  }
+  if (std::chrono::steady_clock::now() - start > expected) {
+    hint->Cool();
+  }
+}
+
 void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
                                    PageCacheHint* hint) {
   struct Miss {
@@ -193,9 +213,9 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
   SmallVector<Miss, 64> misses(count);
   size_t next = 0;
   uint64_t done = 0;
-  if (hint != nullptr && hint->expect_miss()) {
-    // The last batch was cold. One probe tells whether this one is too; if so
-    // the others are spared the attempt.
+  if (hint->cold()) {
+    // One probe tells whether this batch is cold too; if so the others are
+    // spared the attempt.
     if (!ReadWithoutWaiting(&ops[0], &done)) {
       misses.push_back({&ops[0], done});
       for (next = 1; next < count; ++next) {
@@ -219,9 +239,7 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
     miss.op->result = Finish(*miss.op, miss.done);
     miss.op->path = IoPath::kPosix;
   }
-  if (hint != nullptr) {
-    hint->set_expect_miss(misses.size() * 2 > count);
-  }
+  hint->Record(count, misses.size());
 }
 
 void PosixEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
@@ -230,7 +248,14 @@ void PosixEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
         return op.kind == IoKind::kRead && op.alignment == 0;
       });
   if (parallel) {
-    RunBufferedReads(ops, count, options.page_cache);
+    PageCacheHint none;
+    PageCacheHint* const hint =
+        options.page_cache != nullptr ? options.page_cache : &none;
+    if (hint->hot()) {
+      RunHotReads(ops, count, hint);
+    } else {
+      RunBufferedReads(ops, count, hint);
+    }
   } else {
     std::for_each(ops, ops + count, [this](IoOp& op) { RunOne(&op); });
   }

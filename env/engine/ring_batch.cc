@@ -15,9 +15,6 @@ namespace rocksdb_uring {
 
 namespace {
 
-// Requests handed over at once: few enough that the device starts on the first
-// ones while the later ones are prepared.
-constexpr unsigned kSubmitChunk = 16;
 constexpr unsigned kReapMax = 64;
 // Attempts at a submission that the kernel has no memory for while nothing of
 // ours is in flight that could free some.
@@ -108,18 +105,21 @@ bool RingBatch::AwaitSome() {
     const int result =
         now >= deadline_us_ ? -ETIME : ring_->Wait(deadline_us_ - now);
     timed_out_ = result == -ETIME;
+    all_cancelled_ = !timed_out_;
     return timed_out_ || IsInterruption(result);
   }
   // With more to come, wake up when half is there and refill.
-  const unsigned wanted =
-      next_ < count_ ? std::max(1U, in_flight_ / 2) : in_flight_;
+  unsigned wanted = next_ < count_ ? std::max(1U, in_flight_ / 2) : in_flight_;
+  if (!all_cancelled_) {
+    wanted = 1;
+  }
   const int result = ring_->SubmitAndWait(wanted);
   statistics_->Count(StatEvent::kSubmitCall);
-  if (result >= 0) {
+  if (result > 0 || (result == 0 && unsubmitted_ == 0)) {
     unsubmitted_ -= static_cast<unsigned>(result);
     return true;
   }
-  if (IsBusy(result)) {
+  if (result == 0 || IsBusy(result)) {
     // Completions give the kernel its memory back.
     return in_flight_ > unsubmitted_
                ? IsInterruption(ring_->Wait(Ring::kNoTimeout))
@@ -195,22 +195,27 @@ void RingBatch::DrainDeadRing(Progress* progress) {
 }
 
 void RingBatch::CancelRest(Progress* progress) {
+  all_cancelled_ = true;
   for (size_t i = 0; i < count_; ++i) {
     if (progress[i] == Progress::kWaiting) {
       ops_[i].result = -ETIMEDOUT;
       ops_[i].path = IoPath::kRing;
       progress[i] = Progress::kReaped;
-    } else if (progress[i] == Progress::kInFlight) {
+    } else if (progress[i] == Progress::kInFlight &&
+               !ops_[i].cancel_requested()) {
       RingRequest cancel;
       cancel.opcode = RingOpcode::kCancel;
       cancel.target = (static_cast<uint64_t>(canary_) << 32) | i;
       cancel.user_data = (static_cast<uint64_t>(canary_) << 32) | kCancelIndex;
-      ops_[i].request_cancel();
-      if (ring_->Prepare(cancel)) {
-        ++cancels_;
-        ++unsubmitted_;
-        ++in_flight_;
+      if (!ring_->Prepare(cancel)) {
+        // Requests that the kernel would not take yet are in the way.
+        all_cancelled_ = false;
+        continue;
       }
+      ops_[i].request_cancel();
+      ++cancels_;
+      ++unsubmitted_;
+      ++in_flight_;
     }
   }
   next_ = count_;
@@ -226,13 +231,12 @@ bool RingBatch::Run(IoOp* ops, size_t count) {
     progress.push_back(Progress::kWaiting);
   }
   while (next_ < count_ || in_flight_ > 0) {
-    const bool was_timed_out = timed_out_;
     if (!Fill(progress.data()) || (in_flight_ > 0 && !AwaitSome())) {
       DrainDeadRing(progress.data());
       return false;
     }
     ReapAll(progress.data());
-    if (timed_out_ && !was_timed_out) {
+    if (timed_out_ && !all_cancelled_) {
       CancelRest(progress.data());
     }
   }

@@ -58,6 +58,8 @@ class RingBatch {
   uint32_t canary_ = 0;
   uint64_t deadline_us_ = 0;
   bool timed_out_ = false;
+  // After the timeout: a cancel request is on its way for each operation.
+  bool all_cancelled_ = true;
 };
 
 }  // namespace rocksdb_uring

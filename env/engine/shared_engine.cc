@@ -85,7 +85,7 @@ std::shared_ptr<SharedEngine> SharedEngine::Acquire(
 SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
     : options_(options),
       features_(std::move(features)),
-      generation_(ForkGeneration()),
+      generation_(ForkGeneration::AtBirth()),
       read_ahead_budget_(options.readahead_bytes) {
   account_.Add(sizeof(*this) + statistics_.memory_bytes());
   if (features_.verdict == RingVerdict::kRefused) {
@@ -107,6 +107,8 @@ size_t SharedEngine::rings() const {
 
 uint64_t SharedEngine::memory_bytes() const { return account_.bytes(); }
 
-bool SharedEngine::forked() const { return generation_ != ForkGeneration(); }
+bool SharedEngine::forked() const {
+  return generation_ != ForkGeneration::Now();
+}
 
 }  // namespace rocksdb_uring

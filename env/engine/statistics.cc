@@ -1,5 +1,7 @@
 #include "env/engine/statistics.h"
 
+#include "env/base/thread_number.h"
+
 namespace rocksdb_uring {
 
 namespace {
@@ -60,10 +62,7 @@ OperationCount StatisticsSnapshot::op(StatKind kind) const {
 Statistics::Statistics() : shards_(new Shard[kShards]) {}
 
 Statistics::Shard& Statistics::shard() {
-  static std::atomic<size_t> next_thread{0};
-  thread_local const size_t index =
-      next_thread.fetch_add(1, std::memory_order_relaxed) % kShards;
-  return shards_[index];
+  return shards_[ThreadNumber() % kShards];
 }
 
 void Statistics::Count(StatKind kind, IoPath path, uint64_t count,

@@ -1,24 +1,16 @@
 #include "env/engine/uring_engine.h"
 
 #include <algorithm>
-#include <atomic>
 #include <thread>
 #include <utility>
 
+#include "env/base/thread_number.h"
 #include "env/engine/fork_generation.h"
 #include "env/engine/ring_batch.h"
 
 namespace rocksdb_uring {
 
 namespace {
-
-// Threads spread over the shards in the order in which they first come.
-size_t ThreadNumber() {
-  static std::atomic<size_t> next{0};
-  thread_local const size_t number =
-      next.fetch_add(1, std::memory_order_relaxed);
-  return number;
-}
 
 RingPool::Options PoolOptions(const EngineOptions& options) {
   RingPool::Options pool;
@@ -33,7 +25,7 @@ RingPool::Options PoolOptions(const EngineOptions& options) {
 UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
                          MemoryAccount* account)
     : statistics_(statistics),
-      generation_(ForkGeneration()),
+      generation_(ForkGeneration::AtBirth()),
       posix_(options.system_calls, statistics),
       pool_(PoolOptions(options), &breaker_, statistics, account),
       shard_count_(std::clamp<size_t>(std::thread::hardware_concurrency(), 1,
@@ -53,7 +45,9 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
 
 UringEngine::~UringEngine() = default;
 
-bool UringEngine::forked() const { return generation_ != ForkGeneration(); }
+bool UringEngine::forked() const {
+  return generation_ != ForkGeneration::Now();
+}
 
 bool UringEngine::WantsRing(const IoOp* ops, size_t count,
                             const RunOptions& options) {

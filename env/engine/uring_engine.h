@@ -43,7 +43,8 @@ struct EngineOptions {
 class UringEngine final : public IoEngine {
  public:
   // Asynchronous operations in flight in one shard, for each entry of its
-  // submission queue; as many again may wait for room.
+  // submission queue, less a few that are kept for cancel requests; as many
+  // again may wait for room.
   static constexpr uint32_t kInFlightPerEntry = 16;
 
   // Creates no ring. `statistics` and `account` are not owned and must outlive

@@ -131,7 +131,8 @@ std::map<std::string, uint64_t> FlattenStats(const std::string& json) {
   if (!parsed.is_object()) {
     return numbers;
   }
-  for (const auto& item : parsed.flatten().items()) {
+  const Json flat = parsed.flatten();
+  for (const auto& item : flat.items()) {
     if (item.value().is_number_unsigned()) {
       std::string name = item.key().substr(1);
       std::replace(name.begin(), name.end(), '/', '.');
@@ -181,7 +182,7 @@ class StatsFile::Ticker {
 
 StatsFile::StatsFile(std::string path, uint32_t interval_s,
                      std::function<std::string()> content)
-    : generation_(ForkGeneration()),
+    : generation_(ForkGeneration::AtBirth()),
       path_(std::move(path)),
       content_(std::move(content)) {
   Registry* const registry = TheRegistry();
@@ -196,7 +197,7 @@ StatsFile::StatsFile(std::string path, uint32_t interval_s,
 }
 
 StatsFile::~StatsFile() {
-  const bool forked = generation_ != ForkGeneration();
+  const bool forked = generation_ != ForkGeneration::Now();
   if (forked) {
     // Its thread is the parent's and cannot be joined here.
     (void)ticker_.release();
@@ -215,7 +216,7 @@ StatsFile::~StatsFile() {
 }
 
 void StatsFile::Write() {
-  if (generation_ != ForkGeneration()) {
+  if (generation_ != ForkGeneration::Now()) {
     return;
   }
   MutexLock lock(&write_mutex_);
