@@ -1,0 +1,336 @@
+#include "tools/compare/comparison.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+#include <system_error>
+
+#include "tools/compare/machine.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+constexpr const char* kLibraryName = "librocksdb_uring";
+
+bool StartsWith(const std::string& text, const std::string& start) {
+  return text.compare(0, start.size(), start) == 0;
+}
+
+// The user's own preloads (an allocator, say) apply to both sides; the plugin
+// only where the side asks for it, or A would be measured with it.
+std::string PreloadWithoutPlugin() {
+  const char* value = getenv("LD_PRELOAD");
+  std::istringstream stream(value == nullptr ? "" : value);
+  std::string kept;
+  for (std::string entry; stream >> entry;) {
+    if (entry.find(kLibraryName) != std::string::npos) continue;
+    kept += (kept.empty() ? "" : " ") + entry;
+  }
+  return kept;
+}
+
+// Pages that an earlier run dirtied would be written during the next one.
+void FlushFilesystem(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  syncfs(fd);
+  close(fd);
+}
+
+// ld.so only warns about a library that it cannot preload, and db_bench then
+// dies of a URI that nobody registered, without a word. Says so first.
+std::string ExplainPluginFailure(const Outcome& outcome) {
+  if (outcome.err.find("cannot be preloaded") != std::string::npos) {
+    return "the plugin could not be preloaded into db_bench (see ld.so's "
+           "message below)\n  ";
+  }
+  if (outcome.err.find("symbol lookup error") != std::string::npos) {
+    return "the plugin was built for another version of librocksdb\n  ";
+  }
+  if (outcome.signal == SIGSEGV) {
+    return "a crash at once is what an unregistered --fs_uri looks like: the "
+           "plugin was not loaded, or does not know this URI\n  ";
+  }
+  return "";
+}
+
+std::string PerSecond(double rate) {
+  char text[32];
+  snprintf(text, sizeof(text), "%.0f keys/s", rate);
+  return text;
+}
+
+}  // namespace
+
+bool IsPluginUri(const std::string& uri) {
+  return StartsWith(uri, "uring") || uri.find("id=uring") != std::string::npos;
+}
+
+std::string WithOptions(const std::string& uri, const std::string& options) {
+  if (options.empty()) return uri;
+  if (uri.find("id=") != std::string::npos) {
+    std::string list = options;
+    std::replace(list.begin(), list.end(), '&', ';');
+    return uri + ";" + list;
+  }
+  if (uri.find('?') != std::string::npos) return uri + "&" + options;
+  const bool bare = uri.find("://") == std::string::npos;
+  return uri + (bare ? "://?" : "?") + options;
+}
+
+Comparison::Comparison(const Settings* settings, std::string directory,
+                       Progress progress)
+    : settings_(*settings),
+      directory_(std::move(directory)),
+      progress_(std::move(progress)) {}
+
+RowResult Comparison::Run(const Workload& workload) {
+  RowResult row;
+  row.workload = workload;
+  if (settings_.threads > 0 && settings_.threads != workload.threads) {
+    row.workload.threads = settings_.threads;
+    row.workload.target = 0;  // targets hold for the row's own number
+  }
+  const bool partly_cached =
+      settings_.cached_percent > 0 && workload.cache == CacheState::kCold;
+  if (partly_cached && workload.target > 0) row.workload.target = kParity;
+  others_cpu_s_ = available_cpu_s_ = 0;
+  if (!RunPairs(&row) && row.error.empty()) row.error = "interrupted";
+  if (available_cpu_s_ > 0) row.others_share = others_cpu_s_ / available_cpu_s_;
+  RemoveLeftovers(settings_.db);
+  if (workload.writes) {
+    std::error_code ignored;
+    std::filesystem::remove_all(settings_.scratch, ignored);
+  }
+  return row;
+}
+
+bool Comparison::RunPairs(RowResult* row) {
+  if (!row->workload.writes) {
+    if (!MeasureOpen(row->workload, false, &row->a, &row->error)) return false;
+    if (!MeasureOpen(row->workload, true, &row->b, &row->error)) return false;
+  }
+  for (int pair = 0; pair < settings_.pairs; ++pair) {
+    if (!RunPair(pair, row)) return false;
+  }
+  return true;
+}
+
+// Orders A B and B A take turns, so that a drift of the machine hits both sides
+// alike. With noise, A runs at both ends of the pair, and which of its runs is
+// the baseline takes turns.
+bool Comparison::RunPair(int pair, RowResult* row) {
+  const Workload& workload = row->workload;
+  SideRuns noise;
+  const auto run_a = [&] {
+    return RunOnce(workload, false, pair, &row->a, &row->error);
+  };
+  const auto run_b = [&] {
+    return RunOnce(workload, true, pair, &row->b, &row->error);
+  };
+  const auto run_noise = [&] {
+    if (!settings_.noise) return true;
+    noise.open_cpu_s = row->a.open_cpu_s;
+    return RunOnce(workload, false, pair, &noise, &row->error);
+  };
+  const bool ok = pair % 2 == 0 ? run_a() && run_b() && run_noise()
+                                : run_noise() && run_b() && run_a();
+  if (ok && settings_.noise) {
+    row->noise_keys_per_s.push_back(noise.keys_per_s.front());
+  }
+  return ok;
+}
+
+// Opening and closing the database costs CPU time that is not the workload's:
+// measured once for each side, and taken off the CPU time of its runs. It also
+// finds a plugin that does not load at once.
+bool Comparison::MeasureOpen(const Workload& workload, bool is_b,
+                             SideRuns* runs, std::string* error) {
+  if (!PrepareCache(workload, 0, error)) return false;
+  Command command = MakeCommand(workload, is_b, 0);
+  command.argv.push_back("--benchmarks=levelstats");  // the last one counts
+  Outcome outcome;
+  const bool is_plugin = IsPluginUri(side(is_b).uri);
+  if (!RunChecked(command, is_plugin, runs, &outcome, error)) return false;
+  runs->open_cpu_s = outcome.cpu_s;
+  if (version_.empty()) version_ = ParseVersion(outcome.err);
+  return true;
+}
+
+bool Comparison::RunOnce(const Workload& workload, bool is_b, int pair,
+                         SideRuns* runs, std::string* error) {
+  if (!PrepareCache(workload, pair, error)) return false;
+  const Command command = MakeCommand(workload, is_b, pair);
+  runs->command = ShellForm(command);
+  Outcome outcome;
+  const bool is_plugin = IsPluginUri(side(is_b).uri);
+  if (!RunChecked(command, is_plugin, runs, &outcome, error)) return false;
+  if (version_.empty()) version_ = ParseVersion(outcome.err);
+  if (!Record(workload, outcome, runs, error)) {
+    *error += "\n  command: " + runs->command;
+    return false;
+  }
+  progress_(side(is_b).label + " " + PerSecond(runs->keys_per_s.back()));
+  return true;
+}
+
+bool Comparison::PrepareCache(const Workload& workload, int pair,
+                              std::string* error) {
+  if (workload.writes) {
+    FlushFilesystem(std::filesystem::path(settings_.scratch).parent_path());
+    return true;
+  }
+  const std::vector<std::string> files = DataFiles(settings_.db);
+  if (workload.cache == CacheState::kWarm) return ReadIntoCache(files, error);
+  if (!DropFromCache(files, settings_.drop, error)) return false;
+  if (workload.cache == CacheState::kIrrelevant) return true;
+  if (settings_.cached_percent == 0) return true;
+  const auto seed = static_cast<uint64_t>(pair);
+  return ReadShareIntoCache(files, settings_.cached_percent, seed, error);
+}
+
+// The database is opened for writing although nothing writes. --readonly would
+// be tidier, but RocksDB opens a one-level database read-only in a special form
+// whose MultiGet reads one key after the other.
+Command Comparison::MakeCommand(const Workload& workload, bool is_b,
+                                int pair) const {
+  Command command;
+  const DatabaseShape& shape =
+      workload.writes ? settings_.write_shape : settings_.shape;
+  command.limit_s = settings_.limit_s;
+  command.argv = {
+      settings_.db_bench,
+      "--db=" + (workload.writes ? settings_.scratch : settings_.db),
+      workload.writes ? "--use_existing_db=0" : "--use_existing_db=1",
+      "--open_files=-1", "--cache_index_and_filter_blocks=0",
+      // The same keys on both sides of a pair, others in the next pair.
+      "--seed=" + std::to_string(1000 * (pair + 1)),
+      "--threads=" + std::to_string(workload.threads)};
+  auto& argv = command.argv;
+  for (const std::string& arg : ShapeArgs(shape)) argv.push_back(arg);
+  // No compaction of the shared database: every run must find it as the last
+  // one did.
+  if (!workload.writes) argv.push_back("--disable_auto_compactions=1");
+  AddExtent(workload, &command);
+  argv.insert(argv.end(), workload.args.begin(), workload.args.end());
+  argv.insert(argv.end(), settings_.db_bench_args.begin(),
+              settings_.db_bench_args.end());
+  AddSide(workload, is_b, &command);
+  return command;
+}
+
+void Comparison::AddExtent(const Workload& workload, Command* command) const {
+  auto& argv = command->argv;
+  if (workload.extent == Extent::kSeconds) {
+    argv.push_back("--duration=" + std::to_string(settings_.seconds));
+    // db_bench's default of 1000 would be seconds for slow reads; the rows may
+    // say less still.
+    argv.push_back("--ops_between_duration_checks=100");
+  }
+  if (workload.extent == Extent::kShare) {
+    // A point read touches a block, a scan all the blocks of its keys.
+    const int64_t units =
+        workload.keys_per_operation > 1
+            ? settings_.shape.num / workload.keys_per_operation
+            : settings_.shape.bytes() / settings_.shape.block_size;
+    const int64_t reads = units * settings_.cold_share / 100 / workload.threads;
+    argv.push_back("--reads=" + std::to_string(std::max<int64_t>(reads, 1)));
+  }
+}
+
+void Comparison::AddSide(const Workload& workload, bool is_b,
+                         Command* command) const {
+  const Side& chosen = side(is_b);
+  if (is_b) {
+    command->argv.insert(command->argv.end(), workload.b_args.begin(),
+                         workload.b_args.end());
+    command->deny_io_uring = workload.b_denied_io_uring;
+  }
+  std::string preload = PreloadWithoutPlugin();
+  if (IsPluginUri(chosen.uri)) {
+    const std::string uri =
+        WithOptions(chosen.uri, is_b ? workload.b_options : "");
+    command->argv.push_back("--fs_uri=" +
+                            WithOptions(uri, "stats_file=" + StatsPath()));
+    preload = settings_.plugin + (preload.empty() ? "" : " " + preload);
+  } else if (!chosen.uri.empty()) {
+    command->argv.push_back("--fs_uri=" + chosen.uri);
+  }
+  command->env = chosen.env;
+  if (!preload.empty() || getenv("LD_PRELOAD") != nullptr) {
+    command->env.emplace_back("LD_PRELOAD", preload);
+  }
+}
+
+bool Comparison::RunChecked(const Command& command, bool is_plugin,
+                            SideRuns* runs, Outcome* outcome,
+                            std::string* error) {
+  if (Interrupted()) return false;
+  std::error_code ignored;
+  std::filesystem::remove(StatsPath(), ignored);  // an old file proves nothing
+  if (!RunCounted(command, outcome, error)) return false;
+  if (Interrupted()) return false;
+  if (!outcome->ok()) {
+    *error = (is_plugin ? ExplainPluginFailure(*outcome) : "") +
+             DescribeFailure(command, *outcome);
+    return false;
+  }
+  if (!is_plugin) return true;
+  runs->has_stats = LoadPluginStats(StatsPath(), &runs->stats, error);
+  if (!runs->has_stats) {
+    *error += "\n  " + ExplainPluginFailure(*outcome) +
+              "command: " + ShellForm(command);
+  }
+  return runs->has_stats;
+}
+
+bool Comparison::RunCounted(const Command& command, Outcome* outcome,
+                            std::string* error) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  const double cpu_s = MachineCpuSeconds();
+  if (!RunCommand(command, outcome, error)) return false;
+  const double all_s = MachineCpuSeconds() - cpu_s;
+  const std::chrono::duration<double> elapsed = Clock::now() - start;
+  others_cpu_s_ += std::max(0.0, all_s - outcome->cpu_s);
+  available_cpu_s_ +=
+      elapsed.count() * static_cast<double>(sysconf(_SC_NPROCESSORS_ONLN));
+  return true;
+}
+
+bool Comparison::Record(const Workload& workload, const Outcome& outcome,
+                        SideRuns* runs, std::string* error) const {
+  Measurement measured;
+  const BenchOutput output = ParseBenchOutput(outcome.out);
+  if (!Measure(output, workload.results, &measured, error)) return false;
+  if (measured.found_share < settings_.min_found) {
+    const int percent = static_cast<int>(measured.found_share * 100);
+    *error = "only " + std::to_string(percent) +
+             " % of the keys were found: the database is another one than "
+             "--num says, or reads fail";
+    return false;
+  }
+  const double keys =
+      workload.extent == Extent::kLoad
+          ? static_cast<double>(settings_.write_shape.num)
+          : measured.operations *
+                static_cast<double>(workload.keys_per_operation);
+  const double cpu_s = std::max(0.0, outcome.cpu_s - runs->open_cpu_s);
+  runs->keys_per_s.push_back(keys / measured.seconds);
+  runs->cpu_us_per_key.push_back(cpu_s * 1e6 / keys);
+  if (measured.percentiles.p50 > 0) {
+    runs->p50_us.push_back(measured.percentiles.p50);
+    runs->p99_us.push_back(measured.percentiles.p99);
+  }
+  return true;
+}
+
+}  // namespace rocksdb_uring

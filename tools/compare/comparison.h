@@ -1,0 +1,130 @@
+// Runs a workload on two sides, A and B, in alternating pairs.
+#ifndef ROCKSDB_URING_TOOLS_COMPARE_COMPARISON_H_
+#define ROCKSDB_URING_TOOLS_COMPARE_COMPARISON_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/compare/database.h"
+#include "tools/compare/db_bench.h"
+#include "tools/compare/page_cache.h"
+#include "tools/compare/plugin_stats.h"
+#include "tools/compare/statistics.h"
+#include "tools/compare/workloads.h"
+
+namespace rocksdb_uring {
+
+struct Side {
+  std::string label;  // heads the columns
+  std::string uri;    // for --fs_uri; empty is RocksDB's own POSIX file system
+  std::vector<std::pair<std::string, std::string>> env;
+};
+
+// True when db_bench needs the plugin preloaded to understand the URI.
+bool IsPluginUri(const std::string& uri);
+
+// Adds "a=1&b=2" to a URI in the form that it has ("uring://?x=y" or
+// "id=uring;x=y").
+std::string WithOptions(const std::string& uri, const std::string& options);
+
+struct Settings {
+  std::string db_bench;
+  std::string plugin;
+  std::string db;
+  std::string
+      scratch;  // directory of the databases that write rows make, and remove
+  DatabaseShape shape;
+  DatabaseShape write_shape;
+  int pairs = 5;
+  int seconds = 3;
+  int threads = 0;  // 0: as the workload says
+  int cold_share = 10;
+  int cached_percent = 0;
+  double min_found = 0.99;
+  bool noise = false;
+  unsigned limit_s = 300;
+  DropMethod drop = DropMethod::kAuto;
+  std::vector<std::string> db_bench_args;
+  Side a;
+  Side b;
+};
+
+// All runs of one side of one workload; the vectors have one element for each
+// pair.
+struct SideRuns {
+  std::vector<double> keys_per_s;
+  std::vector<double> cpu_us_per_key;
+  std::vector<double> p50_us;  // of calls, not keys; empty without --histogram
+  std::vector<double> p99_us;
+  std::string command;  // of the last run
+  bool has_stats = false;
+  PluginStats stats;  // of the last run
+  double open_cpu_s = 0;
+};
+
+struct RowResult {
+  Workload workload;
+  SideRuns a;
+  SideRuns b;
+  std::vector<double> noise_keys_per_s;  // the second run of A in each pair,
+                                         // with Settings::noise
+  // Share (0..1) of the machine's CPU time that other programs used while this
+  // row ran. They slow serial reads, with a wake-up for each, more than
+  // batches: ratios come out too high.
+  double others_share = 0;
+  std::string error;  // empty when all pairs ran
+
+  bool ok() const { return error.empty(); }
+};
+
+class Comparison {
+ public:
+  // Reports each run that has ended ("B  70212 keys/s").
+  using Progress = std::function<void(const std::string&)>;
+
+  // *settings must outlive this. Statistics files go to `directory`.
+  Comparison(const Settings* settings, std::string directory,
+             Progress progress);
+
+  // Runs all pairs of a workload. Never fails as a whole: RowResult::error says
+  // what went wrong, so that other rows can still be run.
+  RowResult Run(const Workload& workload);
+
+  // What db_bench said of its version; empty before the first run.
+  const std::string& version() const { return version_; }
+
+ private:
+  bool RunPairs(RowResult* row);
+  bool RunPair(int pair, RowResult* row);
+  bool MeasureOpen(const Workload& workload, bool is_b, SideRuns* runs,
+                   std::string* error);
+  bool RunOnce(const Workload& workload, bool is_b, int pair, SideRuns* runs,
+               std::string* error);
+  bool PrepareCache(const Workload& workload, int pair, std::string* error);
+  Command MakeCommand(const Workload& workload, bool is_b, int pair) const;
+  void AddExtent(const Workload& workload, Command* command) const;
+  void AddSide(const Workload& workload, bool is_b, Command* command) const;
+  bool RunChecked(const Command& command, bool is_plugin, SideRuns* runs,
+                  Outcome* outcome, std::string* error);
+  bool RunCounted(const Command& command, Outcome* outcome, std::string* error);
+  bool Record(const Workload& workload, const Outcome& outcome, SideRuns* runs,
+              std::string* error) const;
+
+  const Side& side(bool is_b) const { return is_b ? settings_.b : settings_.a; }
+  std::string StatsPath() const { return directory_ + "/stats.json"; }
+
+  const Settings& settings_;
+  const std::string directory_;
+  const Progress progress_;
+  std::string version_;
+  // Over the runs of the current row, in CPU seconds.
+  double others_cpu_s_ = 0;
+  double available_cpu_s_ = 0;
+};
+
+}  // namespace rocksdb_uring
+
+#endif  // ROCKSDB_URING_TOOLS_COMPARE_COMPARISON_H_

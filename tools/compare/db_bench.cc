@@ -1,0 +1,93 @@
+#include "tools/compare/db_bench.h"
+
+#include <algorithm>
+#include <regex>
+#include <sstream>
+
+namespace rocksdb_uring {
+
+namespace {
+
+bool ParseResult(const std::string& line, BenchmarkResult* result) {
+  static const std::regex kLine(
+      R"(^(\w+)\s*:\s+[0-9.]+ micros/op [0-9.]+ ops/sec ([0-9.]+) seconds ([0-9]+) operations.*)");
+  static const std::regex kFound(R"(\((\d+) of (\d+) found\))");
+  std::smatch match;
+  if (!std::regex_match(line, match, kLine)) return false;
+  result->name = match[1];
+  result->seconds = std::stod(match[2]);
+  result->operations = std::stod(match[3]);
+  if (std::regex_search(line, match, kFound)) {
+    result->has_found = true;
+    result->found = std::stoll(match[1]);
+    result->sought = std::stoll(match[2]);
+  }
+  return true;
+}
+
+bool ParsePercentiles(const std::string& line, Percentiles* percentiles) {
+  static const std::regex kLine(
+      R"(^Percentiles: P50: ([0-9.]+) .*P99: ([0-9.]+) .*)");
+  std::smatch match;
+  if (!std::regex_match(line, match, kLine)) return false;
+  percentiles->p50 = std::stod(match[1]);
+  percentiles->p99 = std::stod(match[2]);
+  return true;
+}
+
+void AddTo(Measurement* sum, const BenchmarkResult& result,
+           const Percentiles& percentiles) {
+  sum->operations += result.operations;
+  sum->seconds += result.seconds;
+  sum->percentiles = percentiles;
+  if (result.has_found && result.sought > 0) {
+    const double share =
+        static_cast<double>(result.found) / static_cast<double>(result.sought);
+    sum->found_share = std::min(sum->found_share, share);
+  }
+}
+
+}  // namespace
+
+BenchOutput ParseBenchOutput(const std::string& out) {
+  BenchOutput output;
+  std::istringstream stream(out);
+  for (std::string line; std::getline(stream, line);) {
+    BenchmarkResult result;
+    if (ParseResult(line, &result)) {
+      output.results.push_back(result);
+      output.percentiles.emplace_back();
+    } else if (!output.percentiles.empty()) {
+      ParsePercentiles(line, &output.percentiles.back());
+    }
+  }
+  return output;
+}
+
+std::string ParseVersion(const std::string& err) {
+  static const std::regex kVersion(R"(RocksDB:\s+version ([0-9.]+))");
+  std::smatch match;
+  return std::regex_search(err, match, kVersion) ? match[1].str() : "";
+}
+
+bool Measure(const BenchOutput& output, const std::vector<std::string>& names,
+             Measurement* measurement, std::string* error) {
+  *measurement = Measurement();
+  for (const std::string& name : names) {
+    bool seen = false;
+    for (size_t i = 0; i < output.results.size(); ++i) {
+      if (output.results[i].name != name) continue;
+      AddTo(measurement, output.results[i], output.percentiles[i]);
+      seen = true;
+    }
+    if (!seen) {
+      *error = "db_bench printed no result for " + name;
+      return false;
+    }
+  }
+  if (measurement->seconds > 0 && measurement->operations > 0) return true;
+  *error = "db_bench did no measurable work";
+  return false;
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,58 @@
+// What db_bench prints, as data.
+#ifndef ROCKSDB_URING_TOOLS_COMPARE_DB_BENCH_H_
+#define ROCKSDB_URING_TOOLS_COMPARE_DB_BENCH_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rocksdb_uring {
+
+// One line such as
+//   readrandom : 157.8 micros/op 25333 ops/sec 3.158 seconds 79996
+//   operations; 10.1 MB/s (199 of 199 found)
+struct BenchmarkResult {
+  std::string name;
+  double seconds = 0;
+  double operations = 0;
+  bool has_found = false;
+  // db_bench with several threads prints the counts of one of them.
+  int64_t found = 0;
+  int64_t sought = 0;
+};
+
+// Latencies in microseconds, of one call: a MultiGet counts once, whatever its
+// batch size.
+struct Percentiles {
+  double p50 = 0;
+  double p99 = 0;
+};
+
+struct BenchOutput {
+  std::vector<BenchmarkResult> results;
+  std::vector<Percentiles>
+      percentiles;  // one for each result, where --histogram was given
+};
+
+BenchOutput ParseBenchOutput(const std::string& out);
+
+// The version that db_bench names on stderr ("7.8.3"), empty when it names
+// none.
+std::string ParseVersion(const std::string& err);
+
+// The figures of one run: operations and seconds summed over the results called
+// one of `names`.
+struct Measurement {
+  double operations = 0;
+  double seconds = 0;
+  Percentiles percentiles;  // of the last of them; 0 when there are none
+  double found_share = 1;   // smallest share found; 1 when nothing was sought
+};
+
+// Returns false with *error when one of `names` is missing or shows no time.
+bool Measure(const BenchOutput& output, const std::vector<std::string>& names,
+             Measurement* measurement, std::string* error);
+
+}  // namespace rocksdb_uring
+
+#endif  // ROCKSDB_URING_TOOLS_COMPARE_DB_BENCH_H_

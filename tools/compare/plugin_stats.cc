@@ -1,0 +1,87 @@
+#include "tools/compare/plugin_stats.h"
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+namespace rocksdb_uring {
+
+namespace {
+
+using nlohmann::json;
+
+std::string TextAt(const json& object, const char* key) {
+  const auto it = object.find(key);
+  return it != object.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+int64_t NumberAt(const json& object, const char* key) {
+  if (!object.is_object()) return 0;
+  const auto it = object.find(key);
+  return it != object.end() && it->is_number() ? it->get<int64_t>() : 0;
+}
+
+void LoadCounts(const json& ops, PluginStats* stats) {
+  for (const auto& [kind, paths] : ops.items()) {
+    if (!paths.is_object()) continue;
+    for (const auto& [path, figures] : paths.items()) {
+      const int64_t count = NumberAt(figures, "count");
+      if (count > 0) stats->counts[kind][path] = count;
+    }
+  }
+}
+
+}  // namespace
+
+bool LoadPluginStats(const std::string& path, PluginStats* stats,
+                     std::string* error) {
+  std::ifstream file(path);
+  if (!file) {
+    *error = "the plugin left no statistics file: it was not entered";
+    return false;
+  }
+  const json raw = json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!raw.is_object()) {
+    *error = "the statistics file is not a JSON object: " + path;
+    return false;
+  }
+  *stats = PluginStats();
+  stats->opens = NumberAt(raw, "opens");
+  if (raw.contains("fallback") && raw["fallback"].is_object()) {
+    stats->fallback_reason = TextAt(raw["fallback"], "reason");
+    stats->fallback_remedy = TextAt(raw["fallback"], "remedy");
+  }
+  if (raw.contains("ops") && raw["ops"].is_object()) {
+    LoadCounts(raw["ops"], stats);
+  }
+  stats->raw = raw;
+  if (stats->opens > 0) return true;
+  *error = "the plugin was loaded but opened no file (opens is 0)";
+  return false;
+}
+
+std::string DescribePaths(const PluginStats& stats) {
+  std::map<std::string, int64_t> by_path;
+  int64_t total = 0;
+  for (const auto& [kind, paths] : stats.counts) {
+    for (const auto& [path, count] : paths) {
+      by_path[path] += count;
+      total += count;
+    }
+  }
+  std::vector<std::pair<int64_t, std::string>> order;
+  for (const auto& [path, count] : by_path) order.emplace_back(count, path);
+  std::sort(order.rbegin(), order.rend());
+  std::string text;
+  for (const auto& [count, path] : order) {
+    const int percent = static_cast<int>(
+        100.0 * static_cast<double>(count) / static_cast<double>(total) + 0.5);
+    if (percent == 0) continue;
+    text +=
+        (text.empty() ? "" : " ") + path + " " + std::to_string(percent) + "%";
+  }
+  return text;
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,336 @@
+#include "tools/compare/report.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <map>
+
+namespace rocksdb_uring {
+
+namespace {
+
+using Line = std::vector<std::string>;
+
+// Interrupts and the kernel's own threads are among the others.
+constexpr double kOthersAllowed = 0.10;
+
+std::string Format(const char* format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+std::string Format(const char* format, ...) {
+  char text[256];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof(text), format, args);
+  va_end(args);
+  return text;
+}
+
+// Three or four digits that matter: 987, 18.7k, 1.25M.
+std::string Short(double value) {
+  if (value >= 999.5e3) return Format("%.2fM", value / 1e6);
+  if (value >= 9995) return Format("%.1fk", value / 1e3);
+  if (value >= 100) return Format("%.0f", value);
+  if (value >= 10) return Format("%.1f", value);
+  return Format("%.2f", value);
+}
+
+std::string Spread(const Summary& s) {
+  return Short(s.min) + ".." + Short(s.max);
+}
+
+std::string AToB(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.empty() || b.empty()) return "-";
+  return Short(Summarize(a).median) + " > " + Short(Summarize(b).median);
+}
+
+std::string IntervalText(const MedianInterval& interval) {
+  const char* sign = interval.confidence >= 0.95 ? "" : "*";
+  return Format("%.2f..%.2f%s", interval.low, interval.high, sign);
+}
+
+std::string VerdictText(const Judgement& judgement) {
+  const std::string sign = std::string(judgement.few_pairs ? "?" : "") +
+                           (judgement.disturbed ? "!" : "");
+  switch (judgement.verdict) {
+    case Verdict::kMet:
+      return "met" + sign;
+    case Verdict::kMissed:
+      return "missed" + sign;
+    case Verdict::kFailed:
+      return "FAILED";
+    case Verdict::kNone:
+      break;
+  }
+  return "-";
+}
+
+std::string NoiseText(const RowResult& row) {
+  if (row.noise_keys_per_s.empty()) return "-";
+  const auto ratios = PairwiseRatios(row.a.keys_per_s, row.noise_keys_per_s);
+  const MedianInterval interval = IntervalOfMedian(ratios);
+  return Format("%.2f ", Summarize(ratios).median) + IntervalText(interval);
+}
+
+std::string PathText(const SideRuns& runs) {
+  return runs.has_stats ? DescribePaths(runs.stats) : "-";
+}
+
+Line HeadLine(const Settings& settings, bool is_short) {
+  const std::string& a = settings.a.label;
+  const std::string& b = settings.b.label;
+  Line line = {"workload", a + " keys/s"};
+  if (!is_short) line.push_back("min..max");
+  line.push_back(b + " keys/s");
+  if (!is_short) line.push_back("min..max");
+  line.insert(line.end(), {b + "/" + a, "95 %"});
+  if (settings.noise) line.push_back(a + "/" + a);
+  if (!is_short) {
+    line.insert(line.end(), {"CPU us/key", "p50 us", "p99 us"});
+  }
+  line.insert(line.end(), {"target", "verdict", b + " served by"});
+  return line;
+}
+
+Line RowLine(const RowResult& row, const Settings& settings, bool is_short) {
+  const Judgement judgement = Judge(row);
+  if (!row.ok()) return {row.workload.name, VerdictText(judgement)};
+  const Summary a = Summarize(row.a.keys_per_s);
+  const Summary b = Summarize(row.b.keys_per_s);
+  Line line = {row.workload.name, Short(a.median)};
+  if (!is_short) line.push_back(Spread(a));
+  line.push_back(Short(b.median));
+  if (!is_short) line.push_back(Spread(b));
+  line.push_back(Format("%.2f", judgement.ratio.median));
+  line.push_back(IntervalText(judgement.interval));
+  if (settings.noise) line.push_back(NoiseText(row));
+  if (!is_short) {
+    line.push_back(AToB(row.a.cpu_us_per_key, row.b.cpu_us_per_key));
+    line.push_back(AToB(row.a.p50_us, row.b.p50_us));
+    line.push_back(AToB(row.a.p99_us, row.b.p99_us));
+  }
+  const double target = row.workload.target;
+  line.push_back(target > 0 ? Format("%.2f", target) : "-");
+  line.push_back(VerdictText(judgement));
+  line.push_back(PathText(row.b));
+  return line;
+}
+
+// First and last column to the left, figures to the right.
+std::string Align(const std::vector<Line>& lines) {
+  std::vector<size_t> widths(lines.front().size(), 0);
+  for (const Line& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) {
+      widths[i] = std::max(widths[i], line[i].size());
+    }
+  }
+  std::string text;
+  for (const Line& line : lines) {
+    for (size_t i = 0; i < line.size(); ++i) {
+      const std::string pad(widths[i] - line[i].size(), ' ');
+      const bool is_last = i + 1 == widths.size();
+      const bool is_left = i == 0 || is_last;
+      text += (i == 0 ? "" : "  ") + (is_left ? line[i] : pad + line[i]);
+      if (i == 0 && line.size() > 1) text += pad;
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string Notes(const std::vector<RowResult>& rows) {
+  std::string text;
+  std::map<std::string, std::string> fallbacks;  // reason and remedy, to rows
+  bool few_pairs = false;
+  bool low_confidence = false;
+  std::string disturbed;
+  for (const RowResult& row : rows) {
+    const Judgement judgement = Judge(row);
+    few_pairs = few_pairs || judgement.few_pairs;
+    low_confidence =
+        low_confidence || (row.ok() && judgement.interval.confidence < 0.95);
+    if (judgement.disturbed) {
+      disturbed += Format(" %s %.0f %%", row.workload.name.c_str(),
+                          row.others_share * 100);
+    }
+    const PluginStats& stats = row.b.stats;
+    if (row.ok() && !stats.fallback_reason.empty()) {
+      const bool has_remedy = !stats.fallback_remedy.empty();
+      fallbacks[stats.fallback_reason + (has_remedy ? "; remedy: " : "") +
+                stats.fallback_remedy] += " " + row.workload.name;
+    }
+    if (!row.ok()) text += row.workload.name + " failed: " + row.error + "\n";
+  }
+  for (const auto& [reason, names] : fallbacks) {
+    text += "not through io_uring: " + reason + " (in" + names + ")\n";
+  }
+  if (!disturbed.empty()) {
+    text += "!  not reliable, other programs used this share of the CPUs:" +
+            disturbed + "\n";
+  }
+  if (low_confidence)
+    text += "*  fewer than 6 pairs: min..max, covers less than 95 %\n";
+  if (few_pairs) {
+    text += Format("?  a target of %.2f takes %d pairs to judge\n", kParity,
+                   kParityPairs);
+  }
+  return text;
+}
+
+nlohmann::json ToJson(const Summary& s) {
+  return {{"median", s.median}, {"min", s.min}, {"max", s.max}};
+}
+
+nlohmann::json ToJson(const MedianInterval& i) {
+  return {{"low", i.low}, {"high", i.high}, {"confidence", i.confidence}};
+}
+
+nlohmann::json ToJson(const Side& side, const SideRuns& runs) {
+  nlohmann::json json = {
+      {"label", side.label},
+      {"uri", side.uri},
+      {"keys_per_s", ToJson(Summarize(runs.keys_per_s))},
+      {"cpu_us_per_key", ToJson(Summarize(runs.cpu_us_per_key))},
+      {"runs",
+       {{"keys_per_s", runs.keys_per_s},
+        {"cpu_us_per_key", runs.cpu_us_per_key},
+        {"p50_us", runs.p50_us},
+        {"p99_us", runs.p99_us}}},
+      {"open_cpu_s", runs.open_cpu_s},
+      {"command", runs.command}};
+  if (!runs.p50_us.empty()) {
+    json["p50_us"] = ToJson(Summarize(runs.p50_us));
+    json["p99_us"] = ToJson(Summarize(runs.p99_us));
+  }
+  if (runs.has_stats) {
+    json["served_by"] = DescribePaths(runs.stats);
+    json["plugin_stats"] = runs.stats.raw;
+  }
+  return json;
+}
+
+nlohmann::json ToJson(const RowResult& row, const Settings& settings) {
+  const Judgement judgement = Judge(row);
+  nlohmann::json json = {{"name", row.workload.name},
+                         {"measures", row.workload.measures},
+                         {"threads", row.workload.threads},
+                         {"target", row.workload.target},
+                         {"verdict", VerdictText(judgement)},
+                         {"error", row.error},
+                         {"others_cpu_share", row.others_share},
+                         {"a", ToJson(settings.a, row.a)},
+                         {"b", ToJson(settings.b, row.b)}};
+  if (!row.ok()) return json;
+  json["ratio"] = ToJson(judgement.ratio);
+  json["ratio"]["interval"] = ToJson(judgement.interval);
+  json["ratio"]["pairs"] = PairwiseRatios(row.a.keys_per_s, row.b.keys_per_s);
+  if (!row.noise_keys_per_s.empty()) {
+    const auto noise = PairwiseRatios(row.a.keys_per_s, row.noise_keys_per_s);
+    json["noise"] = ToJson(Summarize(noise));
+    json["noise"]["interval"] = ToJson(IntervalOfMedian(noise));
+    json["noise"]["pairs"] = noise;
+  }
+  return json;
+}
+
+}  // namespace
+
+Judgement Judge(const RowResult& row) {
+  Judgement judgement;
+  if (!row.ok()) {
+    judgement.verdict = Verdict::kFailed;
+    return judgement;
+  }
+  const auto ratios = PairwiseRatios(row.a.keys_per_s, row.b.keys_per_s);
+  judgement.ratio = Summarize(ratios);
+  judgement.interval = IntervalOfMedian(ratios);
+  judgement.disturbed = row.others_share > kOthersAllowed;
+  const double target = row.workload.target;
+  if (target <= 0) return judgement;
+  const bool is_parity = target <= kParity;
+  bool met = judgement.ratio.median >= target;
+  if (is_parity) {
+    met = met && judgement.interval.low >= kParityLow;
+    judgement.few_pairs = static_cast<int>(ratios.size()) < kParityPairs;
+  }
+  judgement.verdict = met ? Verdict::kMet : Verdict::kMissed;
+  return judgement;
+}
+
+std::string FormatHeader(const Machine& machine, const Settings& settings,
+                         const std::string& db_bench_version) {
+  const DatabaseShape& shape = settings.shape;
+  const auto uri = [](const Side& side) {
+    return side.label + " = " +
+           (side.uri.empty() ? "RocksDB's POSIX file system" : side.uri);
+  };
+  std::string text;
+  text += "kernel " + machine.kernel + ", " + machine.cpu + ", " +
+          machine.memory + ", load " + machine.load + ", " +
+          machine.filesystem + "\n";
+  text += "db_bench " + db_bench_version + ", commit " + machine.commit + "\n";
+  text += Format(
+      "database: %lld keys of %lld + %lld bytes, blocks of %lld bytes, %zu "
+      "table files\n",
+      static_cast<long long>(shape.num), static_cast<long long>(shape.key_size),
+      static_cast<long long>(shape.value_size),
+      static_cast<long long>(shape.block_size), DataFiles(settings.db).size());
+  text += uri(settings.a) + "; " + uri(settings.b) + "\n";
+  text += Format("%d alternating pairs, %d s each (cold: %d %% of the database",
+                 settings.pairs, settings.seconds, settings.cold_share);
+  if (settings.cached_percent > 0)
+    text += Format(", of which %d %% is cached", settings.cached_percent);
+  return text + "); medians; ratios pair by pair\n";
+}
+
+std::string FormatTable(const std::vector<RowResult>& rows,
+                        const Settings& settings, bool is_short) {
+  std::vector<Line> lines = {HeadLine(settings, is_short)};
+  for (const RowResult& row : rows) {
+    lines.push_back(RowLine(row, settings, is_short));
+  }
+  return Align(lines) + Notes(rows);
+}
+
+nlohmann::json ToJson(const Machine& machine, const Settings& settings,
+                      const std::string& db_bench_version,
+                      const std::vector<RowResult>& rows) {
+  nlohmann::json json;
+  json["machine"] = {
+      {"kernel", machine.kernel},         {"cpu", machine.cpu},
+      {"memory", machine.memory},         {"load", machine.load},
+      {"filesystem", machine.filesystem}, {"commit", machine.commit}};
+  json["settings"] = {{"db_bench", settings.db_bench},
+                      {"db_bench_version", db_bench_version},
+                      {"plugin", settings.plugin},
+                      {"db", settings.db},
+                      {"pairs", settings.pairs},
+                      {"seconds", settings.seconds},
+                      {"cold_share", settings.cold_share},
+                      {"cached_percent", settings.cached_percent},
+                      {"num", settings.shape.num},
+                      {"key_size", settings.shape.key_size},
+                      {"value_size", settings.shape.value_size},
+                      {"block_size", settings.shape.block_size}};
+  json["rows"] = nlohmann::json::array();
+  for (const RowResult& row : rows)
+    json["rows"].push_back(ToJson(row, settings));
+  return json;
+}
+
+bool WriteJson(const std::string& path, const nlohmann::json& json,
+               std::string* error) {
+  const std::string temporary = path + ".tmp";
+  const std::string text = json.dump(2) + "\n";
+  FILE* file = fopen(temporary.c_str(), "w");
+  bool ok = file != nullptr;
+  if (ok) {
+    ok = fwrite(text.data(), 1, text.size(), file) == text.size();
+    ok = fclose(file) == 0 && ok;
+  }
+  ok = ok && rename(temporary.c_str(), path.c_str()) == 0;
+  if (!ok) *error = "cannot write " + path;
+  return ok;
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,216 @@
+#include "tools/compare/workloads.h"
+
+#include <cstdio>
+#include <set>
+#include <sstream>
+
+namespace rocksdb_uring {
+
+namespace {
+
+constexpr int kKeysPerScan = 20000;  // 8 MB at the default value size
+
+// Buffered rows must not become warm while they run, or the figure would be a
+// mixture that depends on --seconds and on which side is faster. So a cold row
+// drops the files before every run, does the same number of reads on both
+// sides, and stops when it has touched a tenth of the database: one read in
+// twenty finds its page at most. (A memory-limited cgroup would hold the cache
+// down as well, but needs privileges, and reclaim inside the measured time
+// would be part of the figure.)
+Workload Cold(Workload workload) {
+  workload.cache = CacheState::kCold;
+  workload.extent = Extent::kShare;
+  workload.args.push_back("--histogram");
+  return workload;
+}
+
+// No --histogram: its two clock readings per operation cost a cached Get
+// several per cent, equally on both sides, which would flatter the ratio.
+Workload Warm(Workload workload) {
+  workload.cache = CacheState::kWarm;
+  return workload;
+}
+
+Workload Direct(Workload workload) {
+  workload.args.push_back("--use_direct_reads");
+  workload.args.push_back("--histogram");
+  return workload;
+}
+
+Workload MultiGet(const std::string& name, int batch, int threads,
+                  double target) {
+  Workload w;
+  w.name = name;
+  w.measures = "MultiGet of " + std::to_string(batch) + ", " +
+               std::to_string(threads) +
+               (threads == 1 ? " thread" : " threads");
+  w.args = {"--multiread_batched=true",
+            "--batch_size=" + std::to_string(batch)};
+  w.threads = threads;
+  w.target = target;
+  w.results = {"multireadrandom"};
+  return w;
+}
+
+Workload Get(const std::string& name, int threads) {
+  Workload w;
+  w.name = name;
+  w.measures = "Get, " + std::to_string(threads) +
+               (threads == 1 ? " thread" : " threads");
+  w.threads = threads;
+  w.target = kParity;
+  w.results = {"readrandom"};
+  return w;
+}
+
+Workload Scan(const std::string& name, double target) {
+  Workload w;
+  w.name = name;
+  w.measures = "Seek and " + std::to_string(kKeysPerScan) + " x Next";
+  // A scan takes a tenth of a second: look at the clock after each.
+  w.args = {"--seek_nexts=" + std::to_string(kKeysPerScan),
+            "--ops_between_duration_checks=1"};
+  w.target = target;
+  w.results = {"seekrandom"};
+  w.keys_per_operation = kKeysPerScan;
+  return w;
+}
+
+Workload Write(const std::string& name, const std::string& measures,
+               std::vector<std::string> results, double target) {
+  Workload w;
+  w.name = name;
+  w.measures = measures;
+  w.results = std::move(results);
+  w.target = target;
+  w.writes = true;
+  return w;
+}
+
+Workload Load(Workload workload) {
+  workload.extent = Extent::kLoad;
+  workload.args = {"--benchmarks=filluniquerandom,flush,compact",
+                   "--disable_wal=1", "--disable_auto_compactions=1",
+                   "--level0_slowdown_writes_trigger=1000000",
+                   "--level0_stop_writes_trigger=1000000"};
+  return workload;
+}
+
+Workload Labelled(Workload workload, const std::string& what) {
+  workload.measures += ", " + what;
+  return workload;
+}
+
+void AddReads(std::vector<Workload>* table) {
+  const auto add = [table](Workload w, const char* what) {
+    table->push_back(Labelled(std::move(w), what));
+  };
+  add(Direct(MultiGet("multiget_direct_t1", 32, 1, 3.5)), "direct");
+  add(Direct(MultiGet("multiget_direct_t4", 32, 4, 2.4)), "direct");
+  add(Direct(MultiGet("multiget_direct_b2", 2, 1, kParity)), "direct");
+  add(Direct(MultiGet("multiget_direct_b8", 8, 1, kParity)), "direct");
+  add(Cold(MultiGet("multiget_cold_t1", 32, 1, 3.5)), "cache cold");
+  add(Cold(MultiGet("multiget_cold_t4", 32, 4, 2.3)), "cache cold");
+  add(Cold(MultiGet("multiget_cold_b2", 2, 1, kParity)), "cache cold");
+  add(Cold(MultiGet("multiget_cold_b8", 8, 1, kParity)), "cache cold");
+  add(Warm(MultiGet("multiget_cached_t1", 32, 1, kParity)), "all cached");
+  add(Warm(MultiGet("multiget_cached_t4", 32, 4, kParity)), "all cached");
+  add(Direct(Get("get_direct", 1)), "direct");
+  add(Direct(Get("get_direct_t4", 4)), "direct");
+  add(Cold(Get("get_cold", 1)), "cache cold");
+  add(Warm(Get("get_cached", 1)), "all cached");
+  add(Direct(Scan("scan_direct", 1.15)), "direct");
+  Workload async = Direct(Scan("scan_direct_async", 1.15));
+  async.b_args = {"--async_io=1"};
+  add(async, "direct; async_io on B only");
+  add(Cold(Scan("scan_cold", kParity)), "cache cold");
+  add(Warm(Scan("scan_cached", kParity)), "all cached");
+}
+
+// The plugin's POSIX engine alone: chosen by an option, and as the answer to a
+// denied io_uring.
+void AddPosixEngine(std::vector<Workload>* table) {
+  Workload posix = Cold(MultiGet("posix_engine_cold", 32, 1, 3.0));
+  posix.b_options = "reads=posix";
+  table->push_back(Labelled(posix, "cache cold; reads=posix on B"));
+  Workload denied = Cold(MultiGet("posix_engine_denied_cold", 32, 1, 3.0));
+  denied.b_denied_io_uring = true;
+  table->push_back(Labelled(denied, "cache cold; io_uring denied to B"));
+}
+
+void AddWrites(std::vector<Workload>* table) {
+  Workload sync =
+      Write("fillsync", "Put, each one synced", {"fillsync"}, kParity);
+  sync.args = {"--benchmarks=fillsync", "--ops_between_duration_checks=100"};
+  table->push_back(sync);
+  Workload fill =
+      Write("fillrandom", "Put with WAL, not synced", {"fillrandom"}, kParity);
+  fill.args = {"--benchmarks=fillrandom"};
+  table->push_back(fill);
+  table->push_back(Load(Write("load_buffered", "load and compaction, buffered",
+                              {"filluniquerandom", "compact"}, kParity)));
+  Workload direct =
+      Load(Write("compact_direct", "manual compaction, direct reads and writes",
+                 {"compact"}, 1.4));
+  direct.args.push_back("--use_direct_io_for_flush_and_compaction");
+  direct.args.push_back("--use_direct_reads");
+  table->push_back(direct);
+}
+
+std::vector<Workload> MakeTable() {
+  std::vector<Workload> table;
+  AddReads(&table);
+  AddPosixEngine(&table);
+  // A read row runs the one benchmark that it measures.
+  for (Workload& w : table) {
+    w.args.insert(w.args.begin(), "--benchmarks=" + w.results.front());
+  }
+  AddWrites(&table);
+  return table;
+}
+
+bool IsIn(const Workload& workload, const std::set<std::string>& wanted) {
+  return wanted.count(workload.name) > 0 || wanted.count("all") > 0 ||
+         wanted.count(workload.writes ? "writes" : "reads") > 0;
+}
+
+}  // namespace
+
+const std::vector<Workload>& AllWorkloads() {
+  static const auto* table = new std::vector<Workload>(MakeTable());
+  return *table;
+}
+
+bool SelectWorkloads(const std::string& list, std::vector<Workload>* chosen,
+                     std::string* error) {
+  std::set<std::string> known = {"all", "reads", "writes"};
+  for (const Workload& w : AllWorkloads()) known.insert(w.name);
+  std::set<std::string> wanted;
+  std::istringstream stream(list);
+  for (std::string name; std::getline(stream, name, ',');) {
+    if (known.count(name) == 0) {
+      *error =
+          "no workload is called '" + name + "'; --workloads=list shows them";
+      return false;
+    }
+    wanted.insert(name);
+  }
+  for (const Workload& w : AllWorkloads()) {
+    if (IsIn(w, wanted)) chosen->push_back(w);
+  }
+  if (chosen->empty()) *error = "--workloads names none";
+  return !chosen->empty();
+}
+
+std::string ListWorkloads() {
+  std::string text = "name                      target  measures\n";
+  for (const Workload& w : AllWorkloads()) {
+    char line[200];
+    snprintf(line, sizeof(line), "%-25s %6.2f  %s\n", w.name.c_str(), w.target,
+             w.measures.c_str());
+    text += line;
+  }
+  return text + "groups: reads, writes, all\n";
+}
+
+}  // namespace rocksdb_uring

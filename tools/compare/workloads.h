@@ -1,0 +1,67 @@
+// The workloads that are compared: one table, a row each.
+#ifndef ROCKSDB_URING_TOOLS_COMPARE_WORKLOADS_H_
+#define ROCKSDB_URING_TOOLS_COMPARE_WORKLOADS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rocksdb_uring {
+
+// What the page cache holds of the database when a run starts.
+enum class CacheState {
+  kIrrelevant,  // direct I/O, or a database that the run makes itself
+  kCold,        // nothing, or the share that --cached_percent asks for
+  kWarm,        // everything
+};
+
+// How long a run lasts.
+enum class Extent {
+  kSeconds,  // a fixed time (--seconds)
+  kShare,    // a fixed number of reads, which touches a small share of the
+             // database (--cold_share)
+  kLoad,     // once through the data that it loads itself (--write_mb)
+};
+
+struct Workload {
+  std::string name;
+  std::string measures;
+  std::vector<std::string>
+      args;  // for db_bench, beside those that describe the database
+  CacheState cache = CacheState::kIrrelevant;
+  Extent extent = Extent::kSeconds;
+  int threads = 1;
+  double target = 0;  // least ratio B/A; 0 for none
+
+  // Given to B only: what the row compares beside the file system.
+  std::vector<std::string> b_args;
+  std::string b_options;  // options of the plugin
+  bool b_denied_io_uring = false;
+
+  // The lines of db_bench's output that count, by name. Their times are added
+  // up.
+  std::vector<std::string> results;
+  int64_t keys_per_operation = 1;  // a scan is one operation of db_bench
+  bool writes = false;  // on a database of its own, made anew for each run
+};
+
+// The targets below which a row counts as "no slower", and is judged by its
+// interval as well.
+constexpr double kParity = 0.98;
+constexpr double kParityLow = 0.95;
+constexpr int kParityPairs = 20;
+
+const std::vector<Workload>& AllWorkloads();
+
+// Picks by a comma-separated list of names and of the groups "reads", "writes"
+// and "all", in the table's order. Returns false with *error for a name that is
+// not there.
+bool SelectWorkloads(const std::string& list, std::vector<Workload>* chosen,
+                     std::string* error);
+
+// The table for people: names, targets and what they measure.
+std::string ListWorkloads();
+
+}  // namespace rocksdb_uring
+
+#endif  // ROCKSDB_URING_TOOLS_COMPARE_WORKLOADS_H_

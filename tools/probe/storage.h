@@ -1,0 +1,28 @@
+// What holds a path: file system, device, and what direct I/O on it needs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace rocksdb_uring {
+
+struct Storage {
+  std::string filesystem;  // "ext4"; "unknown" if it cannot be told
+  std::string source;      // "/dev/vda1", "overlay"; may be "unknown"
+  std::string device;      // "254:0"
+  bool read_only = false;  // mounted so
+  // Of the block device; 0 where there is none, or it cannot be told.
+  uint32_t logical_block_bytes = 0;
+  // What statx(STATX_DIOALIGN) says: alignment of memory and of file offsets
+  // for direct I/O. `told` is false if kernel or file system do not say; both
+  // 0 means that the file takes no direct I/O.
+  bool dio_align_told = false;
+  uint32_t dio_memory_align = 0;
+  uint32_t dio_offset_align = 0;
+};
+
+// `path` must exist. STATX_DIOALIGN is told for regular files and block
+// devices only.
+Storage DescribeStorage(const std::string& path);
+
+}  // namespace rocksdb_uring

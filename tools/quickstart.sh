@@ -1,0 +1,217 @@
+#!/bin/bash
+# From a fresh Debian machine to a table: installs what is missing, builds the plugin, and lets the
+# distribution's own db_bench do the same reads on POSIX and on the plugin.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build/release
+packages=(cmake ninja-build g++ pkg-config liburing-dev librocksdb-dev rocksdb-tools
+  libgflags-dev nlohmann-json3-dev)
+workloads=multiget_direct_t1,multiget_cold_t1,multiget_cached_t1
+workloads+=,get_direct,get_cached,scan_direct,scan_direct_async
+steps=5
+
+size='' dir=$root/build/quickstart keep=no quick=no
+
+usage() {
+  cat <<EOF
+Usage: tools/quickstart.sh [options]
+Builds the plugin and compares it with POSIX, side by side, in under four minutes on 2 CPUs.
+  --size SIZE   size of the database, such as 512M or 2G, at least 64M
+                (default: 1G, or less where disk or memory is short)
+  --dir DIR     where the database is made, on the filesystem to measure
+                (default: $dir)
+  --quick       512M at most and shorter runs: about a minute after the build, rougher figures
+  --keep        keep the database and the results (DIR/db, DIR/results.json)
+  --help        this text
+Exit status: 0 all ran, 1 something failed, 2 bad usage.
+EOF
+}
+
+bad_usage() {
+  echo "quickstart.sh: $1" >&2
+  usage >&2
+  exit 2
+}
+
+die() {
+  echo "quickstart.sh: $1" >&2
+  exit 1
+}
+
+# step NUMBER TEXT: names the step and the time since the start.
+step() {
+  printf '[%s/%s %3ds] %s\n' "$1" "$steps" "$SECONDS" "$2"
+}
+
+# quietly LOG COMMAND...: shows the command's output only when it fails.
+quietly() {
+  local log=$1
+  shift
+  if ! "$@" >"$log" 2>&1; then
+    tail -n 30 "$log" >&2
+    die "this failed: $* (all output: $log)"
+  fi
+}
+
+parse_size() {
+  [[ $1 =~ ^([1-9][0-9]{0,5})([MG])$ ]] || bad_usage "--size: '$1' is not like 512M or 2G"
+  size=${BASH_REMATCH[1]}
+  [[ ${BASH_REMATCH[2]} == M ]] || size=$((size * 1024))
+  ((size >= 64)) || bad_usage "--size: at least 64M"
+}
+
+parse_arguments() {
+  while (($# > 0)); do
+    case $1 in
+      --size=*) parse_size "${1#*=}" ;;
+      --dir=*) dir=${1#*=} ;;
+      --size | --dir)
+        (($# > 1)) || bad_usage "$1 needs a value"
+        if [[ $1 == --size ]]; then parse_size "$2"; else dir=$2; fi
+        shift
+        ;;
+      --quick) quick=yes ;;
+      --keep) keep=yes ;;
+      --help | -h)
+        usage
+        exit 0
+        ;;
+      *) bad_usage "unknown option '$1'" ;;
+    esac
+    shift
+  done
+  [[ -n $dir ]] || bad_usage "--dir needs a directory"
+}
+
+missing_packages() {
+  local package
+  for package in "${packages[@]}"; do
+    [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == *" installed" ]] ||
+      printf '%s ' "$package"
+  done
+}
+
+install_packages() {
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    echo "    no apt here: assuming that these are installed: ${packages[*]}"
+    return
+  fi
+  local missing as_root=()
+  read -ra missing <<<"$(missing_packages)"
+  if ((${#missing[@]} == 0)); then
+    echo "    all there"
+    return
+  fi
+  echo "    installing ${missing[*]}"
+  if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null || ! sudo -v 2>/dev/null; then
+      die "these packages are missing, and installing them takes root. Run as root:
+  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+    fi
+    as_root=(sudo)
+  fi
+  # env: sudo does not pass variables on.
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q)
+  quietly "$dir/apt.log" "${apt[@]}" update
+  quietly "$dir/apt.log" "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
+}
+
+build_project() {
+  local options=()
+  # A tree that somebody configured already keeps its choice.
+  [[ -e $build/CMakeCache.txt ]] || options=(-DROCKSDB_URING_BUILD_TESTS=OFF)
+  cd "$root"
+  quietly "$dir/build.log" cmake --preset release "${options[@]}"
+  quietly "$dir/build.log" cmake --build --preset release
+}
+
+probe() {
+  local status=0
+  "$build/bin/uring_probe" 2>&1 | sed 's/^/    /' || status=${PIPESTATUS[0]}
+  case $status in
+    0) ;;
+    1) echo "    no io_uring here: the comparison shows the plugin's POSIX engine" ;;
+    *) die "uring_probe failed with status $status" ;;
+  esac
+}
+
+# Sets size, in MiB. The database takes 2.2 times its size while it is compacted, and the rows with
+# everything cached need it in memory.
+choose_size() {
+  local free memory wanted=1024
+  free=$(($(df -Pk "$dir" | awk 'NR == 2 { print $4 }') / 1024))
+  memory=$(($(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo) / 1024))
+  if [[ -z $size ]]; then
+    [[ $quick == no ]] || wanted=512
+    size=$wanted
+    ((size <= memory / 2)) || size=$((memory / 2))
+    ((size <= free / 3)) || size=$((free / 3))
+    ((size >= 64)) ||
+      die "too little space: $dir has $free MiB free, memory $memory MiB; 192 and 128 are needed"
+    ((size == wanted)) || echo "database of $size MiB: memory or disk is short, so figures are rougher"
+  elif ((size * 22 / 10 > free)); then
+    die "a database of $size MiB takes $((size * 22 / 10)) MiB for a while, and $dir has $free free"
+  elif ((size > memory * 8 / 10)); then
+    echo "$size MiB do not fit in memory ($memory MiB free): rows with all cached will fail"
+  fi
+  if [[ $(stat -f -c %T "$dir") == tmpfs ]]; then
+    echo "$dir is in memory (tmpfs): give --dir on a disk, or figures say nothing of one"
+  fi
+}
+
+# compare OPTION...: what making the database and measuring have in common.
+compare() {
+  "$build/bin/uring_compare" --db="$dir/db" --plugin="$build/lib/librocksdb_uring.so" "$@"
+}
+
+measure() {
+  local amount=(--pairs=3 --seconds=2)
+  [[ $quick == no ]] || amount=(--pairs=2 --seconds=1)
+  # Progress goes to stderr; the table is kept for the end.
+  compare --workloads="$workloads" "${amount[@]}" --table=short --json="$dir/results.json" \
+    >"$dir/table.txt"
+}
+
+clean_up() {
+  local status=$?
+  if [[ $keep == no ]]; then
+    rm -rf "$dir/db" "$dir/results.json" "$dir/table.txt"
+    # Logs of a failure stay.
+    ((status != 0)) || rm -f "$dir/apt.log" "$dir/build.log"
+    rmdir "$dir" 2>/dev/null || true
+  fi
+}
+
+main() {
+  parse_arguments "$@"
+  mkdir -p "$dir" || die "cannot make $dir"
+  dir=$(cd "$dir" && pwd)
+  [[ -w $dir ]] || die "cannot write to $dir"
+  if [[ -e $dir/db && ! -e $dir/db/uring_compare.json ]]; then
+    die "$dir/db is there already and was not made by this script"
+  fi
+  trap clean_up EXIT
+  trap 'exit 130' INT TERM
+
+  choose_size
+  step 1 "packages"
+  install_packages
+  step 2 "build (log: $dir/build.log)"
+  build_project
+  step 3 "what this machine can do (uring_probe)"
+  probe
+  step 4 "database of $size MiB in $dir/db"
+  compare --make_db --size_mb="$size" --workloads=none
+  step 5 "the same reads on POSIX and on the plugin"
+  local status=0
+  measure || status=$?
+  printf '\n'
+  cat "$dir/table.txt"
+  printf 'done in %d s' "$SECONDS"
+  [[ $keep == no ]] || printf '; kept: %s/db, %s/results.json' "$dir" "$dir"
+  printf '\n'
+  return "$status"
+}
+
+main "$@"

@@ -1,0 +1,72 @@
+// Says what this machine, container, user and file system allow the plugin to
+// do, why not, and what to change. Creates no file.
+//
+//   probe/kernel       kernel, limits, rings that can be had
+//   probe/storage      file system and device of a path
+//   probe/path_trials  reads of an existing file: direct, NOWAIT, ring
+//   probe/diagnosis    all of it, and the verdict
+//   probe/report       as text and as JSON
+#include <gflags/gflags.h>
+
+#include <cstdio>
+#include <string>
+
+#include "tools/command_line.h"
+#include "tools/probe/diagnosis.h"
+#include "tools/probe/path_trials.h"
+
+DEFINE_bool(json, false, "Print JSON instead of text.");
+
+namespace rocksdb_uring {
+namespace {
+
+constexpr int kExitUsable = 0;
+constexpr int kExitPosixOnly = 1;
+constexpr int kExitUsage = 2;
+
+constexpr const char* kUsage =
+    "uring_probe [--json] [PATH]\n"
+    "Says whether rocksdb-uring can use io_uring here, and on the file system\n"
+    "of PATH (a file or directory; default: the current directory).\n"
+    "Creates no file. Exit status: 0 usable, 1 POSIX only, 2 bad usage.";
+
+int BadUsage(const std::string& error) {
+  fprintf(stderr, "uring_probe: %s (see --help)\n", error.c_str());
+  return kExitUsage;
+}
+
+int Main(int argc, char** argv) {
+  CommandLine line;
+  std::string error;
+  if (!ParseCommandLine(argc, argv, &line, &error)) {
+    return BadUsage(error);
+  }
+  if (line.help) {
+    PrintHelp(kUsage, "uring_probe.cc");
+    return kExitUsable;
+  }
+  if (line.arguments.size() > 1) {
+    return BadUsage("more than one path: '" + line.arguments[0] + "' and '" +
+                    line.arguments[1] + "'");
+  }
+  const std::string path = line.arguments.empty() ? "." : line.arguments[0];
+  switch (ClassifyPath(path, &error)) {
+    case PathKind::kMissing:
+      return BadUsage("'" + path + "': " + error);
+    case PathKind::kOther:
+      return BadUsage("'" + path + "' is neither a file nor a directory");
+    case PathKind::kFile:
+    case PathKind::kDirectory:
+      break;
+  }
+  const Diagnosis diagnosis = Diagnose(path);
+  const std::string report =
+      FLAGS_json ? FormatJson(diagnosis) : FormatText(diagnosis);
+  fputs(report.c_str(), stdout);
+  return diagnosis.usable ? kExitUsable : kExitPosixOnly;
+}
+
+}  // namespace
+}  // namespace rocksdb_uring
+
+int main(int argc, char** argv) { return rocksdb_uring::Main(argc, argv); }
