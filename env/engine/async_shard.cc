@@ -52,6 +52,7 @@ AsyncShard::AsyncShard(Options options, const Environment& environment)
       free_slots_(CountingAllocator<uint32_t>(environment.account)),
       backlog_(CountingAllocator<IoOp*>(environment.account)),
       unsubmitted_(CountingAllocator<uint32_t>(environment.account)),
+      cancels_(CountingAllocator<uint64_t>(environment.account)),
       orphans_(CountingAllocator<IoOp*>(environment.account)) {}
 
 AsyncShard::~AsyncShard() {
@@ -109,6 +110,7 @@ void AsyncShard::MarkDead() {
     }
   }
   unsubmitted_.clear();
+  cancels_.clear();
   orphans_.insert(orphans_.end(), backlog_.begin(), backlog_.end());
   backlog_.clear();
 }
@@ -180,6 +182,11 @@ void AsyncShard::Pump() {
   if (ring_ == nullptr || dead_) {
     return;
   }
+  while (!cancels_.empty() &&
+         (!IsOutstanding(cancels_.front()) ||
+          PrepareControl(RingOpcode::kCancel, cancels_.front()))) {
+    cancels_.pop_front();
+  }
   while (!backlog_.empty() && Start(backlog_.front())) {
     backlog_.pop_front();
   }
@@ -237,8 +244,7 @@ void AsyncShard::Reap(ReapedList* reaped) {
     const auto slot = static_cast<uint32_t>(tag);
     if (tag == kControlTag) {
       --in_flight_;
-    } else if (slot < slots_.size() && slots_[slot].op != nullptr &&
-               MakeTag(slot, slots_[slot].generation) == tag) {
+    } else if (IsOutstanding(tag)) {
       --in_flight_;
       reaped->items[reaped->count++] = {slots_[slot].op, completions[i].result};
       FreeSlot(slot);
@@ -384,19 +390,29 @@ size_t AsyncShard::Poll() {
   return completed;
 }
 
-void AsyncShard::SendControl(RingOpcode opcode, uint64_t target) {
-  if (ring_ == nullptr || dead_ || in_flight_ >= ring_->completion_entries()) {
-    return;
-  }
+bool AsyncShard::IsOutstanding(uint64_t tag) const {
+  const auto slot = static_cast<uint32_t>(tag);
+  return slot < slots_.size() && slots_[slot].op != nullptr &&
+         MakeTag(slot, slots_[slot].generation) == tag;
+}
+
+bool AsyncShard::PrepareControl(RingOpcode opcode, uint64_t target) {
   RingRequest request;
   request.opcode = opcode;
   request.target = target;
   request.user_data = kControlTag;
-  if (ring_->Prepare(request)) {
-    ++in_flight_;
-    unsubmitted_.push_back(kNoSlot);
-    FlushQueue();
+  if (in_flight_ >= ring_->completion_entries()) {
+    return false;
   }
+  if (!ring_->Prepare(request)) {
+    FlushQueue();
+    if (dead_ || !ring_->Prepare(request)) {
+      return false;
+    }
+  }
+  ++in_flight_;
+  unsubmitted_.push_back(kNoSlot);
+  return true;
 }
 
 void AsyncShard::Cancel(IoOp* op) {
@@ -405,8 +421,9 @@ void AsyncShard::Cancel(IoOp* op) {
     MutexLock lock(&mutex_);
     const auto queued = std::find(backlog_.begin(), backlog_.end(), op);
     if (queued == backlog_.end()) {
-      if (op->state() == IoState::kInFlight) {
-        SendControl(RingOpcode::kCancel, op->tag);
+      if (op->state() == IoState::kInFlight && !dead_) {
+        cancels_.push_back(op->tag);
+        Pump();
       }
       return;
     }
@@ -418,8 +435,8 @@ void AsyncShard::Cancel(IoOp* op) {
   CompleteAll(op, 1);
   // Whoever waits for it need not wait for a completion of the ring.
   MutexLock lock(&mutex_);
-  if (leader_) {
-    SendControl(RingOpcode::kNop, 0);
+  if (leader_ && !dead_ && PrepareControl(RingOpcode::kNop, 0)) {
+    FlushQueue();
   }
   if (waiters_ > 0) {
     completed_.NotifyAll();

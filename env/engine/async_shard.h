@@ -88,8 +88,11 @@ class AsyncShard {
   void TakeOrphans(ReapedList* reaped) URING_REQUIRES(mutex_);
   void CompleteReaped(const ReapedList& reaped) URING_EXCLUDES(mutex_);
   void FreeSlot(uint32_t slot) URING_REQUIRES(mutex_);
-  // Puts a request without operation on the ring, if there is room.
-  void SendControl(RingOpcode opcode, uint64_t target) URING_REQUIRES(mutex_);
+  // Whether the request with this tag has not been reaped.
+  bool IsOutstanding(uint64_t tag) const URING_REQUIRES(mutex_);
+  // Puts a request without operation on the queue; false if there is no room.
+  bool PrepareControl(RingOpcode opcode, uint64_t target)
+      URING_REQUIRES(mutex_);
   // Completes what can be completed now and refills the ring; releases the
   // lock in between. Returns how many operations it completed.
   size_t Advance() URING_REQUIRES(mutex_);
@@ -114,6 +117,8 @@ class AsyncShard {
   Deque<IoOp*> backlog_ URING_GUARDED_BY(mutex_);
   // Slots on the submission queue that the kernel has not consumed, in order.
   Deque<uint32_t> unsubmitted_ URING_GUARDED_BY(mutex_);
+  // Tags of requests that are to be cancelled, as there is room.
+  Deque<uint64_t> cancels_ URING_GUARDED_BY(mutex_);
   // Operations that a dead ring never took: POSIX does them.
   Deque<IoOp*> orphans_ URING_GUARDED_BY(mutex_);
   // Requests on the queue or in the kernel, those without operation included:

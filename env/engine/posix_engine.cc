@@ -35,8 +35,17 @@ bool TransferEnded(const IoOp& op, int64_t step, uint64_t* done,
     *result = IsRead(op) ? static_cast<int64_t>(*done) : -EIO;
     return true;
   }
+  const uint64_t before = *done;
   *done += static_cast<uint64_t>(step);
-  if (IsRead(op) && op.alignment != 0 && !IsAligned(*done, op.alignment)) {
+  const bool inside_sector =
+      op.alignment != 0 && !IsAligned(*done, op.alignment);
+  if (inside_sector && !IsRead(op) && *done < TransferLength(op)) {
+    // Direct I/O can only go on from the beginning of the sector.
+    *done -= *done % op.alignment;
+    *result = -EIO;
+    return *done == before;
+  }
+  if (inside_sector && IsRead(op)) {
     // Direct I/O that stops inside a sector has met the end of the file, and
     // reading on from there would be refused.
     *result = static_cast<int64_t>(*done);
@@ -120,6 +129,7 @@ int64_t PosixEngine::FinishVector(const IoOp& op, uint64_t done) {
     rest[first].iov_len -= skip;
     skip = 0;
     const int count = static_cast<int>(rest.size() - first);
+    const uint64_t before = done;
     const int64_t step =
         op.kind == IoKind::kReadv
             ? calls_->Preadv(op.fd, &rest[first], count, op.offset + done)
@@ -130,7 +140,7 @@ int64_t PosixEngine::FinishVector(const IoOp& op, uint64_t done) {
     if (TransferEnded(op, step, &done, &result)) {
       return result;
     }
-    skip = static_cast<uint64_t>(step);
+    skip = done - before;
   }
 }
 

@@ -69,7 +69,8 @@ bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
              uint64_t* done) {
   *done = 0;
   *result = ring_result;
-  if (ring_result == -ECANCELED && op.cancel_requested()) {
+  if (op.cancel_requested() && WasNotBegun(ring_result)) {
+    *result = -ECANCELED;
     return true;
   }
   if (ring_result < 0) {
@@ -82,8 +83,16 @@ bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
   if (*done >= TransferLength(op)) {
     return true;
   }
-  // Inside a sector: the end of the file, and no place to read on from.
-  return IsRead(op) && op.alignment != 0 && !IsAligned(*done, op.alignment);
+  if (op.alignment == 0 || IsAligned(*done, op.alignment)) {
+    return false;
+  }
+  if (IsRead(op)) {
+    // Inside a sector: the end of the file, and no place to read on from.
+    return true;
+  }
+  // Direct I/O can only go on from the beginning of the sector.
+  *done -= *done % op.alignment;
+  return false;
 }
 
 }  // namespace rocksdb_uring

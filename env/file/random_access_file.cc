@@ -95,8 +95,13 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
                                          done, 0);
     }
   }
-  // A window that ends inside a sector ends where the file does.
-  const bool at_end = file_->direct() && !IsAligned(done, file_->alignment);
+  // A window that ends inside a sector ends where the file did. A table still
+  // ends there; a blob file may have grown since.
+  bool at_end = file_->direct() && !IsAligned(done, file_->alignment);
+  if (at_end && file_->kind != FileKind::kTable) {
+    done -= done % file_->alignment;
+    at_end = false;
+  }
   if (done < n && !at_end) {
     const int64_t read = ReadRange(offset + done, n - done, scratch + done);
     if (read < 0) {

@@ -195,7 +195,8 @@ void ReadAhead::MoveWindow(Stream* stream, uint64_t start, size_t size) {
   window->start = start;
   window->ready = kept;
   window->length = kept;
-  if (kept >= bytes) {
+  // What ends inside a sector ends where the file does.
+  if (kept >= bytes || !IsAligned(kept, file_->alignment)) {
     return;
   }
   if (!EnsureBuffer(window, bytes)) {

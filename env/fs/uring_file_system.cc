@@ -255,16 +255,21 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
   const std::shared_ptr<SharedEngine> engine =
       switched_off() ? nullptr : Engine(&ignored);
   const std::string reason = FallbackReason(engine.get());
+  // A new logger takes errors only; RocksDB sets the level that it wants later.
+  Logger* const logger = result->get();
+  const rocksdb::InfoLogLevel level = logger->GetInfoLogLevel();
+  logger->SetInfoLogLevel(rocksdb::InfoLogLevel::INFO_LEVEL);
   if (reason.empty() && engine != nullptr) {
-    rocksdb::Log(rocksdb::InfoLogLevel::INFO_LEVEL, result->get(),
+    rocksdb::Log(rocksdb::InfoLogLevel::INFO_LEVEL, logger,
                  "uring file system: io_uring in use, queue depth %" PRIu32
                  ", at most %" PRIu32 " rings",
                  engine->options().queue_depth, engine->options().rings_max);
   } else if (!reason.empty()) {
-    rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, result->get(),
+    rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, logger,
                  "uring file system: POSIX in use: %s; remedy: %s",
                  reason.c_str(), FallbackRemedy(engine.get()).c_str());
   }
+  logger->SetInfoLogLevel(level);
   return status;
 }
 

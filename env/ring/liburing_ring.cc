@@ -76,12 +76,10 @@ std::unique_ptr<LiburingRing> LiburingRing::Create(const RingOptions& options,
     }
   }
   if (result < 0) {
-    // The queue was never set up: nothing for the destructor to tear down.
-    self->abandoned_ = true;
-    self->ring_.ring_fd = -1;
     *error = Errno::FromResult(result);
     return nullptr;
   }
+  self->created_ = true;
   // A forked child must not see the queues: it could submit on them.
   io_uring_ring_dontfork(&self->ring_);
   self->memory_bytes_ = QueueBytes(self->params_);
@@ -89,12 +87,8 @@ std::unique_ptr<LiburingRing> LiburingRing::Create(const RingOptions& options,
 }
 
 LiburingRing::~LiburingRing() {
-  if (!abandoned_) {
+  if (created_) {
     io_uring_queue_exit(&ring_);
-  } else if (ring_.ring_fd >= 0) {
-    // After fork the mapping is not there (dontfork); only our reference to
-    // the descriptor is, and closing that does not touch the parent's ring.
-    close(ring_.ring_fd);
   }
 }
 

@@ -24,7 +24,6 @@ class LiburingRing final : public Ring {
   unsigned submission_entries() const override { return params_.sq_entries; }
   unsigned completion_entries() const override { return params_.cq_entries; }
   size_t memory_bytes() const override { return memory_bytes_; }
-  void AbandonAfterFork() override { abandoned_ = true; }
 
   const io_uring_params& params() const { return params_; }
   io_uring* raw() { return &ring_; }
@@ -35,7 +34,7 @@ class LiburingRing final : public Ring {
   io_uring ring_ = {};
   io_uring_params params_ = {};
   size_t memory_bytes_ = 0;
-  bool abandoned_ = false;
+  bool created_ = false;
 };
 
 }  // namespace rocksdb_uring

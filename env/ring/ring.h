@@ -93,10 +93,6 @@ class Ring {
   virtual unsigned completion_entries() const = 0;
   // Memory of the queues in bytes, as it counts against RLIMIT_MEMLOCK.
   virtual size_t memory_bytes() const = 0;
-
-  // To be called in a child process after fork(): the queues are the
-  // parent's, so the destructor must leave them alone.
-  virtual void AbandonAfterFork() = 0;
 };
 
 struct RingOrError {

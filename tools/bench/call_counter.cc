@@ -37,7 +37,6 @@ class CountingRing final : public Ring {
     return ring_->completion_entries();
   }
   size_t memory_bytes() const override { return ring_->memory_bytes(); }
-  void AbandonAfterFork() override { ring_->AbandonAfterFork(); }
 
  private:
   const std::unique_ptr<Ring> ring_;
