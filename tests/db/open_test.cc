@@ -1,0 +1,123 @@
+// Databases as a whole: reopened, compacted, verified, and read where io_uring
+// is switched off.
+#include <string>
+
+#include "rocksdb_uring/uring.h"
+#include "tests/db/db_test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+using rocksdb::ReadOptions;
+using rocksdb::Status;
+
+class OpenTest : public DbTest {
+ protected:
+  void ExpectAll() {
+    std::unique_ptr<rocksdb::Iterator> iterator(
+        db_->NewIterator(ReadOptions()));
+    auto expected = model_.cbegin();
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+      ASSERT_NE(expected, model_.cend());
+      ASSERT_EQ(iterator->key().ToString(), expected->first);
+      ASSERT_EQ(iterator->value().ToString(), expected->second);
+      ++expected;
+    }
+    EXPECT_TRUE(iterator->status().ok()) << iterator->status().ToString();
+    EXPECT_EQ(expected, model_.cend());
+  }
+};
+
+TEST_P(OpenTest, ReopenedAgainAndAgain) {
+  ExpectUsed("read");
+  ExpectUsed("sequential_read");
+  for (int i = 0; i < 5; ++i) {
+    Write(3000);
+    Reopen();
+    ExpectAll();
+  }
+}
+
+TEST_P(OpenTest, CompactionReadsRight) {
+  ExpectUsed("read");
+  for (int i = 0; i < 3; ++i) {
+    Fill();
+    Compact();
+    ExpectAll();
+  }
+}
+
+TEST_P(OpenTest, DirectCompactionIsReadAhead) {
+  table_bytes_ = 16 << 20;
+  Reopen();
+  Write(15000);
+  Compact();
+  const uint64_t before = Used("read.read_ahead");
+  Compact();
+  ExpectAll();
+  if (WhyNoRing().empty() && GetParam().direct) {
+    EXPECT_GT(Used("read.read_ahead"), before);
+  } else {
+    EXPECT_EQ(Used("read.read_ahead"), 0u);
+  }
+}
+
+TEST_P(OpenTest, ChecksumsVerify) {
+  ExpectUsed("read");
+  Fill();
+  const Status status = Verify();
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  const Status files = db_->VerifyChecksum(ReadOptions());
+  EXPECT_TRUE(files.ok()) << files.ToString();
+}
+
+TEST_P(OpenTest, WrittenHereReadByTheDefaultAndBack) {
+  ExpectUsed("read");
+  Fill();
+  Close();
+  {
+    rocksdb::Options options = MakeOptions();
+    options.env = rocksdb::Env::Default();
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, path_, &db).ok());
+    db_.reset(db);
+    ExpectAll();
+    Write(1000);
+    Close();
+  }
+  Open();
+  ExpectAll();
+}
+
+TEST_P(OpenTest, LogTellsHowReadsAreServed) {
+  Close();
+  const std::string log = ReadWholeFile(path_ + "/LOG");
+  const std::string wanted = WhyNoRing().empty()
+                                 ? "uring file system: io_uring in use"
+                                 : "uring file system: POSIX in use";
+  EXPECT_NE(log.find(wanted), std::string::npos);
+}
+
+TEST_P(OpenTest, SwitchedOffDatabaseReadsRight) {
+  ExpectUsed("read");
+  Fill();
+  ExpectAll();
+  Close();
+  const ScopedEnvironment off("ROCKSDB_URING", "off");
+  std::unique_ptr<rocksdb::Env> env;
+  ASSERT_TRUE(NewUringEnv("", &env).ok());
+  rocksdb::Options options = MakeOptions();
+  options.env = env.get();
+  rocksdb::DB* db = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(options, path_, &db).ok());
+  db_.reset(db);
+  ExpectAll();
+  Close();
+  EXPECT_EQ(StatisticsOf(env->GetFileSystem().get())["opens"], 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, OpenTest, ::testing::ValuesIn(AllDbCases()),
+                         DbCaseName);
+
+}  // namespace
+}  // namespace rocksdb_uring

@@ -1,0 +1,122 @@
+#include "env/engine/breaker.h"
+
+#include <atomic>
+#include <thread>
+
+#include "tests/engine/test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+class BreakerTest : public ::testing::Test {
+ protected:
+  void Open() {
+    opened_at_ = Breaker::Clock::now();
+    for (uint32_t i = 0; i + 1 < Breaker::kFailuresMax; ++i) {
+      EXPECT_FALSE(breaker_.RecordFailure());
+    }
+    EXPECT_TRUE(breaker_.RecordFailure()) << "this one opens it";
+  }
+
+  // Waits for the trial.
+  void AwaitTrial() {
+    while (!breaker_.Allow()) {
+      std::this_thread::yield();
+    }
+  }
+
+  // Refused, unless the test was kept from running for the whole pause.
+  void ExpectRefused(std::chrono::milliseconds pause) {
+    const bool may_allow = breaker_.MayAllow();
+    const bool allowed = breaker_.Allow();
+    if (Breaker::Clock::now() - opened_at_ < pause) {
+      EXPECT_FALSE(may_allow);
+      EXPECT_FALSE(allowed);
+    }
+  }
+
+  Breaker breaker_;
+  Breaker::Clock::time_point opened_at_;
+};
+
+TEST_F(BreakerTest, IsClosedAtFirst) {
+  EXPECT_FALSE(breaker_.open());
+  EXPECT_TRUE(breaker_.Allow());
+  EXPECT_TRUE(breaker_.MayAllow());
+}
+
+TEST_F(BreakerTest, OpensAfterFailuresInARow) {
+  Open();
+  EXPECT_TRUE(breaker_.open());
+  ExpectRefused(Breaker::kPauseMin);
+  EXPECT_FALSE(breaker_.RecordFailure()) << "it is open already";
+}
+
+TEST_F(BreakerTest, ASuccessBetweenFailuresKeepsItClosed) {
+  for (uint32_t i = 0; i < 10 * Breaker::kFailuresMax; ++i) {
+    EXPECT_FALSE(breaker_.RecordFailure());
+    breaker_.RecordSuccess();
+  }
+  EXPECT_FALSE(breaker_.open());
+}
+
+TEST_F(BreakerTest, OneTrialAtATime) {
+  Open();
+  AwaitTrial();
+  EXPECT_FALSE(breaker_.Allow());
+  EXPECT_FALSE(breaker_.MayAllow());
+  EXPECT_TRUE(breaker_.open()) << "until the trial has reported back";
+}
+
+TEST_F(BreakerTest, ATrialThatSucceedsClosesIt) {
+  Open();
+  AwaitTrial();
+  breaker_.RecordSuccess();
+  EXPECT_FALSE(breaker_.open());
+  EXPECT_TRUE(breaker_.Allow());
+  EXPECT_TRUE(breaker_.Allow());
+}
+
+TEST_F(BreakerTest, ATrialThatFailsDoublesThePause) {
+  Open();
+  AwaitTrial();
+  opened_at_ = Breaker::Clock::now();
+  EXPECT_FALSE(breaker_.RecordFailure());
+  ExpectRefused(2 * Breaker::kPauseMin);
+  AwaitTrial();
+  EXPECT_GE(Breaker::Clock::now() - opened_at_, 2 * Breaker::kPauseMin);
+}
+
+TEST_F(BreakerTest, ASuccessForgetsOldPausesAndFailures) {
+  Open();
+  AwaitTrial();
+  breaker_.RecordFailure();
+  AwaitTrial();
+  breaker_.RecordSuccess();
+  Open();
+  ExpectRefused(Breaker::kPauseMin);
+  AwaitTrial();
+}
+
+TEST_F(BreakerTest, ManyThreadsGetOneTrial) {
+  Open();
+  std::atomic<int> trials{0};
+  std::atomic<bool> stop{false};
+  Threads threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.Start([&] {
+      while (!stop) {
+        trials += breaker_.Allow() ? 1 : 0;
+      }
+    });
+  }
+  while (trials == 0) {
+    std::this_thread::yield();
+  }
+  stop = true;
+  threads.Join();
+  EXPECT_EQ(trials, 1);
+}
+
+}  // namespace
+}  // namespace rocksdb_uring

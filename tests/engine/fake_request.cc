@@ -1,0 +1,104 @@
+// Carrying out of one request of a fake ring.
+#include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "tests/engine/fake_ring.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+// The buffers of a transfer, of one or several pieces, and at most `bytes_max`
+// bytes of them.
+std::vector<iovec> Buffers(const RingRequest& request,
+                           const std::vector<iovec>& iov, int64_t bytes_max) {
+  std::vector<iovec> all = iov;
+  if (request.opcode == RingOpcode::kRead ||
+      request.opcode == RingOpcode::kWrite) {
+    all = {{request.address, static_cast<size_t>(request.length)}};
+  }
+  uint64_t room = static_cast<uint64_t>(bytes_max);
+  for (iovec& piece : all) {
+    piece.iov_len =
+        static_cast<size_t>(std::min<uint64_t>(piece.iov_len, room));
+    room -= piece.iov_len;
+  }
+  return all;
+}
+
+int32_t Result(int64_t result) {
+  return static_cast<int32_t>(result < 0 ? -errno : result);
+}
+
+int32_t Transfer(const RingRequest& request, const std::vector<iovec>& iov,
+                 int64_t bytes_max) {
+  const auto offset = static_cast<off_t>(request.offset);
+  const bool read = request.opcode == RingOpcode::kRead ||
+                    request.opcode == RingOpcode::kReadv;
+  // A read is always carried out whole: direct I/O refuses odd lengths.
+  const std::vector<iovec> buffers =
+      Buffers(request, iov, read ? INT64_MAX : bytes_max);
+  const int count = static_cast<int>(buffers.size());
+  if (!read) {
+    return Result(pwritev(request.fd, buffers.data(), count, offset));
+  }
+  const int32_t result =
+      Result(preadv(request.fd, buffers.data(), count, offset));
+  if (result < 0) {
+    return result;
+  }
+  const int64_t reported = std::min<int64_t>(result, bytes_max);
+  PoisonRead(request, iov, static_cast<uint64_t>(reported));
+  return static_cast<int32_t>(reported);
+}
+
+}  // namespace
+
+void PoisonRead(const RingRequest& request, const std::vector<iovec>& iov,
+                uint64_t from) {
+  if (request.opcode != RingOpcode::kRead &&
+      request.opcode != RingOpcode::kReadv) {
+    return;
+  }
+  for (const iovec& piece : Buffers(request, iov, INT64_MAX)) {
+    const uint64_t skipped = std::min<uint64_t>(from, piece.iov_len);
+    from -= skipped;
+    // A null buffer is a test's way to -EFAULT.
+    if (piece.iov_base != nullptr && piece.iov_len > skipped) {
+      memset(static_cast<char*>(piece.iov_base) + skipped, FakeKernel::kPoison,
+             piece.iov_len - skipped);
+    }
+  }
+}
+
+int32_t CarryOut(const RingRequest& request, const std::vector<iovec>& iov,
+                 int64_t bytes_max) {
+  const auto offset = static_cast<off_t>(request.offset);
+  const auto length = static_cast<off_t>(request.length);
+  switch (request.opcode) {
+    case RingOpcode::kRead:
+    case RingOpcode::kWrite:
+    case RingOpcode::kReadv:
+    case RingOpcode::kWritev:
+      return Transfer(request, iov, bytes_max);
+    case RingOpcode::kFsync:
+      return Result(request.flags == kRingFsyncDataOnly ? fdatasync(request.fd)
+                                                        : fsync(request.fd));
+    case RingOpcode::kSyncFileRange:
+      return Result(sync_file_range(request.fd, offset, length, request.flags));
+    case RingOpcode::kFallocate:
+      return Result(fallocate(request.fd, static_cast<int>(request.flags),
+                              offset, length));
+    case RingOpcode::kNop:
+    case RingOpcode::kCancel:
+      break;
+  }
+  return 0;
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,143 @@
+#include "env/engine/ring_pool.h"
+
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include "tests/engine/fake_ring.h"
+#include "tests/engine/test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+class RingPoolTest : public ::testing::Test {
+ protected:
+  void SetUp() override { Make(4); }
+
+  void Make(size_t rings_max) {
+    RingPool::Options options;
+    options.factory = kernel_.factory();
+    options.rings_max = rings_max;
+    pool_ =
+        std::make_unique<RingPool>(options, &breaker_, &statistics_, &account_);
+  }
+
+  uint64_t Event(StatEvent event) {
+    return statistics_.Snapshot().event(event);
+  }
+
+  FakeKernel kernel_;
+  Breaker breaker_;
+  Statistics statistics_;
+  MemoryAccount account_;
+  std::unique_ptr<RingPool> pool_;
+};
+
+TEST_F(RingPoolTest, MakesARingWhenOneIsNeeded) {
+  EXPECT_EQ(pool_->size(), 0u);
+  EXPECT_EQ(account_.bytes(), 0u);
+  std::unique_ptr<Ring> ring = pool_->Lease();
+  ASSERT_NE(ring, nullptr);
+  EXPECT_EQ(pool_->size(), 1u);
+  EXPECT_GE(account_.bytes(), ring->memory_bytes());
+  pool_->Return(std::move(ring));
+  EXPECT_EQ(pool_->size(), 1u);
+}
+
+TEST_F(RingPoolTest, LeasesTheLastOneReturned) {
+  std::unique_ptr<Ring> first = pool_->Lease();
+  std::unique_ptr<Ring> second = pool_->Lease();
+  Ring* const warm = first.get();
+  pool_->Return(std::move(second));
+  pool_->Return(std::move(first));
+  std::unique_ptr<Ring> again = pool_->Lease();
+  EXPECT_EQ(again.get(), warm);
+  EXPECT_EQ(kernel_.observations().rings_made, 2u);
+  pool_->Return(std::move(again));
+}
+
+TEST_F(RingPoolTest, IsBounded) {
+  std::vector<std::unique_ptr<Ring>> rings;
+  for (int i = 0; i < 4; ++i) {
+    rings.push_back(pool_->Lease());
+    ASSERT_NE(rings.back(), nullptr);
+  }
+  EXPECT_EQ(pool_->Lease(), nullptr);
+  EXPECT_EQ(Event(StatEvent::kRingsBusy), 1u);
+  EXPECT_FALSE(breaker_.open()) << "a busy pool is no failure";
+  pool_->Return(std::move(rings.back()));
+  EXPECT_NE(rings.back() = pool_->Lease(), nullptr);
+}
+
+TEST_F(RingPoolTest, ARetiredRingMakesRoomForAnother) {
+  Make(1);
+  std::unique_ptr<Ring> ring = pool_->Lease();
+  pool_->Retire(std::move(ring));
+  EXPECT_EQ(pool_->size(), 0u);
+  EXPECT_EQ(kernel_.observations().rings_alive, 0u);
+  EXPECT_EQ(Event(StatEvent::kRingRetired), 1u);
+  EXPECT_NE(pool_->Lease(), nullptr);
+  EXPECT_EQ(Event(StatEvent::kRingCreated), 2u);
+}
+
+TEST_F(RingPoolTest, RetiredMemoryIsGivenBack) {
+  const std::unique_ptr<Ring> probe = pool_->Lease();
+  const uint64_t before = account_.bytes();
+  std::unique_ptr<Ring> ring = pool_->Lease();
+  EXPECT_EQ(account_.bytes(), before + ring->memory_bytes());
+  pool_->Retire(std::move(ring));
+  EXPECT_EQ(account_.bytes(), before);
+}
+
+TEST_F(RingPoolTest, RefusalsOpenTheBreaker) {
+  kernel_.SetFactoryError(-EMFILE);
+  for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
+    EXPECT_EQ(pool_->Lease(), nullptr);
+    EXPECT_EQ(pool_->size(), 0u);
+  }
+  EXPECT_TRUE(breaker_.open());
+  EXPECT_EQ(Event(StatEvent::kRingRefused), Breaker::kFailuresMax);
+  EXPECT_EQ(Event(StatEvent::kBreakerOpened), 1u);
+}
+
+TEST_F(RingPoolTest, RecoversWhenTheKernelDoes) {
+  kernel_.SetFactoryError(-ENOMEM);
+  while (!breaker_.open()) {
+    EXPECT_EQ(pool_->Lease(), nullptr);
+  }
+  kernel_.SetFactoryError(0);
+  std::unique_ptr<Ring> ring;
+  while (ring == nullptr) {
+    ring = pool_->Lease();
+  }
+  EXPECT_EQ(pool_->Lease(), nullptr) << "one trial at a time";
+  pool_->Return(std::move(ring));
+  EXPECT_FALSE(breaker_.open());
+}
+
+TEST_F(RingPoolTest, ThreadsNeverGetTheSameRing) {
+  Make(3);
+  Threads threads;
+  std::atomic<int> leased{0};
+  for (int t = 0; t < 8; ++t) {
+    threads.Start([&] {
+      for (int i = 0; i < 2000; ++i) {
+        std::unique_ptr<Ring> ring = pool_->Lease();
+        if (ring == nullptr) {
+          continue;
+        }
+        EXPECT_LE(++leased, 3);
+        RingCompletion completion;
+        EXPECT_EQ(ring->Reap(&completion, 1), 0u);
+        --leased;
+        pool_->Return(std::move(ring));
+      }
+    });
+  }
+  threads.Join();
+  EXPECT_LE(pool_->size(), 3u);
+  EXPECT_LE(kernel_.observations().rings_alive_max, 3u);
+}
+
+}  // namespace
+}  // namespace rocksdb_uring

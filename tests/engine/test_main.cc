@@ -1,0 +1,26 @@
+// Says first what io_uring gives here, so that a skipped test is no riddle.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "tests/engine/test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+class Machine : public ::testing::Environment {
+ public:
+  void SetUp() override {
+    const std::string why = WhyNoRing();
+    printf("%s\n", why.empty() ? "io_uring can be used" : why.c_str());
+  }
+};
+
+}  // namespace
+}  // namespace rocksdb_uring
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  ::testing::AddGlobalTestEnvironment(new rocksdb_uring::Machine());
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,347 @@
+// ReadAsync on a kernel that completes when the test says so: reads are in
+// flight when the call returns, and callbacks run in Poll and AbortIO only.
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/engine/fake_ring.h"
+#include "tests/engine/fake_system_calls.h"
+#include "tests/file/file_test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+using rocksdb::FileSystem;
+using rocksdb::FSRandomAccessFile;
+using rocksdb::IOStatus;
+
+class AsyncSeamTest : public ::testing::Test {
+ protected:
+  static constexpr size_t kFileSize = 4 << 20;
+  // A queue of this depth has room for so many reads that wait in line, and
+  // for nearly as many in flight.
+  static constexpr uint32_t kSmallDepth = 8;
+  static constexpr size_t kSmallRoom =
+      kSmallDepth * UringEngine::kInFlightPerEntry;
+
+  void SetUp() override {
+    WriteFile(path_, model_);
+    file_system_ = OpenFileSystem("");
+    Open(64);
+  }
+
+  void TearDown() override {
+    file_.reset();
+    engine_.reset();
+    const FakeKernel::Observations seen = kernel_.observations();
+    EXPECT_EQ(seen.overflows, 0u);
+    EXPECT_EQ(seen.lost, 0u);
+    EXPECT_EQ(seen.rings_alive, 0u);
+  }
+
+  void Open(uint32_t queue_depth) {
+    EngineOptions options;
+    options.queue_depth = queue_depth;
+    options.ring_factory = kernel_.factory();
+    options.system_calls = &calls_;
+    engine_ = MakeEngine(options);
+    file_ = OpenOnEngine(engine_, path_, /*direct=*/false);
+    ASSERT_NE(file_, nullptr);
+  }
+
+  static void ExpectNoCallbacks(const AsyncCalls& calls) {
+    for (const auto& call : calls) {
+      EXPECT_EQ(call->callbacks(), 0);
+    }
+  }
+
+  uint64_t Count(StatEvent event) {
+    return engine_->statistics()->Snapshot().event(event);
+  }
+
+  TempDir directory_;
+  const std::string path_ = directory_.file("000016.sst");
+  const std::string model_ = RandomBytes(kFileSize, 16);
+  FakeKernel kernel_;
+  FakeSystemCalls calls_;
+  std::shared_ptr<FileSystem> file_system_;
+  std::shared_ptr<SharedEngine> engine_;
+  std::unique_ptr<FSRandomAccessFile> file_;
+};
+
+TEST_F(AsyncSeamTest, AThousandReadsInFlightAndCallbacksInPollOnly) {
+  kernel_.WithholdAll();
+  const AsyncCalls calls = MakeCalls(1000, kFileSize);
+  StartAll(calls, file_.get());
+  EXPECT_EQ(kernel_.withheld(), 1000u);
+  ExpectNoCallbacks(calls);
+  for (const auto& call : calls) {
+    ASSERT_NE(call->handle(), nullptr);
+  }
+  kernel_.StopWithholding();
+  ExpectNoCallbacks(calls);
+  EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+  EXPECT_TRUE(AllDelivered(calls, model_));
+  for (const auto& call : calls) {
+    EXPECT_EQ(call->thread(), std::this_thread::get_id());
+  }
+}
+
+TEST_F(AsyncSeamTest, PollDoesNotReturnBeforeItsHandlesAreComplete) {
+  kernel_.WithholdAll();
+  const AsyncCalls calls = MakeCalls(50, kFileSize);
+  StartAll(calls, file_.get());
+  std::atomic<bool> returned{false};
+  std::thread poller([&] {
+    EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+    returned = true;
+  });
+  EXPECT_TRUE(kernel_.AwaitWaiting(1));
+  kernel_.ReleaseIf([](const RingRequest& request) {
+    return request.offset % (2 * kBlock) == 0;
+  });
+  EXPECT_TRUE(kernel_.AwaitWaiting(1));
+  EXPECT_FALSE(returned);
+  kernel_.StopWithholding();
+  poller.join();
+  EXPECT_TRUE(AllDelivered(calls, model_));
+}
+
+TEST_F(AsyncSeamTest, CompletionsOfOthersAreKeptForTheirPoll) {
+  kernel_.WithholdAll();
+  const AsyncCalls calls = MakeCalls(10, kFileSize);
+  StartAll(calls, file_.get());
+  kernel_.ReleaseAll(/*newest_first=*/true);
+  EXPECT_TRUE(Poll(file_system_.get(), {calls[4]->handle()}).ok());
+  EXPECT_TRUE(calls[4]->Delivered(model_));
+  for (size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_EQ(calls[i]->callbacks(), i == 4 ? 1 : 0);
+  }
+  EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+  EXPECT_TRUE(AllDelivered(calls, model_));
+}
+
+TEST_F(AsyncSeamTest, AbortEndsWithheldReads) {
+  kernel_.WithholdAll();
+  const AsyncCalls calls = MakeCalls(50, kFileSize);
+  StartAll(calls, file_.get());
+  EXPECT_TRUE(Abort(file_system_.get(), HandlesOf(calls)).ok());
+  for (const auto& call : calls) {
+    EXPECT_EQ(call->callbacks(), 1);
+    EXPECT_TRUE(call->status().IsAborted()) << call->status().ToString();
+    EXPECT_EQ(call->thread(), std::this_thread::get_id());
+  }
+  EXPECT_EQ(kernel_.observations().cancels, 50u);
+}
+
+TEST_F(AsyncSeamTest, AbortOfASubsetLeavesTheOthersInFlight) {
+  kernel_.WithholdAll();
+  const AsyncCalls calls = MakeCalls(9, kFileSize);
+  StartAll(calls, file_.get());
+  EXPECT_TRUE(Abort(file_system_.get(), {calls[8]->handle(), calls[0]->handle(),
+                                         calls[4]->handle()})
+                  .ok());
+  EXPECT_EQ(kernel_.withheld(), 6u);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_EQ(calls[i]->callbacks(), i % 4 == 0 ? 1 : 0) << i;
+  }
+  kernel_.StopWithholding();
+  EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+  for (size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_TRUE(i % 4 == 0 ? calls[i]->DeliveredOrAborted(model_)
+                           : calls[i]->Delivered(model_));
+  }
+}
+
+TEST_F(AsyncSeamTest, AbortWaitsForWhatCannotBeCancelled) {
+  kernel_.SetRequestScript([](const RingRequest&, uint64_t) {
+    FakeKernel::Verdict verdict;
+    verdict.withheld = true;
+    verdict.cancelable = false;
+    return verdict;
+  });
+  const AsyncCalls calls = MakeCalls(3, kFileSize);
+  StartAll(calls, file_.get());
+  std::atomic<bool> returned{false};
+  std::thread aborter([&] {
+    EXPECT_TRUE(Abort(file_system_.get(), HandlesOf(calls)).ok());
+    returned = true;
+  });
+  EXPECT_TRUE(kernel_.AwaitWaiting(1));
+  EXPECT_FALSE(returned);
+  kernel_.StopWithholding();
+  aborter.join();
+  EXPECT_TRUE(AllDelivered(calls, model_));
+}
+
+TEST_F(AsyncSeamTest, DeleterWaitsForTheKernelAndRunsNoCallback) {
+  kernel_.SetRequestScript([](const RingRequest&, uint64_t) {
+    FakeKernel::Verdict verdict;
+    verdict.withheld = true;
+    verdict.cancelable = false;
+    return verdict;
+  });
+  AsyncCalls calls = MakeCalls(1, kFileSize);
+  StartAll(calls, file_.get());
+  std::thread deleter([&] {
+    calls[0]->Delete();
+    EXPECT_EQ(calls[0]->callbacks(), 0);
+    // The buffer goes now.
+    calls.clear();
+  });
+  EXPECT_TRUE(kernel_.AwaitWaiting(1));
+  EXPECT_EQ(kernel_.withheld(), 1u);
+  kernel_.StopWithholding();
+  deleter.join();
+}
+
+TEST_F(AsyncSeamTest, NoRoomMeansReadingAtOnce) {
+  Open(kSmallDepth);
+  kernel_.WithholdAll();
+  const AsyncCalls calls = MakeCalls(3 * kSmallRoom, kFileSize);
+  StartAll(calls, file_.get());
+  const size_t in_flight = kernel_.withheld();
+  EXPECT_GT(in_flight, kSmallRoom / 2);
+  EXPECT_LE(in_flight, kSmallRoom);
+  size_t read_at_once = 0;
+  for (const auto& call : calls) {
+    if (call->handle() == nullptr) {
+      ++read_at_once;
+      EXPECT_TRUE(call->Delivered(model_));
+      EXPECT_EQ(call->thread(), std::this_thread::get_id());
+    } else {
+      EXPECT_EQ(call->callbacks(), 0);
+    }
+  }
+  EXPECT_EQ(Count(StatEvent::kAsyncQueued), kSmallRoom);
+  EXPECT_EQ(read_at_once, 2 * kSmallRoom - in_flight);
+  EXPECT_EQ(Count(StatEvent::kAsyncOverflow), read_at_once);
+  kernel_.StopWithholding();
+  EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+  EXPECT_TRUE(AllDelivered(calls, model_));
+}
+
+TEST_F(AsyncSeamTest, QueuedReadsCanBeAborted) {
+  Open(kSmallDepth);
+  kernel_.WithholdAll();
+  const AsyncCalls calls = MakeCalls(kSmallRoom + 50, kFileSize);
+  StartAll(calls, file_.get());
+  const size_t in_flight = kernel_.withheld();
+  ASSERT_LT(in_flight, calls.size());
+  std::vector<void*> queued = HandlesOf(calls);
+  queued.erase(queued.begin(),
+               queued.begin() + static_cast<ptrdiff_t>(in_flight));
+  EXPECT_TRUE(Abort(file_system_.get(), queued).ok());
+  EXPECT_EQ(kernel_.withheld(), in_flight);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_EQ(calls[i]->callbacks(), i < in_flight ? 0 : 1);
+    EXPECT_EQ(calls[i]->status().IsAborted(), i >= in_flight);
+  }
+  kernel_.StopWithholding();
+  EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+  for (size_t i = 0; i < in_flight; ++i) {
+    EXPECT_TRUE(calls[i]->Delivered(model_));
+  }
+}
+
+TEST_F(AsyncSeamTest, AbortWithAFullRing) {
+  Open(kSmallDepth);
+  kernel_.WithholdAll();
+  const AsyncCalls calls = MakeCalls(2 * kSmallRoom, kFileSize);
+  StartAll(calls, file_.get());
+  // More than there is room for cancel requests at once.
+  std::atomic<bool> returned{false};
+  std::thread aborter([&] {
+    EXPECT_TRUE(Abort(file_system_.get(), HandlesOf(calls)).ok());
+    returned = true;
+  });
+  // If it hangs the test is to fail, and end.
+  for (int i = 0; i < 4000 && !returned; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_TRUE(returned);
+  kernel_.StopWithholding();
+  aborter.join();
+  for (const auto& call : calls) {
+    EXPECT_EQ(call->callbacks(), 1);
+    EXPECT_TRUE(call->DeliveredOrAborted(model_));
+  }
+}
+
+TEST_F(AsyncSeamTest, ReadsThatTheRingFailsAreReadThroughPosix) {
+  for (int error : {EIO, EFAULT, EINVAL, EOPNOTSUPP, EAGAIN, ECANCELED}) {
+    kernel_.SetRequestScript([error](const RingRequest&, uint64_t) {
+      FakeKernel::Verdict verdict;
+      verdict.error = -error;
+      return verdict;
+    });
+    const AsyncCalls calls = MakeCalls(10, kFileSize);
+    StartAll(calls, file_.get());
+    EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+    EXPECT_TRUE(AllDelivered(calls, model_)) << strerror(error);
+  }
+}
+
+TEST_F(AsyncSeamTest, ReadsThatPosixFailsTooHaveAStatus) {
+  kernel_.SetRequestScript([](const RingRequest&, uint64_t) {
+    FakeKernel::Verdict verdict;
+    verdict.error = -EIO;
+    return verdict;
+  });
+  calls_.Fail(FakeSystemCalls::kPread, FakeSystemCalls::kAlways, -EIO);
+  const AsyncCalls calls = MakeCalls(10, kFileSize);
+  StartAll(calls, file_.get());
+  EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+  for (const auto& call : calls) {
+    EXPECT_EQ(call->callbacks(), 1);
+    EXPECT_TRUE(call->status().IsIOError()) << call->status().ToString();
+    EXPECT_EQ(call->result_size(), 0u);
+    EXPECT_NE(call->status().ToString().find(path_), std::string::npos);
+  }
+}
+
+TEST_F(AsyncSeamTest, NoRingMeansNotSupportedOrReadAtOnce) {
+  kernel_.SetFactoryError(-ENOMEM);
+  const AsyncCalls calls = MakeCalls(200, kFileSize);
+  size_t refused = 0;
+  for (const auto& call : calls) {
+    const IOStatus status = call->Start(file_.get());
+    EXPECT_EQ(call->handle(), nullptr);
+    if (status.IsNotSupported()) {
+      ++refused;
+      EXPECT_EQ(call->callbacks(), 0);
+    } else {
+      EXPECT_TRUE(status.ok()) << status.ToString();
+      EXPECT_TRUE(call->Delivered(model_));
+    }
+  }
+  // The breaker must have opened by then.
+  EXPECT_GT(refused, 0u);
+}
+
+TEST_F(AsyncSeamTest, FaultsOfAllKindsDoNotShow) {
+  kernel_.SetRandomFaults(TestSeed());
+  for (int round = 0; round < 20; ++round) {
+    const AsyncCalls calls =
+        MakeCalls(200, kFileSize, static_cast<size_t>(round));
+    for (const auto& call : calls) {
+      const IOStatus status = call->Start(file_.get());
+      ASSERT_TRUE(status.ok() || status.IsNotSupported()) << status.ToString();
+      if (status.ok() && call->handle() == nullptr) {
+        EXPECT_TRUE(call->Delivered(model_));
+      }
+    }
+    EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+    for (const auto& call : calls) {
+      EXPECT_TRUE(call->handle() == nullptr || call->Delivered(model_))
+          << "seed " << TestSeed();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rocksdb_uring

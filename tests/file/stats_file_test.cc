@@ -1,0 +1,177 @@
+// The statistics file: what it holds, and when it is written.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "rocksdb_uring/uring.h"
+#include "tests/file/child.h"
+#include "tests/file/file_test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+using nlohmann::json;
+using rocksdb::FileSystem;
+using rocksdb::Status;
+
+class StatsFileTest : public ::testing::Test {
+ protected:
+  void SetUp() override { WriteFile(path_, RandomBytes(100000, 24)); }
+
+  static bool Exists(const std::string& path) {
+    return access(path.c_str(), F_OK) == 0;
+  }
+
+  // Waits until the file is there, or unreasonably long.
+  static bool Appears(const std::string& path) {
+    for (int i = 0; i < 4000 && !Exists(path); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return Exists(path);
+  }
+
+  static json Parse(const std::string& path) {
+    return json::parse(ReadWholeFile(path), nullptr, false);
+  }
+
+  TempDir directory_;
+  const std::string path_ = directory_.file("000024.sst");
+  const std::string stats_ = directory_.file("stats.json");
+};
+
+TEST_F(StatsFileTest, WrittenWhenTheFileSystemGoes) {
+  auto file_system =
+      OpenFileSystem("uring://?stats_interval_s=0&stats_file=" + stats_);
+  OpenRandomAccess(file_system.get(), path_, false);
+  EXPECT_FALSE(Exists(stats_));
+  file_system.reset();
+  const json written = Parse(stats_);
+  ASSERT_TRUE(written.is_object());
+  EXPECT_EQ(written["opens"], 1);
+}
+
+TEST_F(StatsFileTest, HasTheKeysThatOutsidersRelyOn) {
+  OpenFileSystem("stats_interval_s=0;stats_file=" + stats_).reset();
+  const json written = Parse(stats_);
+  ASSERT_TRUE(written.is_object());
+  EXPECT_TRUE(written.at("opens").is_number_unsigned());
+  EXPECT_TRUE(written.at("fallback").at("reason").is_string());
+  EXPECT_TRUE(written.at("fallback").at("remedy").is_string());
+  for (const char* kind : {"read", "multi_read", "read_async",
+                           "sequential_read", "write", "fsync"}) {
+    for (const char* path : {"ring", "posix", "page_cache", "read_ahead"}) {
+      for (const char* number : {"count", "bytes", "errors"}) {
+        EXPECT_TRUE(written.at("ops").at(kind).at(path).contains(number))
+            << kind << "." << path << "." << number;
+      }
+    }
+  }
+}
+
+TEST_F(StatsFileTest, WrittenPeriodically) {
+  const auto file_system =
+      OpenFileSystem("stats_interval_s=1;stats_file=" + stats_);
+  ASSERT_TRUE(Appears(stats_));
+  // Again and again, and never half of it.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(unlink(stats_.c_str()), 0);
+    ASSERT_TRUE(Appears(stats_));
+    EXPECT_TRUE(Parse(stats_).is_object());
+  }
+}
+
+TEST_F(StatsFileTest, NameHoldsTheProcessId) {
+  OpenFileSystem("stats_interval_s=0;stats_file=" +
+                 directory_.file("stats.%p.json"))
+      .reset();
+  EXPECT_TRUE(
+      Exists(directory_.file("stats." + std::to_string(getpid()) + ".json")));
+}
+
+TEST_F(StatsFileTest, WrittenAtTheEndOfAProcessThatLeaksTheFileSystem) {
+  for (const char* interval : {"0", "10"}) {
+    const std::string options =
+        "uring://?stats_interval_s=" + std::string(interval) +
+        "&stats_file=" + stats_;
+    const ChildResult result =
+        RunChild({FILE_TEST_CHILD_PATH, "leak", options, path_});
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_EQ(result.output, "");
+    const json written = Parse(stats_);
+    ASSERT_TRUE(written.is_object()) << "interval " << interval;
+    EXPECT_EQ(written["opens"], 1);
+    unlink(stats_.c_str());
+  }
+}
+
+TEST_F(StatsFileTest, NothingIsLeftBesideIt) {
+  OpenFileSystem("stats_interval_s=0;stats_file=" + stats_).reset();
+  size_t entries = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(directory_.path())) {
+    (void)entry;
+    ++entries;
+  }
+  EXPECT_EQ(entries, 2u);
+}
+
+TEST_F(StatsFileTest, PathThatCannotBeWrittenHarmsNobody) {
+  for (const std::string& path :
+       {directory_.file("missing/stats.json"), directory_.path(),
+        std::string("/proc/stats.json"), path_ + "/stats.json"}) {
+    const ChildResult result =
+        RunChild({FILE_TEST_CHILD_PATH, "leak",
+                  "uring://?stats_interval_s=1&stats_file=" + path, path_});
+    EXPECT_EQ(result.exit_code, 0) << path;
+    EXPECT_EQ(result.output, "") << path;
+    OpenFileSystem("stats_file=" + path).reset();
+  }
+}
+
+TEST_F(StatsFileTest, ReplacesWhatWasThere) {
+  WriteFile(stats_, std::string(1 << 20, 'x'));
+  OpenFileSystem("stats_interval_s=0;stats_file=" + stats_).reset();
+  EXPECT_TRUE(Parse(stats_).is_object());
+}
+
+TEST_F(StatsFileTest, SameNumbersByFunction) {
+  const auto file_system = OpenFileSystem("");
+  OpenRandomAccess(file_system.get(), path_, false);
+  std::string text;
+  ASSERT_TRUE(GetUringStatisticsJson(file_system.get(), &text).ok());
+  const json parsed = json::parse(text);
+  const auto numbers = StatisticsOf(file_system.get());
+  EXPECT_EQ(numbers.at("opens"), 1u);
+  EXPECT_EQ(numbers.at("engine.queue_depth"),
+            parsed["engine"]["queue_depth"].get<uint64_t>());
+  EXPECT_EQ(numbers.count("ops.multi_read.ring.count"), 1u);
+  EXPECT_EQ(numbers.count("events.read_ahead_discarded_bytes"), 1u);
+}
+
+TEST_F(StatsFileTest, OnlyForFileSystemsOfOurs) {
+  std::map<std::string, uint64_t> numbers;
+  EXPECT_TRUE(GetUringStatistics(FileSystem::Default().get(), &numbers)
+                  .IsInvalidArgument());
+  EXPECT_TRUE(GetUringStatistics(nullptr, &numbers).IsInvalidArgument());
+}
+
+TEST_F(StatsFileTest, FoundBelowAWrapper) {
+  class Wrapper : public rocksdb::FileSystemWrapper {
+   public:
+    using FileSystemWrapper::FileSystemWrapper;
+    const char* Name() const override { return "Wrapper"; }
+  };
+  Wrapper wrapper(OpenFileSystem(""));
+  std::map<std::string, uint64_t> numbers;
+  EXPECT_TRUE(GetUringStatistics(&wrapper, &numbers).ok());
+  EXPECT_EQ(numbers.count("opens"), 1u);
+}
+
+}  // namespace
+}  // namespace rocksdb_uring

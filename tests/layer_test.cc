@@ -1,0 +1,153 @@
+// Checks the rule of the layers: a file includes only its own layer and those
+// below it, and foreign headers only where they belong.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace rocksdb_uring {
+namespace {
+
+namespace fs = std::filesystem;
+
+// From the bottom to the top.
+const std::vector<std::string>& Layers() {
+  static const auto* layers =
+      new std::vector<std::string>{"env/base/", "env/ring/", "env/engine/",
+                                   "env/file/", "env/fs/",   "plugin/"};
+  return *layers;
+}
+
+// -1 for what is in no layer. The public headers are the plugin's.
+int LayerOf(const std::string& path) {
+  if (path.rfind("rocksdb_uring/", 0) == 0) {
+    return static_cast<int>(Layers().size()) - 1;
+  }
+  for (size_t i = 0; i < Layers().size(); ++i) {
+    if (path.rfind(Layers()[i], 0) == 0) {
+      return static_cast<int>(i);
+    }
+  }
+  return -1;
+}
+
+struct Include {
+  std::string file;  // relative to the top
+  std::string name;
+  bool quoted;
+};
+
+bool IsSource(const fs::path& path) {
+  static const std::set<std::string> extensions = {".h", ".cc", ".c", ".cpp"};
+  return extensions.count(path.extension().string()) != 0;
+}
+
+void AddIncludes(const fs::path& path, const std::string& file,
+                 std::vector<Include>* out) {
+  static const std::regex pattern(R"(^\s*#\s*include\s*([<"])([^">]+)[>"].*$)");
+  std::ifstream in(path);
+  std::string line;
+  std::smatch match;
+  while (std::getline(in, line)) {
+    if (std::regex_match(line, match, pattern)) {
+      out->push_back({file, match[2], match[1] == "\""});
+    }
+  }
+}
+
+std::vector<Include> AllIncludes(const std::vector<std::string>& folders) {
+  const fs::path top = ROCKSDB_URING_SOURCE_DIR;
+  std::vector<Include> all;
+  for (const std::string& folder : folders) {
+    if (!fs::exists(top / folder)) {
+      continue;
+    }
+    for (const auto& entry : fs::recursive_directory_iterator(top / folder)) {
+      if (entry.is_regular_file() && IsSource(entry.path())) {
+        AddIncludes(entry.path(), fs::relative(entry.path(), top).string(),
+                    &all);
+      }
+    }
+  }
+  return all;
+}
+
+bool StartsWith(const std::string& text, const std::string& start) {
+  return text.rfind(start, 0) == 0;
+}
+
+TEST(LayerTest, IncludesAreFound) {
+  // The rules below would hold for no includes at all.
+  EXPECT_GT(AllIncludes({"env/base"}).size(), 5u);
+  EXPECT_GT(AllIncludes({"env/engine"}).size(), 50u);
+}
+
+TEST(LayerTest, NothingIncludesALayerAboveItsOwn) {
+  for (const Include& include : AllIncludes({"env", "plugin"})) {
+    EXPECT_GE(LayerOf(include.file), 0)
+        << include.file << " is in no layer of the design";
+    EXPECT_LE(LayerOf(include.name), LayerOf(include.file))
+        << include.file << " includes " << include.name;
+  }
+}
+
+TEST(LayerTest, QuotedIncludesSayWhereTheyAre) {
+  for (const Include& include : AllIncludes({"env", "plugin"})) {
+    EXPECT_TRUE(!include.quoted || LayerOf(include.name) >= 0 ||
+                StartsWith(include.name, "rocksdb/") ||
+                StartsWith(include.name, "nlohmann/"))
+        << include.file << " includes " << include.name;
+  }
+}
+
+TEST(LayerTest, LiburingIsKnownToTheRingLayerOnly) {
+  for (const Include& include :
+       AllIncludes({"env", "plugin", "tests", "tools"})) {
+    EXPECT_TRUE(!StartsWith(include.name, "liburing") ||
+                StartsWith(include.file, "env/ring/"))
+        << include.file << " includes " << include.name;
+  }
+}
+
+TEST(LayerTest, RocksDbIsKnownFromTheFilesUp) {
+  for (const Include& include :
+       AllIncludes({"env/base", "env/ring", "env/engine", "tests/engine"})) {
+    EXPECT_FALSE(StartsWith(include.name, "rocksdb/"))
+        << include.file << " includes " << include.name;
+  }
+}
+
+TEST(LayerTest, FlagsAreForToolsAndTests) {
+  for (const Include& include : AllIncludes({"env", "plugin"})) {
+    EXPECT_FALSE(StartsWith(include.name, "gflags/"))
+        << include.file << " includes " << include.name;
+  }
+}
+
+TEST(LayerTest, TheLibraryKnowsNoTests) {
+  for (const Include& include : AllIncludes({"env", "plugin"})) {
+    EXPECT_FALSE(StartsWith(include.name, "tests/") ||
+                 StartsWith(include.name, "gtest/") ||
+                 StartsWith(include.name, "tools/"))
+        << include.file << " includes " << include.name;
+  }
+}
+
+TEST(LayerTest, PublicHeadersIncludeOnlyPublicHeaders) {
+  for (const Include& include : AllIncludes({"plugin"})) {
+    if (include.file.find("include/rocksdb_uring/") == std::string::npos) {
+      continue;
+    }
+    EXPECT_FALSE(StartsWith(include.name, "env/") ||
+                 StartsWith(include.name, "plugin/"))
+        << include.file << " includes " << include.name;
+  }
+}
+
+}  // namespace
+}  // namespace rocksdb_uring

@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Sets up, builds and tests on a bare Debian machine. See usage below.
+set -uo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: tests/run.sh [--full] [--preset NAME]...
+
+Installs what is missing (as root), builds, and runs the tests.
+
+  --preset NAME  only this of: dev, asan, tsan (tests), release (tests with
+                 optimisation), clang17, clang20, gcc20 (compiled only, warnings
+                 and clang's thread-safety analysis are errors). May be repeated.
+                 Default: dev, asan, tsan, release (built only), and the rest.
+  --full         more repetitions, each with another seed, and the long suites
+  --help         this text
+
+Environment:
+  ROCKSDB_URING_REQUIRE=1      a test that would be skipped because there is no
+                               io_uring fails instead
+  ROCKSDB_URING_TEST_SEED=N    seed of the random tests (they print theirs)
+  TEST_TMPDIR=DIRECTORY        where tests put their files, on a disk
+  JOBS=N                       parallel compilations and tests (default: nproc)
+TEXT
+}
+
+readonly packages=(
+  cmake ninja-build g++ clang pkg-config liburing-dev librocksdb-dev
+  rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev)
+
+full=0
+chosen=()
+while (($# > 0)); do
+  case "$1" in
+    --full) full=1 ;;
+    --preset)
+      (($# > 1)) || { usage >&2; exit 2; }
+      chosen+=("$2")
+      shift
+      ;;
+    --preset=*) chosen+=("${1#*=}") ;;
+    --help | -h) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift
+done
+for name in ${chosen[@]+"${chosen[@]}"}; do
+  case "$name" in
+    dev | asan | tsan | release | clang17 | clang20 | gcc20) ;;
+    *) echo "unknown preset: $name" >&2; usage >&2; exit 2 ;;
+  esac
+done
+
+cd "$(dirname "$0")/.." || exit 1
+jobs="${JOBS:-$(nproc)}"
+passed=0
+failed=0
+skipped=0
+failures=()
+# Suites look at it; empty means the short ones.
+export ROCKSDB_URING_TEST_FULL="${ROCKSDB_URING_TEST_FULL:-}"
+((full)) && ROCKSDB_URING_TEST_FULL=1
+
+title() { printf '\n== %s\n' "$*"; }
+
+fail() {
+  failures+=("$*")
+  echo "FAILED: $*" >&2
+}
+
+set_up() {
+  local missing=() package
+  for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
+      grep -q 'ok installed' || missing+=("$package")
+  done
+  ((${#missing[@]} == 0)) && return 0
+  if ((EUID != 0)); then
+    echo "missing packages; install them with:" >&2
+    echo "  sudo apt-get install ${missing[*]}" >&2
+    return 1
+  fi
+  title "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q &&
+    apt-get install -qy --no-install-recommends "${missing[@]}"
+}
+
+# configure_and_build NAME DIRECTORY CMAKE_ARGUMENTS...
+configure_and_build() {
+  local name="$1" directory="$2"
+  shift 2
+  title "building $name"
+  if ! cmake "$@" || ! cmake --build "$directory" -- -j"$jobs"; then
+    fail "building $name"
+    return 1
+  fi
+}
+
+# The value of attribute $2 of the <testsuite> of the report $1.
+count_of() {
+  sed -n '/<testsuite/,/>/p' "$1" | tr '\n' ' ' |
+    sed -nE "s/.*[[:space:]]$2=\"([0-9]+)\".*/\1/p" | head -n 1
+}
+
+run_ctest() {
+  local name="$1" prefix=() repeat=()
+  local directory="build/$name" report
+  report="$PWD/$directory/tests.xml"
+  # Where the kernel randomises addresses more than the thread sanitizer of
+  # this compiler knows, it must not randomise them at all.
+  if [[ $name == tsan ]] && "$directory/bin/engine_tests" --gtest_list_tests \
+      2>&1 | grep -q 'unexpected memory mapping'; then
+    prefix=(setarch -R)
+  fi
+  ((full)) && repeat=(--repeat until-fail:5)
+  rm -f "$report"
+  title "testing $name"
+  ${prefix[@]+"${prefix[@]}"} ctest --preset "$name" -j"$jobs" \
+    --no-tests=error --output-junit "$report" \
+    ${repeat[@]+"${repeat[@]}"} || fail "testing $name"
+  if [[ ! -s $report ]]; then
+    fail "testing $name: no report"
+    return
+  fi
+  local all bad out
+  all="$(count_of "$report" tests)"
+  bad="$(count_of "$report" failures)"
+  out="$(($(count_of "$report" skipped) + $(count_of "$report" disabled)))"
+  passed=$((passed + all - bad - out))
+  failed=$((failed + bad))
+  skipped=$((skipped + out))
+  grep -oE '<testcase name="[^"]*"[^>]*status="notrun"' "$report" |
+    sed -E 's/<testcase name="([^"]*)".*/skipped: \1/'
+}
+
+test_preset() {
+  configure_and_build "$1" "build/$1" --preset "$1" && run_ctest "$1"
+}
+
+# compile_only NAME C_COMPILER CXX_COMPILER STANDARD
+compile_only() {
+  configure_and_build "$1" "build/$1" -S . -B "build/$1" -G Ninja \
+    -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER="$2" \
+    -DCMAKE_CXX_COMPILER="$3" -DCMAKE_CXX_STANDARD="$4" \
+    -DROCKSDB_URING_WERROR=ON -DROCKSDB_URING_BUILD_TESTS=OFF
+}
+
+run() {
+  case "$1" in
+    dev | asan | tsan) test_preset "$1" ;;
+    release)
+      if ((full)) || ((${#chosen[@]} > 0)); then
+        test_preset release
+      else
+        configure_and_build release build/release --preset release
+      fi
+      ;;
+    clang17) compile_only clang17 clang clang++ 17 ;;
+    clang20) compile_only clang20 clang clang++ 20 ;;
+    gcc20) compile_only gcc20 gcc g++ 20 ;;
+  esac
+}
+
+set_up || exit 1
+((${#chosen[@]} > 0)) ||
+  chosen=(dev asan tsan clang17 clang20 gcc20 release)
+for name in "${chosen[@]}"; do
+  run "$name"
+done
+
+title "summary"
+for failure in ${failures[@]+"${failures[@]}"}; do
+  echo "FAILED: $failure"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+((${#failures[@]} == 0 && failed == 0))
