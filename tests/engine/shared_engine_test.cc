@@ -283,6 +283,9 @@ TEST_F(Fork, OperationsInFlightEndInTheChildToo) {
   EXPECT_TRUE(batch.Matches(file_.model()));
 }
 
+// Not with the address sanitizer: the runtime of this compiler's does not hold
+// its allocator's locks over fork, and the child waits for one for ever.
+#ifndef __SANITIZE_ADDRESS__
 TEST_F(Fork, UnderLoad) {
   std::atomic<bool> stop{false};
   Threads threads;
@@ -306,6 +309,7 @@ TEST_F(Fork, UnderLoad) {
   }
   stop = true;
 }
+#endif
 
 }  // namespace
 }  // namespace rocksdb_uring
