@@ -25,7 +25,6 @@ class FileDescriptor {
 
   int get() const { return fd_; }
   bool valid() const { return fd_ >= 0; }
-  int Release() { return std::exchange(fd_, -1); }
 
  private:
   // The result of close() is ignored on purpose: Linux releases the

@@ -32,20 +32,6 @@ class BlobTest : public DbTest {
     }
     return count;
   }
-
-  void ExpectAll() {
-    std::unique_ptr<rocksdb::Iterator> iterator(
-        db_->NewIterator(ReadOptions()));
-    auto expected = model_.cbegin();
-    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-      ASSERT_NE(expected, model_.cend());
-      ASSERT_EQ(iterator->key().ToString(), expected->first);
-      ASSERT_EQ(iterator->value().ToString(), expected->second);
-      ++expected;
-    }
-    EXPECT_TRUE(iterator->status().ok()) << iterator->status().ToString();
-    EXPECT_EQ(expected, model_.cend());
-  }
 };
 
 TEST_P(BlobTest, MultiGetReadsBlobsInBatches) {

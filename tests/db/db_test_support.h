@@ -32,6 +32,21 @@ class DbTest : public ::testing::TestWithParam<DbCase> {
  protected:
   using Model = std::map<std::string, std::string>;
 
+  // An iterator gives exactly what the model holds.
+  void ExpectAll() {
+    std::unique_ptr<rocksdb::Iterator> iterator(
+        db_->NewIterator(rocksdb::ReadOptions()));
+    auto expected = model_.cbegin();
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+      ASSERT_NE(expected, model_.cend());
+      ASSERT_EQ(iterator->key().ToString(), expected->first);
+      ASSERT_EQ(iterator->value().ToString(), expected->second);
+      ++expected;
+    }
+    EXPECT_TRUE(iterator->status().ok()) << iterator->status().ToString();
+    EXPECT_EQ(expected, model_.cend());
+  }
+
   // Opens an empty database.
   void SetUp() override;
   // Checks that the plugin was entered: files were opened through it, and

@@ -11,22 +11,7 @@ namespace {
 using rocksdb::ReadOptions;
 using rocksdb::Status;
 
-class OpenTest : public DbTest {
- protected:
-  void ExpectAll() {
-    std::unique_ptr<rocksdb::Iterator> iterator(
-        db_->NewIterator(ReadOptions()));
-    auto expected = model_.cbegin();
-    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-      ASSERT_NE(expected, model_.cend());
-      ASSERT_EQ(iterator->key().ToString(), expected->first);
-      ASSERT_EQ(iterator->value().ToString(), expected->second);
-      ++expected;
-    }
-    EXPECT_TRUE(iterator->status().ok()) << iterator->status().ToString();
-    EXPECT_EQ(expected, model_.cend());
-  }
-};
+class OpenTest : public DbTest {};
 
 TEST_P(OpenTest, ReopenedAgainAndAgain) {
   ExpectUsed("read");
