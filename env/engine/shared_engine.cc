@@ -82,6 +82,13 @@ std::shared_ptr<SharedEngine> SharedEngine::Acquire(
   return engine;
 }
 
+void SharedEngine::InstallForTests(
+    const std::shared_ptr<SharedEngine>& engine) {
+  Registry* const registry = TheRegistry();
+  MutexLock lock(&registry->mutex);
+  registry->engine = engine;
+}
+
 SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
     : options_(options),
       features_(std::move(features)),

@@ -34,6 +34,10 @@ class SharedEngine {
   static std::shared_ptr<SharedEngine> Acquire(const EngineRequest& request,
                                                std::string* conflict);
 
+  // Makes `engine` the one that Acquire gives while it lives, for tests that
+  // put a seam below a whole file system.
+  static void InstallForTests(const std::shared_ptr<SharedEngine>& engine);
+
   // Outside the process-wide one, for tests and tools.
   SharedEngine(const EngineOptions& options, RingFeatures features);
   ~SharedEngine();
