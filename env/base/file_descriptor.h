@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace rocksdb_uring {
@@ -16,25 +17,24 @@ class FileDescriptor {
       : fd_(std::exchange(other.fd_, -1)) {}
   FileDescriptor& operator=(FileDescriptor&& other) noexcept {
     if (this != &other) {
-      Close();
+      (void)Close();
       fd_ = std::exchange(other.fd_, -1);
     }
     return *this;
   }
-  ~FileDescriptor() { Close(); }
+  ~FileDescriptor() { (void)Close(); }
 
   int get() const { return fd_; }
   bool valid() const { return fd_ >= 0; }
 
- private:
-  // The result of close() is ignored on purpose: Linux releases the
-  // descriptor in every case, and a repeated close could hit a stranger's.
-  void Close() {
-    if (fd_ >= 0) {
-      ::close(fd_);
-      fd_ = -1;
-    }
+  // Returns 0 or a negated errno. Not to be repeated after an error: Linux has
+  // released the descriptor in every case, and it may be a stranger's by now.
+  int Close() {
+    const int fd = std::exchange(fd_, -1);
+    return fd < 0 || ::close(fd) == 0 ? 0 : -errno;
   }
+
+ private:
 
   int fd_ = -1;
 };

@@ -19,6 +19,14 @@ enum class PathChoice : uint8_t {
   kPosix,  // never a ring
 };
 
+// The choice for each class of operation of a file.
+struct PathChoices {
+  PathChoice reads = PathChoice::kAuto;
+  PathChoice writes = PathChoice::kAuto;
+  // fsync, fdatasync and sync_file_range.
+  PathChoice syncs = PathChoice::kAuto;
+};
+
 // What recent batches of one file have found in the page cache. Owned by the
 // file, updated by the engine. Safe for concurrent use; a lost update only
 // costs speed.

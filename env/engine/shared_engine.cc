@@ -68,7 +68,9 @@ std::shared_ptr<SharedEngine> SharedEngine::Acquire(
                conflict) &&
         Agrees("rings_max", request.rings_max, present.rings_max, conflict) &&
         Agrees("readahead_bytes", request.readahead_bytes,
-               present.readahead_bytes, conflict);
+               present.readahead_bytes, conflict) &&
+        Agrees("write_buffer_bytes", request.write_buffer_bytes,
+               present.write_buffer_bytes, conflict);
     return agrees ? engine : nullptr;
   }
   EngineOptions options;
@@ -76,6 +78,8 @@ std::shared_ptr<SharedEngine> SharedEngine::Acquire(
   options.rings_max = request.rings_max.value_or(options.rings_max);
   options.readahead_bytes =
       request.readahead_bytes.value_or(options.readahead_bytes);
+  options.write_buffer_bytes =
+      request.write_buffer_bytes.value_or(options.write_buffer_bytes);
   engine.reset(new SharedEngine(options, DetectRingFeatures()),
                DestroyUnlessForked);
   registry->engine = engine;
@@ -93,7 +97,8 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
     : options_(options),
       features_(std::move(features)),
       generation_(ForkGeneration::AtBirth()),
-      read_ahead_budget_(options.readahead_bytes) {
+      read_ahead_budget_(options.readahead_bytes),
+      write_budget_(options.write_buffer_bytes) {
   account_.Add(sizeof(*this) + statistics_.memory_bytes());
   if (features_.verdict == RingVerdict::kRefused) {
     engine_ =

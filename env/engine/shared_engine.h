@@ -20,6 +20,7 @@ struct EngineRequest {
   std::optional<uint32_t> queue_depth;
   std::optional<uint32_t> rings_max;
   std::optional<uint64_t> readahead_bytes;
+  std::optional<uint64_t> write_buffer_bytes;
 };
 
 // Safe for concurrent use.
@@ -53,11 +54,14 @@ class SharedEngine {
   BufferBudget* read_ahead_budget() { return &read_ahead_budget_; }
   // Bytes in buffers of the read-ahead now.
   uint64_t read_ahead_bytes() const { return read_ahead_budget_.bytes(); }
+  BufferBudget* write_budget() { return &write_budget_; }
+  // Bytes in buffers of the write-behind now.
+  uint64_t write_bytes() const { return write_budget_.bytes(); }
 
   // Rings for batches that exist now.
   size_t rings() const;
-  // Bytes that the engine holds: rings, queues and tables; read-ahead buffers
-  // apart.
+  // Bytes that the engine holds: rings, queues and tables; buffers of
+  // read-ahead and write-behind apart.
   uint64_t memory_bytes() const;
   // True in a forked child: the engine is the parent's. Files that were opened
   // before the fork go on through POSIX, and a new engine is to be acquired.
@@ -70,6 +74,7 @@ class SharedEngine {
   MemoryAccount account_;
   Statistics statistics_;
   BufferBudget read_ahead_budget_;
+  BufferBudget write_budget_;
   UringEngine* uring_ = nullptr;
   std::unique_ptr<IoEngine> engine_;
 };

@@ -7,19 +7,29 @@ namespace rocksdb_uring {
 namespace {
 
 constexpr const char* kStatKindNames[kStatKindCount] = {
-    "read",  "multi_read", "read_async", "sequential_read", "read_ahead",
-    "write", "fsync",      "fdatasync",  "sync_file_range", "fallocate"};
+    "read",       "multi_read",      "read_async",   "sequential_read",
+    "read_ahead", "write",           "write_behind", "fsync",
+    "fdatasync",  "sync_file_range", "fallocate"};
 
 constexpr const char* kIoPathNames[kIoPathCount] = {"ring", "posix",
                                                     "page_cache", "read_ahead"};
 
 constexpr const char* kStatEventNames[kStatEventCount] = {
-    "batches",        "submit_calls",
-    "rings_created",  "rings_retired",
-    "rings_refused",  "rings_busy",
-    "posix_rescues",  "async_queued",
-    "async_overflow", "unknown_completions",
-    "breaker_opened", "read_ahead_discarded_bytes"};
+    "batches",
+    "submit_calls",
+    "rings_created",
+    "rings_retired",
+    "rings_refused",
+    "rings_busy",
+    "posix_rescues",
+    "async_queued",
+    "async_overflow",
+    "unknown_completions",
+    "breaker_opened",
+    "read_ahead_discarded_bytes",
+    "write_overlapped_bytes",
+    "write_buffer_waits",
+    "write_buffers_exhausted"};
 
 constexpr const char* kBatchClassNames[kBatchClassCount] = {
     "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+"};

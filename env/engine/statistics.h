@@ -26,13 +26,14 @@ enum class StatKind : uint8_t {
   kReadAsync,       // ReadAsync
   kSequentialRead,  // a read of a sequential file
   kReadAhead,       // the engine's own reads ahead of a stream
-  kWrite,
+  kWrite,           // a write that its caller waits for
+  kWriteBehind,     // a write that is in flight while its file grows
   kFsync,
   kFdatasync,
   kSyncFileRange,
   kFallocate,
 };
-constexpr size_t kStatKindCount = 10;
+constexpr size_t kStatKindCount = 11;
 
 // Names as they stand in the statistics file: part of the interface.
 const char* StatKindName(StatKind kind);
@@ -58,8 +59,11 @@ enum class StatEvent : uint8_t {
   kUnknownCompletion,   // completions that named no operation of ours
   kBreakerOpened,       //
   kReadAheadDiscarded,  // bytes read ahead that nobody asked for
+  kWriteOverlapped,     // bytes written beside another write of the file
+  kWriteBufferWait,     // appends that waited for an earlier write's buffer
+  kWriteBufferNone,     // appends that found no buffer and wrote by themselves
 };
-constexpr size_t kStatEventCount = 12;
+constexpr size_t kStatEventCount = 15;
 const char* StatEventName(StatEvent event);
 
 // Batches are counted in classes: 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64 and more.

@@ -64,6 +64,10 @@ int64_t SystemCalls::Fallocate(int fd, uint32_t mode, uint64_t offset,
                                     static_cast<off_t>(length)));
 }
 
+int64_t SystemCalls::Ftruncate(int fd, uint64_t size) {
+  return OrNegatedErrno(::ftruncate(fd, static_cast<off_t>(size)));
+}
+
 int64_t SystemCalls::WillNeed(int fd, uint64_t offset, uint64_t length) {
   return -::posix_fadvise(fd, static_cast<off_t>(offset),
                           static_cast<off_t>(length), POSIX_FADV_WILLNEED);

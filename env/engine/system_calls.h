@@ -33,6 +33,7 @@ class SystemCalls {
                                 uint32_t flags);
   virtual int64_t Fallocate(int fd, uint32_t mode, uint64_t offset,
                             uint64_t length);
+  virtual int64_t Ftruncate(int fd, uint64_t size);
   // posix_fadvise(WILLNEED): starts reading without waiting.
   virtual int64_t WillNeed(int fd, uint64_t offset, uint64_t length);
 };

@@ -34,6 +34,9 @@ struct EngineOptions {
   // Bytes that buffers of the engine's own read-ahead may take together; 0
   // switches it off.
   uint64_t readahead_bytes = 32 << 20;
+  // The same of buffers for writes that are in flight while their file grows;
+  // 0 switches write-behind off.
+  uint64_t write_buffer_bytes = 32 << 20;
 
   // Seams for tests; the defaults are the kernel.
   RingFactory ring_factory = CreateRing;

@@ -16,13 +16,8 @@ AsyncRead::AsyncRead(std::shared_ptr<const OpenFile> file,
     : file_(std::move(file)),
       callback_(std::move(callback)),
       argument_(argument) {
-  op_.kind = IoKind::kRead;
-  op_.stat_kind = StatKind::kReadAsync;
-  op_.fd = file_->fd.get();
-  op_.alignment = file_->alignment;
-  op_.offset = request.offset;
-  op_.length = request.len;
-  op_.buffer = request.scratch;
+  file_->Describe(IoKind::kRead, StatKind::kReadAsync, request.offset,
+                  request.len, request.scratch, &op_);
 }
 
 AsyncRead::~AsyncRead() {

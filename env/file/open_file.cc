@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 
 #include "env/file/direct_alignment.h"
@@ -13,6 +14,8 @@
 #include "env/file/iostats_timer.h"
 
 namespace rocksdb_uring {
+
+using rocksdb::IOStatus;
 
 namespace {
 
@@ -26,36 +29,111 @@ char* AppendVarint(char* out, uint64_t value) {
   return out;
 }
 
-}  // namespace
+// Mode of files that RocksDB's default file system makes.
+constexpr mode_t kFileMode = 0644;
 
-rocksdb::IOStatus OpenForReading(const std::string& name,
-                                 const rocksdb::FileOptions& options,
-                                 const std::string& context, PathChoice reads,
-                                 std::shared_ptr<SharedEngine> engine,
-                                 std::shared_ptr<const OpenFile>* result) {
-  const bool direct = options.use_direct_reads && !options.use_mmap_reads;
-  int flags = O_RDONLY;
+Errno OpenRetried(const std::string& name, int flags, bool direct,
+                  const rocksdb::FileOptions& options, FileDescriptor* result) {
   flags |= options.set_fd_cloexec ? O_CLOEXEC : 0;
   flags |= direct ? O_DIRECT : 0;
   int fd = -1;
-  {
-    IoStatsTimer timer(&rocksdb::IOStatsContext::open_nanos);
-    do {
-      fd = open(name.c_str(), flags);
-    } while (fd < 0 && errno == EINTR);
-  }
-  if (fd < 0) {
-    return MakeIOStatus(context, name, Errno::FromErrno(errno));
-  }
+  IoStatsTimer timer(&rocksdb::IOStatsContext::open_nanos);
+  do {
+    fd = open(name.c_str(), flags, kFileMode);
+  } while (fd < 0 && errno == EINTR);
+  *result = FileDescriptor(fd);
+  return Errno::FromErrno(fd < 0 ? errno : 0);
+}
+
+std::shared_ptr<OpenFile> MakeOpenFile(const std::string& name,
+                                       FileDescriptor fd, bool direct,
+                                       const FileContext& context) {
   auto file = std::make_shared<OpenFile>();
   file->name = name;
-  file->fd = FileDescriptor(fd);
+  file->fd = std::move(fd);
   file->kind = ClassifyFile(name);
-  file->alignment = direct ? DirectAlignment(fd) : 0;
-  file->reads = reads;
-  file->engine = std::move(engine);
-  *result = std::move(file);
-  return rocksdb::IOStatus::OK();
+  file->alignment = direct ? DirectAlignment(file->fd.get()) : 0;
+  file->paths = context.paths;
+  file->engine = context.engine;
+  return file;
+}
+
+}  // namespace
+
+IOStatus OpenForReading(const std::string& name,
+                        const rocksdb::FileOptions& options,
+                        const std::string& what, const FileContext& context,
+                        std::shared_ptr<const OpenFile>* result) {
+  const bool direct = options.use_direct_reads && !options.use_mmap_reads;
+  FileDescriptor fd;
+  const Errno error = OpenRetried(name, O_RDONLY, direct, options, &fd);
+  if (!error.ok()) {
+    return MakeIOStatus(what, name, error);
+  }
+  *result = MakeOpenFile(name, std::move(fd), direct, context);
+  return IOStatus::OK();
+}
+
+IOStatus OpenForWriting(const std::string& name,
+                        const rocksdb::FileOptions& options,
+                        ExistingFile existing, const FileContext& context,
+                        std::shared_ptr<OpenFile>* result) {
+  const int flags =
+      O_WRONLY | O_CREAT | (existing == ExistingFile::kTruncate ? O_TRUNC : 0);
+  FileDescriptor fd;
+  const Errno error =
+      OpenRetried(name, flags, options.use_direct_writes, options, &fd);
+  if (!error.ok()) {
+    return MakeIOStatus("While open a file for appending", name, error);
+  }
+  *result =
+      MakeOpenFile(name, std::move(fd), options.use_direct_writes, context);
+  return IOStatus::OK();
+}
+
+IOStatus OpenForReuse(const std::string& name, const std::string& old_name,
+                      const rocksdb::FileOptions& options,
+                      const FileContext& context,
+                      std::shared_ptr<OpenFile>* result) {
+  FileDescriptor fd;
+  const Errno error =
+      OpenRetried(old_name, O_WRONLY, options.use_direct_writes, options, &fd);
+  if (!error.ok()) {
+    return MakeIOStatus("while reopen file for write", name, error);
+  }
+  if (rename(old_name.c_str(), name.c_str()) != 0) {
+    return MakeIOStatus("while rename file to " + name, old_name,
+                        Errno::FromErrno(errno));
+  }
+  *result =
+      MakeOpenFile(name, std::move(fd), options.use_direct_writes, context);
+  return IOStatus::OK();
+}
+
+IOStatus OpenForReadingAndWriting(const std::string& name,
+                                  const rocksdb::FileOptions& options,
+                                  const FileContext& context,
+                                  std::shared_ptr<OpenFile>* result) {
+  FileDescriptor fd;
+  const Errno error = OpenRetried(name, O_RDWR, /*direct=*/false, options, &fd);
+  if (!error.ok()) {
+    return MakeIOStatus("While open file for random read/write", name, error);
+  }
+  *result = MakeOpenFile(name, std::move(fd), /*direct=*/false, context);
+  return IOStatus::OK();
+}
+
+IOStatus OpenToSync(const std::string& name, const std::string& what,
+                    const FileContext& context,
+                    std::shared_ptr<OpenFile>* result) {
+  FileDescriptor fd;
+  const Errno error = OpenRetried(name, O_RDONLY, /*direct=*/false,
+                                  rocksdb::FileOptions(), &fd);
+  if (!error.ok()) {
+    return MakeIOStatus(what, name, error);
+  }
+  *result = MakeOpenFile(name, std::move(fd), /*direct=*/false, context);
+  return IOStatus::OK();
 }
 
 size_t GetUniqueIdOf(int fd, char* id, size_t max_size) {

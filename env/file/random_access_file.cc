@@ -29,7 +29,7 @@ std::unique_ptr<ReadAhead> MakeReadAhead(
   const bool immutable =
       file->kind == FileKind::kTable || file->kind == FileKind::kBlob;
   const bool wanted =
-      file->direct() && immutable && file->reads != PathChoice::kPosix &&
+      file->direct() && immutable && file->paths.reads != PathChoice::kPosix &&
       file->engine->has_rings() && file->engine->options().readahead_bytes > 0;
   return wanted ? std::make_unique<ReadAhead>(file, file_size) : nullptr;
 }
@@ -45,18 +45,6 @@ void AssertAligned(const OpenFile& file, uint64_t offset, size_t size,
   (void)offset;
   (void)size;
   (void)scratch;
-}
-
-IoOp* AddRead(const OpenFile& file, StatKind kind, uint64_t offset, size_t size,
-              char* scratch, IoOp* op) {
-  op->kind = IoKind::kRead;
-  op->stat_kind = kind;
-  op->fd = file.fd.get();
-  op->alignment = file.alignment;
-  op->offset = offset;
-  op->length = size;
-  op->buffer = scratch;
-  return op;
 }
 
 }  // namespace
@@ -75,11 +63,8 @@ IOStatus UringRandomAccessFile::ReadError(uint64_t offset, size_t size,
 int64_t UringRandomAccessFile::ReadRange(uint64_t offset, size_t size,
                                          char* scratch) const {
   IoOp op;
-  AddRead(*file_, StatKind::kRead, offset, size, scratch, &op);
-  RunOptions options;
-  options.path = file_->reads;
-  file_->engine->engine()->Run(&op, 1, options);
-  return op.result;
+  file_->Describe(IoKind::kRead, StatKind::kRead, offset, size, scratch, &op);
+  return file_->Run(&op, file_->paths.reads);
 }
 
 IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
@@ -121,11 +106,11 @@ IOStatus UringRandomAccessFile::MultiRead(FSReadRequest* requests, size_t count,
   for (size_t i = 0; i < count; ++i) {
     const FSReadRequest& request = requests[i];
     AssertAligned(*file_, request.offset, request.len, request.scratch);
-    AddRead(*file_, StatKind::kMultiRead, request.offset, request.len,
-            request.scratch, &ops.emplace_back());
+    file_->Describe(IoKind::kRead, StatKind::kMultiRead, request.offset,
+                    request.len, request.scratch, &ops.emplace_back());
   }
   RunOptions run;
-  run.path = file_->reads;
+  run.path = file_->paths.reads;
   run.page_cache = &page_cache_;
   run.timeout_us = static_cast<uint64_t>(options.timeout.count());
   file_->engine->engine()->Run(ops.data(), count, run);
@@ -147,7 +132,7 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
                                           IOHandleDeleter* deleter,
                                           IODebugContext* /*dbg*/) {
   AssertAligned(*file_, request.offset, request.len, request.scratch);
-  if (file_->reads == PathChoice::kPosix ||
+  if (file_->paths.reads == PathChoice::kPosix ||
       !file_->engine->engine()->asynchronous()) {
     return IOStatus::NotSupported("ReadAsync");
   }
@@ -215,7 +200,7 @@ size_t UringRandomAccessFile::GetUniqueId(char* id, size_t max_size) const {
 }
 
 size_t UringRandomAccessFile::GetRequiredBufferAlignment() const {
-  return file_->direct() ? file_->alignment : rocksdb::kDefaultPageSize;
+  return file_->buffer_alignment();
 }
 
 #if ROCKSDB_URING_ROCKSDB_GE(10, 5)

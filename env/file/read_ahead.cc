@@ -203,13 +203,8 @@ void ReadAhead::MoveWindow(Stream* stream, uint64_t start, size_t size) {
     Discard(std::move(stream->window));
     return;
   }
-  window->op.kind = IoKind::kRead;
-  window->op.stat_kind = StatKind::kReadAhead;
-  window->op.fd = file_->fd.get();
-  window->op.alignment = file_->alignment;
-  window->op.offset = start + kept;
-  window->op.buffer = window->buffer.data() + kept;
-  window->op.length = bytes - kept;
+  file_->Describe(IoKind::kRead, StatKind::kReadAhead, start + kept,
+                  bytes - kept, window->buffer.data() + kept, &window->op);
   window->length = bytes;
   if (!engine()->Submit(&window->op)) {
     window->length = kept;

@@ -14,16 +14,9 @@ IOStatus UringSequentialFile::ReadAt(uint64_t offset, size_t n,
                                      const std::string& context, Slice* result,
                                      char* scratch) {
   IoOp op;
-  op.kind = IoKind::kRead;
-  op.stat_kind = StatKind::kSequentialRead;
-  op.fd = file_->fd.get();
-  op.alignment = file_->alignment;
-  op.offset = offset;
-  op.length = n;
-  op.buffer = scratch;
-  RunOptions options;
-  options.path = file_->reads;
-  file_->engine->engine()->Run(&op, 1, options);
+  file_->Describe(IoKind::kRead, StatKind::kSequentialRead, offset, n, scratch,
+                  &op);
+  file_->Run(&op, file_->paths.reads);
   if (op.result < 0) {
     *result = Slice(scratch, 0);
     return MakeIOStatus(context, file_->name, Errno::FromResult(op.result));
@@ -61,7 +54,7 @@ IOStatus UringSequentialFile::InvalidateCache(size_t offset, size_t length) {
 }
 
 size_t UringSequentialFile::GetRequiredBufferAlignment() const {
-  return file_->direct() ? file_->alignment : rocksdb::kDefaultPageSize;
+  return file_->buffer_alignment();
 }
 
 }  // namespace rocksdb_uring

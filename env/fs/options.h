@@ -24,7 +24,7 @@ struct FileSystemOptions {
 
   // Options of the engine that all file systems of the process share.
   EngineRequest engine;
-  PathChoice reads = PathChoice::kAuto;
+  PathChoices paths;
   Fallback fallback = Fallback::kAuto;
   // Empty: no statistics file. `%p` stands for the process id.
   std::string stats_file;

@@ -50,9 +50,11 @@ Json EngineToJson(const SharedEngine& engine) {
           {"queue_depth", engine.options().queue_depth},
           {"rings_max", engine.options().rings_max},
           {"readahead_bytes", engine.options().readahead_bytes},
+          {"write_buffer_bytes", engine.options().write_buffer_bytes},
           {"rings", engine.rings()},
           {"memory_bytes", engine.memory_bytes()},
-          {"read_ahead_buffer_bytes", engine.read_ahead_bytes()}};
+          {"read_ahead_buffer_bytes", engine.read_ahead_bytes()},
+          {"write_buffer_used_bytes", engine.write_bytes()}};
 }
 
 Json BatchesToJson(const StatisticsSnapshot& snapshot) {

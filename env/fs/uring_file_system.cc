@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cinttypes>
 #include <cstdlib>
 #include <unordered_map>
@@ -9,8 +10,12 @@
 #include <vector>
 
 #include "env/file/async_read.h"
+#include "env/file/directory.h"
+#include "env/file/io_status.h"
 #include "env/file/random_access_file.h"
+#include "env/file/random_rw_file.h"
 #include "env/file/sequential_file.h"
+#include "env/file/writable_file.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/env.h"
 
@@ -19,8 +24,11 @@ namespace rocksdb_uring {
 using rocksdb::ConfigOptions;
 using rocksdb::FileOptions;
 using rocksdb::FileSystem;
+using rocksdb::FSDirectory;
 using rocksdb::FSRandomAccessFile;
+using rocksdb::FSRandomRWFile;
 using rocksdb::FSSequentialFile;
+using rocksdb::FSWritableFile;
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
@@ -40,6 +48,13 @@ std::string Environment(const char* name) {
 // The engine's answer, for the status of an open.
 IOStatus ToIOStatus(const Status& status) {
   return rocksdb::status_to_io_status(Status(status));
+}
+
+// Pipes, terminals and devices have no offsets to write at.
+bool IsSpecialFile(const std::string& name) {
+  struct stat attributes = {};
+  return stat(name.c_str(), &attributes) == 0 && !S_ISREG(attributes.st_mode) &&
+         !S_ISDIR(attributes.st_mode);
 }
 
 // Puts where a bad option came from in front of what is wrong with it.
@@ -156,6 +171,7 @@ Status UringFileSystem::AcquireEngine() {
   options_.engine.queue_depth = in_force.queue_depth;
   options_.engine.rings_max = in_force.rings_max;
   options_.engine.readahead_bytes = in_force.readahead_bytes;
+  options_.engine.write_buffer_bytes = in_force.write_buffer_bytes;
   StartReporting();
   return Status::OK();
 }
@@ -179,6 +195,13 @@ std::shared_ptr<SharedEngine> UringFileSystem::Engine(Status* status) {
   return engine_;
 }
 
+IOStatus UringFileSystem::Context(FileContext* context) {
+  Status status;
+  context->engine = Engine(&status);
+  context->paths = options_.paths;
+  return ToIOStatus(status);
+}
+
 IOStatus UringFileSystem::NewSequentialFile(
     const std::string& name, const FileOptions& options,
     std::unique_ptr<FSSequentialFile>* result, IODebugContext* dbg) {
@@ -186,20 +209,19 @@ IOStatus UringFileSystem::NewSequentialFile(
     return target()->NewSequentialFile(name, options, result, dbg);
   }
   result->reset();
-  Status status;
-  std::shared_ptr<SharedEngine> engine = Engine(&status);
-  if (engine == nullptr) {
-    return ToIOStatus(status);
-  }
+  FileContext context;
+  IOStatus status = Context(&context);
   std::shared_ptr<const OpenFile> file;
-  const IOStatus opened = OpenForReading(
-      name, options, "While opening a file for sequentially reading",
-      options_.reads, std::move(engine), &file);
-  if (opened.ok()) {
+  if (status.ok()) {
+    status = OpenForReading(name, options,
+                            "While opening a file for sequentially reading",
+                            context, &file);
+  }
+  if (status.ok()) {
     opens_.fetch_add(1, std::memory_order_relaxed);
     *result = std::make_unique<UringSequentialFile>(std::move(file));
   }
-  return opened;
+  return status;
 }
 
 IOStatus UringFileSystem::NewRandomAccessFile(
@@ -209,16 +231,14 @@ IOStatus UringFileSystem::NewRandomAccessFile(
     return target()->NewRandomAccessFile(name, options, result, dbg);
   }
   result->reset();
-  Status status;
-  std::shared_ptr<SharedEngine> engine = Engine(&status);
-  if (engine == nullptr) {
-    return ToIOStatus(status);
-  }
+  FileContext context;
+  IOStatus status = Context(&context);
   std::shared_ptr<const OpenFile> file;
-  const IOStatus opened =
-      OpenForReading(name, options, "While open a file for random read",
-                     options_.reads, std::move(engine), &file);
-  if (opened.ok()) {
+  if (status.ok()) {
+    status = OpenForReading(name, options, "While open a file for random read",
+                            context, &file);
+  }
+  if (status.ok()) {
     opens_.fetch_add(1, std::memory_order_relaxed);
     struct stat attributes = {};
     // A size of 0 only switches the read-ahead off.
@@ -226,7 +246,113 @@ IOStatus UringFileSystem::NewRandomAccessFile(
     *result = std::make_unique<UringRandomAccessFile>(
         std::move(file), static_cast<uint64_t>(attributes.st_size));
   }
-  return opened;
+  return status;
+}
+
+IOStatus UringFileSystem::NewWritableFile(
+    const std::string& name, const FileOptions& options,
+    std::unique_ptr<FSWritableFile>* result, IODebugContext* dbg) {
+  if (!ServesWritesOf(options) || IsSpecialFile(name)) {
+    return target()->NewWritableFile(name, options, result, dbg);
+  }
+  result->reset();
+  FileContext context;
+  IOStatus status = Context(&context);
+  std::shared_ptr<OpenFile> file;
+  if (status.ok()) {
+    status =
+        OpenForWriting(name, options, ExistingFile::kTruncate, context, &file);
+  }
+  if (status.ok()) {
+    opens_.fetch_add(1, std::memory_order_relaxed);
+    *result = std::make_unique<UringWritableFile>(std::move(file), options, 0);
+  }
+  return status;
+}
+
+IOStatus UringFileSystem::ReopenWritableFile(
+    const std::string& name, const FileOptions& options,
+    std::unique_ptr<FSWritableFile>* result, IODebugContext* dbg) {
+  if (!ServesWritesOf(options) || IsSpecialFile(name)) {
+    return target()->ReopenWritableFile(name, options, result, dbg);
+  }
+  result->reset();
+  FileContext context;
+  IOStatus status = Context(&context);
+  std::shared_ptr<OpenFile> file;
+  if (status.ok()) {
+    status = OpenForWriting(name, options, ExistingFile::kKeep, context, &file);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  struct stat attributes = {};
+  if (fstat(file->fd.get(), &attributes) != 0) {
+    // Without its size an append would overwrite the file.
+    return MakeIOStatus("While fstat a file for appending", name,
+                        Errno::FromErrno(errno));
+  }
+  opens_.fetch_add(1, std::memory_order_relaxed);
+  *result = std::make_unique<UringWritableFile>(
+      std::move(file), options, static_cast<uint64_t>(attributes.st_size));
+  return status;
+}
+
+IOStatus UringFileSystem::ReuseWritableFile(
+    const std::string& name, const std::string& old_name,
+    const FileOptions& options, std::unique_ptr<FSWritableFile>* result,
+    IODebugContext* dbg) {
+  if (!ServesWritesOf(options)) {
+    return target()->ReuseWritableFile(name, old_name, options, result, dbg);
+  }
+  result->reset();
+  FileContext context;
+  IOStatus status = Context(&context);
+  std::shared_ptr<OpenFile> file;
+  if (status.ok()) {
+    status = OpenForReuse(name, old_name, options, context, &file);
+  }
+  if (status.ok()) {
+    opens_.fetch_add(1, std::memory_order_relaxed);
+    *result = std::make_unique<UringWritableFile>(std::move(file), options, 0);
+  }
+  return status;
+}
+
+IOStatus UringFileSystem::NewRandomRWFile(
+    const std::string& name, const FileOptions& options,
+    std::unique_ptr<FSRandomRWFile>* result, IODebugContext* dbg) {
+  if (switched_off()) {
+    return target()->NewRandomRWFile(name, options, result, dbg);
+  }
+  result->reset();
+  FileContext context;
+  IOStatus status = Context(&context);
+  std::shared_ptr<OpenFile> file;
+  if (status.ok()) {
+    status = OpenForReadingAndWriting(name, options, context, &file);
+  }
+  if (status.ok()) {
+    opens_.fetch_add(1, std::memory_order_relaxed);
+    *result = std::make_unique<UringRandomRWFile>(std::move(file));
+  }
+  return status;
+}
+
+IOStatus UringFileSystem::NewDirectory(const std::string& name,
+                                       const IOOptions& options,
+                                       std::unique_ptr<FSDirectory>* result,
+                                       IODebugContext* dbg) {
+  if (switched_off()) {
+    return target()->NewDirectory(name, options, result, dbg);
+  }
+  result->reset();
+  FileContext context;
+  IOStatus status = Context(&context);
+  if (status.ok()) {
+    status = UringDirectory::Open(name, context, result);
+  }
+  return status;
 }
 
 std::string UringFileSystem::FallbackReason(const SharedEngine* engine) const {
@@ -300,7 +426,7 @@ IOStatus UringFileSystem::AbortIO(std::vector<void*>& handles) {
 }
 
 bool UringFileSystem::ReadsAsynchronously() {
-  if (switched_off() || options_.reads == PathChoice::kPosix) {
+  if (switched_off() || options_.paths.reads == PathChoice::kPosix) {
     return false;
   }
   Status ignored;

@@ -8,15 +8,16 @@
 
 #include "env/base/mutex.h"
 #include "env/engine/shared_engine.h"
+#include "env/file/open_file.h"
 #include "env/file/rocksdb_compat.h"
 #include "env/fs/options.h"
 #include "env/fs/stats_file.h"
 
 namespace rocksdb_uring {
 
-// Opens tables, blobs and sequential files itself and reads them through the
-// shared engine; everything else goes to the default file system, on which it
-// sits. Safe for concurrent use.
+// Opens files and directories itself, and reads, writes and syncs them through
+// the shared engine; names, attributes, locks and memory-mapped files are the
+// default file system's, on which it sits. Safe for concurrent use.
 class UringFileSystem final : public rocksdb::FileSystemWrapper {
  public:
   // `base` must be RocksDB's POSIX file system, since files are opened past
@@ -48,6 +49,31 @@ class UringFileSystem final : public rocksdb::FileSystemWrapper {
       const std::string& name, const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
       rocksdb::IODebugContext* dbg) override;
+  // Files that are written; those that are no regular files (pipes, terminals)
+  // and memory-mapped ones go to the base file system.
+  rocksdb::IOStatus NewWritableFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  // Appends behind what the file holds.
+  rocksdb::IOStatus ReopenWritableFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  // Writes from the beginning of the renamed file and keeps its blocks.
+  rocksdb::IOStatus ReuseWritableFile(
+      const std::string& name, const std::string& old_name,
+      const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus NewRandomRWFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSRandomRWFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus NewDirectory(const std::string& name,
+                                 const rocksdb::IOOptions& options,
+                                 std::unique_ptr<rocksdb::FSDirectory>* result,
+                                 rocksdb::IODebugContext* dbg) override;
   // The base file system's logger, told how reads are served.
   rocksdb::IOStatus NewLogger(const std::string& name,
                               const rocksdb::IOOptions& options,
@@ -86,6 +112,11 @@ class UringFileSystem final : public rocksdb::FileSystemWrapper {
   std::shared_ptr<SharedEngine> Engine(rocksdb::Status* status)
       URING_EXCLUDES(mutex_);
   rocksdb::Status AcquireEngine() URING_REQUIRES(mutex_);
+  // What a file of this file system needs.
+  rocksdb::IOStatus Context(FileContext* context) URING_EXCLUDES(mutex_);
+  bool ServesWritesOf(const rocksdb::FileOptions& options) const {
+    return !switched_off() && !options.use_mmap_writes;
+  }
   rocksdb::Status CheckBase() const;
   void StartReporting() URING_REQUIRES(mutex_);
   std::string Report(const SharedEngine* engine) const;

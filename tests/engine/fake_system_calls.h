@@ -27,6 +27,7 @@ class FakeSystemCalls final : public SystemCalls {
     kFdatasync,
     kSyncFileRange,
     kFallocate,
+    kFtruncate,
     kWillNeed,
     kCallCount,
   };
@@ -105,6 +106,10 @@ class FakeSystemCalls final : public SystemCalls {
     const int64_t fault = Enter(kFallocate);
     return fault != 0 ? fault
                       : SystemCalls::Fallocate(fd, mode, offset, length);
+  }
+  int64_t Ftruncate(int fd, uint64_t size) override {
+    const int64_t fault = Enter(kFtruncate);
+    return fault != 0 ? fault : SystemCalls::Ftruncate(fd, size);
   }
   int64_t WillNeed(int fd, uint64_t offset, uint64_t length) override {
     const int64_t fault = Enter(kWillNeed);

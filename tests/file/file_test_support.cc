@@ -92,7 +92,7 @@ std::unique_ptr<FSRandomAccessFile> OpenOnEngine(
   std::shared_ptr<const OpenFile> file;
   const IOStatus status =
       OpenForReading(path, ReadOptionsOf(direct), "While opening",
-                     PathChoice::kAuto, engine, &file);
+                     FileContext{PathChoices(), engine}, &file);
   EXPECT_TRUE(status.ok()) << status.ToString();
   if (!status.ok()) {
     return nullptr;

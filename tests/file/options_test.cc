@@ -66,7 +66,10 @@ class OptionsTest : public ::testing::Test {
     EXPECT_EQ(Option("queue_depth"), "128");
     EXPECT_EQ(Option("rings_max"), "7");
     EXPECT_EQ(Option("readahead_bytes"), "1048576");
+    EXPECT_EQ(Option("write_buffer_bytes"), "2097152");
     EXPECT_EQ(Option("reads"), "posix");
+    EXPECT_EQ(Option("writes"), "uring");
+    EXPECT_EQ(Option("syncs"), "posix");
     EXPECT_EQ(Option("fallback"), "auto");
     EXPECT_EQ(Option("stats_file"), stats_);
     EXPECT_EQ(Option("stats_interval_s"), "3600");
@@ -86,10 +89,12 @@ class OptionsTest : public ::testing::Test {
   const std::string stats_ = directory_.file("stats.json");
   const std::string query_ =
       "queue_depth=128&rings_max=7&readahead_bytes=1M&reads=posix&"
+      "write_buffer_bytes=2M&writes=uring&syncs=posix&"
       "fallback=auto&stats_file=" +
       stats_ + "&stats_interval_s=3600";
   const std::string list_ =
       "queue_depth=128;rings_max=7;readahead_bytes=1M;reads=posix;"
+      "write_buffer_bytes=2M;writes=uring;syncs=posix;"
       "fallback=auto;stats_file=" +
       stats_ + ";stats_interval_s=3600";
   std::shared_ptr<FileSystem> file_system_;
@@ -162,7 +167,10 @@ TEST_F(OptionsTest, BadValuesNameOptionValueAndRange) {
       {"rings_max", "1025", "1 to 1024"},
       {"readahead_bytes", "2T", "0 to 1099511627776"},
       {"readahead_bytes", "-1", "0 to 1099511627776"},
+      {"write_buffer_bytes", "2T", "0 to 1099511627776"},
       {"reads", "fast", "auto, posix, uring"},
+      {"writes", "fast", "auto, posix, uring"},
+      {"syncs", "", "auto, posix, uring"},
       {"fallback", "never", "auto, require"},
       {"stats_interval_s", "86401", "0 to 86400"},
       {"stats_interval_s", "-1", "0 to 86400"},
@@ -286,7 +294,8 @@ TEST_F(OptionsTest, EngineOptionsThatContradictNameBothValues) {
   const std::vector<std::vector<std::string>> wrong = {
       {"queue_depth=64", "queue_depth=32"},
       {"rings_max=10", "rings_max=9"},
-      {"readahead_bytes=5", "readahead_bytes=33554432"}};
+      {"readahead_bytes=5", "readahead_bytes=33554432"},
+      {"write_buffer_bytes=5", "write_buffer_bytes=33554432"}};
   for (const auto& values : wrong) {
     const Status status = FromFunction(values[0]);
     EXPECT_TRUE(status.IsInvalidArgument()) << status.ToString();

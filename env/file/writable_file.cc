@@ -1,0 +1,402 @@
+#include "env/file/writable_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "env/file/fadvise.h"
+#include "env/file/io_status.h"
+#include "env/file/iostats_timer.h"
+#include "env/file/write_checksum.h"
+
+namespace rocksdb_uring {
+
+using rocksdb::DataVerificationInfo;
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using rocksdb::Slice;
+
+namespace {
+
+// Nobody reads a table before it is closed, and after a crash an unfinished one
+// is garbage: its writes may be in flight. Blobs may be read while they grow,
+// so their Flush waits.
+std::unique_ptr<WriteBehind> MakeWriteBehind(
+    const std::shared_ptr<const OpenFile>& file) {
+  const bool may =
+      file->kind == FileKind::kTable || file->kind == FileKind::kBlob;
+  const PathChoice path = file->paths.writes;
+  const bool wanted = path == PathChoice::kUring ||
+                      (path == PathChoice::kAuto && file->direct());
+  const SharedEngine& engine = *file->engine;
+  return may && wanted && engine.has_rings() &&
+                 engine.options().write_buffer_bytes > 0
+             ? std::make_unique<WriteBehind>(file)
+             : nullptr;
+}
+
+std::string WritingAt(uint64_t offset, uint64_t length) {
+  return "While appending to file at offset " + std::to_string(offset) +
+         " len " + std::to_string(length);
+}
+
+// The default file system knows of the same two cases.
+bool SyncFileRangeWorks(int fd) {
+  constexpr __fsword_t kZfsMagic = 0x2fc12fc1;
+  struct statfs attributes = {};
+  if (fstatfs(fd, &attributes) == 0 && attributes.f_type == kZfsMagic) {
+    return false;
+  }
+  return sync_file_range(fd, 0, 0, 0) == 0 || errno != ENOSYS;
+}
+
+}  // namespace
+
+UringWritableFile::UringWritableFile(std::shared_ptr<OpenFile> file,
+                                     const rocksdb::FileOptions& options,
+                                     uint64_t size)
+    : FSWritableFile(options),
+      file_(std::move(file)),
+      allow_fallocate_(options.allow_fallocate),
+      fallocate_keeps_size_(options.fallocate_with_keep_size),
+      verifies_crc32c_(options.handoff_checksum_type ==
+                       rocksdb::ChecksumType::kCRC32c),
+      write_behind_(MakeWriteBehind(file_)),
+      write_out_(file_),
+      size_(size) {}
+
+UringWritableFile::~UringWritableFile() {
+  if (file_->fd.valid()) {
+    // Nobody is left to be told; appends and syncs have reported theirs.
+    (void)UringWritableFile::Close(IOOptions(), nullptr);
+  }
+}
+
+IOStatus UringWritableFile::Earlier() {
+  if (!failed_.load(std::memory_order_acquire)) {
+    return IOStatus::OK();
+  }
+  MutexLock lock(&error_mutex_);
+  return error_;
+}
+
+IOStatus UringWritableFile::Fail(const std::string& what, int64_t result) {
+  MutexLock lock(&error_mutex_);
+  if (!failed_.load(std::memory_order_relaxed)) {
+    error_ = MakeIOStatus(what, file_->name, Errno::FromResult(result));
+    failed_.store(true, std::memory_order_release);
+  }
+  return error_;
+}
+
+IOStatus UringWritableFile::CheckWrites() {
+  if (write_behind_ != nullptr) {
+    const std::optional<WriteFailure> failure = write_behind_->failure();
+    if (failure) {
+      return Fail(WritingAt(failure->offset, failure->length), failure->result);
+    }
+  }
+  return Earlier();
+}
+
+IOStatus UringWritableFile::DrainWrites() {
+  if (write_behind_ != nullptr) {
+    write_behind_->Drain();
+  }
+  return CheckWrites();
+}
+
+IOStatus UringWritableFile::Verify(uint64_t offset, const Slice& data,
+                                   Verification verification) const {
+  return verification == nullptr || !verifies_crc32c_
+             ? IOStatus::OK()
+             : VerifyHandedOver(data, *verification, file_->name, offset);
+}
+
+IOStatus UringWritableFile::WriteNow(uint64_t offset, const Slice& data,
+                                     Verification verification) {
+  const IOStatus verified = Verify(offset, data, verification);
+  if (!verified.ok()) {
+    return verified;
+  }
+  IoOp op;
+  file_->Describe(IoKind::kWrite, StatKind::kWrite, offset, data.size(),
+                  const_cast<char*>(data.data()), &op);
+  const int64_t result = file_->Run(&op, file_->paths.writes);
+  return result < 0 ? Fail(WritingAt(offset, data.size()), result)
+                    : IOStatus::OK();
+}
+
+IOStatus UringWritableFile::WriteBehindPiece(uint64_t offset, const Slice& data,
+                                             Verification verification) {
+  char* const buffer = write_behind_->Reserve(offset, data.size());
+  const IOStatus earlier = CheckWrites();
+  if (!earlier.ok()) {
+    return earlier;
+  }
+  if (buffer == nullptr) {
+    return WriteNow(offset, data, verification);
+  }
+  memcpy(buffer, data.data(), data.size());
+  const IOStatus verified =
+      Verify(offset, Slice(buffer, data.size()), verification);
+  if (verified.ok()) {
+    write_behind_->Start(offset, data.size());
+  }
+  return verified;
+}
+
+IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
+                                  Verification verification) {
+  assert(
+      !file_->direct() ||
+      (IsAligned(offset, file_->alignment) &&
+       IsAligned(data.size(), file_->alignment) &&
+       IsAligned(reinterpret_cast<uintptr_t>(data.data()), file_->alignment)));
+  IOStatus status = Earlier();
+  if (!status.ok()) {
+    return status;
+  }
+  if (write_behind_ == nullptr) {
+    return WriteNow(offset, data, verification);
+  }
+  if (verification != nullptr && data.size() > WriteBehind::kWriteBytesMax) {
+    // One checksum for several buffers: what was verified is written from
+    // where it is.
+    status = DrainWrites();
+    return status.ok() ? WriteNow(offset, data, verification) : status;
+  }
+  for (size_t done = 0; done < data.size() && status.ok();) {
+    const size_t size =
+        std::min(data.size() - done, WriteBehind::kWriteBytesMax);
+    status = WriteBehindPiece(offset + done, Slice(data.data() + done, size),
+                              verification);
+    done += size;
+  }
+  return status;
+}
+
+IOStatus UringWritableFile::AppendAt(uint64_t offset, const Slice& data,
+                                     Verification verification) {
+  const IOStatus status = Write(offset, data, verification);
+  if (status.ok()) {
+    size_.store(offset + data.size(), std::memory_order_relaxed);
+  }
+  return status;
+}
+
+IOStatus UringWritableFile::Append(const Slice& data,
+                                   const IOOptions& /*options*/,
+                                   IODebugContext* /*dbg*/) {
+  return AppendAt(size_.load(std::memory_order_relaxed), data, nullptr);
+}
+
+IOStatus UringWritableFile::Append(const Slice& data,
+                                   const IOOptions& /*options*/,
+                                   const DataVerificationInfo& verification,
+                                   IODebugContext* /*dbg*/) {
+  return AppendAt(size_.load(std::memory_order_relaxed), data, &verification);
+}
+
+IOStatus UringWritableFile::PositionedAppend(const Slice& data, uint64_t offset,
+                                             const IOOptions& /*options*/,
+                                             IODebugContext* /*dbg*/) {
+  return AppendAt(offset, data, nullptr);
+}
+
+IOStatus UringWritableFile::PositionedAppend(
+    const Slice& data, uint64_t offset, const IOOptions& /*options*/,
+    const DataVerificationInfo& verification, IODebugContext* /*dbg*/) {
+  return AppendAt(offset, data, &verification);
+}
+
+IOStatus UringWritableFile::Truncate(uint64_t size,
+                                     const IOOptions& /*options*/,
+                                     IODebugContext* /*dbg*/) {
+  const IOStatus status = DrainWrites();
+  if (!status.ok()) {
+    return status;
+  }
+  const int64_t result =
+      file_->engine->options().system_calls->Ftruncate(file_->fd.get(), size);
+  if (result < 0) {
+    return Fail("While ftruncate file to size " + std::to_string(size), result);
+  }
+  size_.store(size, std::memory_order_relaxed);
+  return IOStatus::OK();
+}
+
+void UringWritableFile::TrimPreallocation() {
+  size_t block_size = 0;
+  size_t last_block = 0;
+  GetPreallocationStatus(&block_size, &last_block);
+  if (last_block == 0) {
+    return;
+  }
+  // What was preallocated and not written is given back. Failures do no harm:
+  // the space goes with the file.
+  SystemCalls* const calls = file_->engine->options().system_calls;
+  const int fd = file_->fd.get();
+  const uint64_t size = size_.load(std::memory_order_relaxed);
+  (void)calls->Ftruncate(fd, size);
+  struct stat attributes = {};
+  constexpr int64_t kSectorBytes = 512;
+  const uint64_t allocated = static_cast<uint64_t>(block_size) * last_block;
+  // Some filesystems keep blocks behind a size that does not change.
+  if (allow_fallocate_ && allocated > size && fstat(fd, &attributes) == 0 &&
+      (attributes.st_size + attributes.st_blksize - 1) /
+              attributes.st_blksize !=
+          attributes.st_blocks / (attributes.st_blksize / kSectorBytes)) {
+    const IoStatsTimer timer(&rocksdb::IOStatsContext::allocate_nanos);
+    (void)calls->Fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, size,
+                           allocated - size);
+  }
+}
+
+IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
+                                  IODebugContext* /*dbg*/) {
+  if (write_behind_ != nullptr) {
+    write_behind_->Finish();
+  }
+  const int64_t written_out = write_out_.Finish();
+  if (written_out < 0) {
+    (void)Fail("While sync_file_range", written_out);
+  }
+  const IOStatus status = CheckWrites();
+  if (write_behind_ != nullptr && write_behind_->failure()) {
+    // What lies behind a write that failed is not the file.
+    size_.store(std::min(size_.load(std::memory_order_relaxed),
+                         write_behind_->failure()->offset),
+                std::memory_order_relaxed);
+  }
+  TrimPreallocation();
+  const int closed = file_->fd.Close();
+  return status.ok() && closed < 0
+             ? Fail("While closing file after writing", closed)
+             : status;
+}
+
+IOStatus UringWritableFile::Flush(const IOOptions& /*options*/,
+                                  IODebugContext* /*dbg*/) {
+  return file_->kind == FileKind::kTable ? CheckWrites() : DrainWrites();
+}
+
+IOStatus UringWritableFile::SyncWith(IoKind kind, StatKind stat_kind,
+                                     const std::string& what) {
+  // A sync covers what completed before it was submitted.
+  const IOStatus status = DrainWrites();
+  if (!status.ok()) {
+    return status;
+  }
+  IoOp op;
+  file_->Describe(kind, stat_kind, 0, 0, nullptr, &op);
+  const int64_t result = file_->Run(&op, file_->paths.syncs);
+  return result < 0 ? Fail(what, result) : Earlier();
+}
+
+IOStatus UringWritableFile::Sync(const IOOptions& /*options*/,
+                                 IODebugContext* /*dbg*/) {
+  return SyncWith(IoKind::kFdatasync, StatKind::kFdatasync, "While fdatasync");
+}
+
+IOStatus UringWritableFile::Fsync(const IOOptions& /*options*/,
+                                  IODebugContext* /*dbg*/) {
+  return SyncWith(IoKind::kFsync, StatKind::kFsync, "While fsync");
+}
+
+void UringWritableFile::SetWriteLifeTimeHint(
+    rocksdb::Env::WriteLifeTimeHint hint) {
+  if (hint == write_hint_) {
+    return;
+  }
+  // The kernel reads 64 bits.
+  uint64_t value = static_cast<uint64_t>(hint);
+  if (fcntl(file_->fd.get(), F_SET_RW_HINT, &value) == 0) {
+    write_hint_ = hint;
+  }
+}
+
+uint64_t UringWritableFile::GetFileSize(const IOOptions& /*options*/,
+                                        IODebugContext* /*dbg*/) {
+  return size_.load(std::memory_order_relaxed);
+}
+
+size_t UringWritableFile::GetUniqueId(char* id, size_t max_size) const {
+  return GetUniqueIdOf(file_->fd.get(), id, max_size);
+}
+
+IOStatus UringWritableFile::InvalidateCache(size_t offset, size_t length) {
+  const IOStatus status = DrainWrites();
+  return status.ok() ? DropFromPageCache(*file_, offset, length) : status;
+}
+
+bool UringWritableFile::RangeSyncSupported() {
+  if (!range_sync_supported_) {
+    range_sync_supported_ = SyncFileRangeWorks(file_->fd.get());
+  }
+  return *range_sync_supported_;
+}
+
+IOStatus UringWritableFile::RangeSyncStrictly(uint64_t end) {
+  const IOStatus status = DrainWrites();
+  if (!status.ok()) {
+    return status;
+  }
+  // From the beginning of the file, and after what is being written out: the
+  // amount of dirty data stays bounded.
+  IoOp op;
+  file_->Describe(IoKind::kSyncFileRange, StatKind::kSyncFileRange, 0, end,
+                  nullptr, &op);
+  op.flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE;
+  const int64_t result = file_->Run(&op, file_->paths.syncs);
+  return result < 0 ? Fail("While sync_file_range", result) : IOStatus::OK();
+}
+
+IOStatus UringWritableFile::RangeSync(uint64_t offset, uint64_t nbytes,
+                                      const IOOptions& options,
+                                      IODebugContext* dbg) {
+  const IOStatus status = CheckWrites();
+  if (!status.ok()) {
+    return status;
+  }
+  if (!RangeSyncSupported()) {
+    return FSWritableFile::RangeSync(offset, nbytes, options, dbg);
+  }
+  if (strict_bytes_per_sync_) {
+    return RangeSyncStrictly(offset + nbytes);
+  }
+  const uint64_t size = size_.load(std::memory_order_relaxed);
+  const uint64_t complete =
+      write_behind_ == nullptr ? size : write_behind_->CompleteBelow(size);
+  const int64_t result = write_out_.Request(offset, offset + nbytes, complete);
+  return result < 0 ? Fail("While sync_file_range", result) : IOStatus::OK();
+}
+
+IOStatus UringWritableFile::Allocate(uint64_t offset, uint64_t len,
+                                     const IOOptions& /*options*/,
+                                     IODebugContext* /*dbg*/) {
+  if (!allow_fallocate_) {
+    return IOStatus::OK();
+  }
+  const IoStatsTimer timer(&rocksdb::IOStatsContext::allocate_nanos);
+  IoOp op;
+  file_->Describe(IoKind::kFallocate, StatKind::kFallocate, offset, len,
+                  nullptr, &op);
+  op.flags = fallocate_keeps_size_ ? FALLOC_FL_KEEP_SIZE : 0;
+  const int64_t result = file_->Run(&op, file_->paths.writes);
+  // Not kept: a file that cannot be preallocated is written all the same.
+  return result < 0
+             ? MakeIOStatus("While fallocate offset " + std::to_string(offset) +
+                                " len " + std::to_string(len),
+                            file_->name, Errno::FromResult(result))
+             : IOStatus::OK();
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,127 @@
+// The file that RocksDB writes: tables, blobs, WAL, MANIFEST and all others.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "env/base/mutex.h"
+#include "env/file/open_file.h"
+#include "env/file/rocksdb_compat.h"
+#include "env/file/write_behind.h"
+#include "env/file/write_out.h"
+
+namespace rocksdb_uring {
+
+// Appends to tables and blobs may be in flight when Append returns; all other
+// files are written before it does. What Flush, RangeSync, Sync and Close wait
+// for is in env/README.md ("What a write promises").
+//
+// An error of a write or a sync stays: every later call returns it, and no
+// later sync turns it into success.
+//
+// REQUIRES: external synchronization, except that Sync and Fsync may run beside
+// Append and Flush.
+class UringWritableFile final : public rocksdb::FSWritableFile {
+ public:
+  // `size`: bytes that the file holds already, behind which Append writes.
+  UringWritableFile(std::shared_ptr<OpenFile> file,
+                    const rocksdb::FileOptions& options, uint64_t size);
+  // Closes the file if Close was never called.
+  ~UringWritableFile() override;
+
+  // `data` is the caller's again when these return.
+  rocksdb::IOStatus Append(const rocksdb::Slice& data,
+                           const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* dbg) override;
+  // Corruption, and nothing is written, if the checksum that was handed over
+  // does not match what was copied.
+  rocksdb::IOStatus Append(const rocksdb::Slice& data,
+                           const rocksdb::IOOptions& options,
+                           const rocksdb::DataVerificationInfo& verification,
+                           rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus PositionedAppend(const rocksdb::Slice& data,
+                                     uint64_t offset,
+                                     const rocksdb::IOOptions& options,
+                                     rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus PositionedAppend(
+      const rocksdb::Slice& data, uint64_t offset,
+      const rocksdb::IOOptions& options,
+      const rocksdb::DataVerificationInfo& verification,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus Truncate(uint64_t size, const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus Close(const rocksdb::IOOptions& options,
+                          rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus Flush(const rocksdb::IOOptions& options,
+                          rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                         rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                          rocksdb::IODebugContext* dbg) override;
+  bool IsSyncThreadSafe() const override { return true; }
+  bool use_direct_io() const override { return file_->direct(); }
+  size_t GetRequiredBufferAlignment() const override {
+    return file_->buffer_alignment();
+  }
+  void SetWriteLifeTimeHint(rocksdb::Env::WriteLifeTimeHint hint) override;
+  uint64_t GetFileSize(const rocksdb::IOOptions& options,
+                       rocksdb::IODebugContext* dbg) override;
+  size_t GetUniqueId(char* id, size_t max_size) const override;
+  rocksdb::IOStatus InvalidateCache(size_t offset, size_t length) override;
+  // Does not wait for the device, unless the options say strict_bytes_per_sync.
+  rocksdb::IOStatus RangeSync(uint64_t offset, uint64_t nbytes,
+                              const rocksdb::IOOptions& options,
+                              rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus Allocate(uint64_t offset, uint64_t len,
+                             const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* dbg) override;
+
+ private:
+  using Verification = const rocksdb::DataVerificationInfo*;
+
+  // What has failed before, or OK.
+  rocksdb::IOStatus Earlier() URING_EXCLUDES(error_mutex_);
+  // Remembers the failure if it is the first; returns the first.
+  rocksdb::IOStatus Fail(const std::string& what, int64_t result)
+      URING_EXCLUDES(error_mutex_);
+  // As Earlier, with failures of writes in flight that are known by now.
+  rocksdb::IOStatus CheckWrites();
+  // The same, after all writes that were started have completed.
+  rocksdb::IOStatus DrainWrites();
+
+  rocksdb::IOStatus AppendAt(uint64_t offset, const rocksdb::Slice& data,
+                             Verification verification);
+  rocksdb::IOStatus Write(uint64_t offset, const rocksdb::Slice& data,
+                          Verification verification);
+  rocksdb::IOStatus WriteBehindPiece(uint64_t offset,
+                                     const rocksdb::Slice& data,
+                                     Verification verification);
+  rocksdb::IOStatus WriteNow(uint64_t offset, const rocksdb::Slice& data,
+                             Verification verification);
+  rocksdb::IOStatus Verify(uint64_t offset, const rocksdb::Slice& data,
+                           Verification verification) const;
+  rocksdb::IOStatus SyncWith(IoKind kind, StatKind stat_kind,
+                             const std::string& what);
+  rocksdb::IOStatus RangeSyncStrictly(uint64_t end);
+  bool RangeSyncSupported();
+  void TrimPreallocation();
+
+  const std::shared_ptr<OpenFile> file_;
+  const bool allow_fallocate_;
+  const bool fallocate_keeps_size_;
+  const bool verifies_crc32c_;
+  // Null where appends are written before they return.
+  std::unique_ptr<WriteBehind> write_behind_;
+  WriteOut write_out_;
+  std::optional<bool> range_sync_supported_;
+  std::atomic<uint64_t> size_;
+
+  // True once `error_` is set.
+  std::atomic<bool> failed_{false};
+  Mutex error_mutex_;
+  rocksdb::IOStatus error_ URING_GUARDED_BY(error_mutex_);
+};
+
+}  // namespace rocksdb_uring

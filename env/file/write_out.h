@@ -1,0 +1,43 @@
+// Starts the write-out of a buffered file's dirty pages while the file grows,
+// so that its final sync finds little left to do.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "env/file/open_file.h"
+
+namespace rocksdb_uring {
+
+// REQUIRES: external synchronization.
+class WriteOut {
+ public:
+  explicit WriteOut(std::shared_ptr<const OpenFile> file)
+      : file_(std::move(file)) {}
+  // Waits for what is in flight.
+  ~WriteOut();
+  WriteOut(const WriteOut&) = delete;
+  WriteOut& operator=(const WriteOut&) = delete;
+
+  // [begin, end) is to go to the device, as far as it is below `complete`,
+  // where the kernel has all of the file; the rest is remembered for the next
+  // call. Does not wait where the engine takes asynchronous operations.
+  // Returns 0, or the negated errno of a range that has failed.
+  int64_t Request(uint64_t begin, uint64_t end, uint64_t complete);
+
+  // Waits for what is in flight; returns as Request.
+  int64_t Finish();
+
+ private:
+  // The result of the range in flight, 0 if there is none.
+  int64_t Collect();
+
+  const std::shared_ptr<const OpenFile> file_;
+  IoOp op_;
+  // What was asked for and not started.
+  std::optional<uint64_t> begin_;
+  uint64_t end_ = 0;
+};
+
+}  // namespace rocksdb_uring
