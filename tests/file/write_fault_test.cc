@@ -1,0 +1,520 @@
+// Writes and syncs on a kernel that completes when the test says so, and fails
+// as the test says: what may be in flight is, what must wait waits, and every
+// error comes out and stays.
+#include <atomic>
+#include <cerrno>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "env/file/io_status.h"
+#include "env/file/writable_file.h"
+#include "tests/engine/fake_ring.h"
+#include "tests/engine/fake_system_calls.h"
+#include "tests/file/file_test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+using rocksdb::FileOptions;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using rocksdb::Slice;
+
+constexpr size_t kPiece = WriteBehind::kWriteBytesMax;
+
+bool IsWrite(const RingRequest& request) {
+  return request.opcode == RingOpcode::kWrite;
+}
+
+// Every write and every sync goes through the fake kernel's rings.
+class WriteFaultTest : public ::testing::Test {
+ protected:
+  void SetUp() override { MakeEngineWith(EngineOptions()); }
+
+  void TearDown() override {
+    file_.reset();
+    EXPECT_EQ(engine_->write_bytes(), 0u);
+    engine_.reset();
+    const FakeKernel::Observations seen = kernel_.observations();
+    EXPECT_EQ(seen.overflows, 0u);
+    EXPECT_EQ(seen.lost, 0u);
+    EXPECT_EQ(seen.rings_alive, 0u);
+  }
+
+  void MakeEngineWith(EngineOptions options) {
+    options.ring_factory = kernel_.factory();
+    options.system_calls = &calls_;
+    engine_ = MakeEngine(options);
+  }
+
+  std::unique_ptr<UringWritableFile> OpenNew(const std::string& name) {
+    FileContext context{{PathChoice::kUring, PathChoice::kUring, syncs_},
+                        engine_};
+    std::shared_ptr<OpenFile> file;
+    const IOStatus status =
+        OpenForWriting(directory_.file(name), options_, ExistingFile::kTruncate,
+                       context, &file);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return std::make_unique<UringWritableFile>(std::move(file), options_, 0);
+  }
+
+  void Open(const std::string& name = "000007.sst") {
+    path_ = directory_.file(name);
+    written_.clear();
+    file_ = OpenNew(name);
+  }
+
+  // The slice is the caller's again on return: it is overwritten at once.
+  IOStatus Append(size_t size) {
+    const std::string data = RandomBytes(size, ++seed_);
+    std::string slice = data;
+    const IOStatus status = file_->Append(slice, IOOptions(), nullptr);
+    slice.assign(size, '#');
+    written_ += data;
+    return status;
+  }
+  void MustAppend(size_t size) {
+    const IOStatus status = Append(size);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
+  IOStatus Sync() { return file_->Sync(IOOptions(), nullptr); }
+  IOStatus Flush() { return file_->Flush(IOOptions(), nullptr); }
+  IOStatus Close() { return file_->Close(IOOptions(), nullptr); }
+
+  // Runs `call` on another thread and checks that it returns only after what
+  // is withheld was released.
+  void ExpectWaitsForTheKernel(const std::function<IOStatus()>& call) {
+    std::atomic<bool> returned{false};
+    std::thread thread([&] {
+      const IOStatus status = call();
+      EXPECT_TRUE(status.ok()) << status.ToString();
+      returned = true;
+    });
+    EXPECT_TRUE(kernel_.AwaitWaiting(1));
+    EXPECT_FALSE(returned);
+    kernel_.StopWithholding();
+    thread.join();
+  }
+
+  // All requests of one kind fail from the `nth` (from 0) of them on.
+  void FailFrom(RingOpcode opcode, uint64_t nth, int error) {
+    auto seen = std::make_shared<uint64_t>(0);
+    kernel_.SetRequestScript([=](const RingRequest& request, uint64_t) {
+      FakeKernel::Verdict verdict;
+      if (request.opcode == opcode && (*seen)++ >= nth) {
+        verdict.error = error;
+      }
+      return verdict;
+    });
+  }
+
+  void ExpectEveryCallFailsAs(const IOStatus& expected) {
+    const std::vector<std::function<IOStatus()>> calls = {
+        [this] { return file_->Append("x", IOOptions(), nullptr); },
+        [this] { return Flush(); },
+        [this] { return Sync(); },
+        [this] { return file_->Fsync(IOOptions(), nullptr); },
+        [this] { return file_->RangeSync(0, 1, IOOptions(), nullptr); },
+        [this] { return file_->Truncate(0, IOOptions(), nullptr); },
+        [this] { return file_->InvalidateCache(0, 0); },
+        [this] { return Sync(); },
+        [this] { return Close(); }};
+    for (size_t i = 0; i < calls.size(); ++i) {
+      const IOStatus status = calls[i]();
+      EXPECT_TRUE(SameStatus(status, expected)) << "call " << i;
+    }
+  }
+
+  uint64_t Count(StatEvent event) {
+    return engine_->statistics()->Snapshot().event(event);
+  }
+
+  TempDir directory_;
+  std::string path_;
+  FakeKernel kernel_;
+  FakeSystemCalls calls_;
+  FileOptions options_;
+  PathChoice syncs_ = PathChoice::kUring;
+  std::shared_ptr<SharedEngine> engine_;
+  std::unique_ptr<UringWritableFile> file_;
+  std::string written_;
+  uint64_t seed_ = 0;
+};
+
+TEST_F(WriteFaultTest, TableWritesAreInFlightWhenAppendReturns) {
+  Open();
+  kernel_.WithholdAll();
+  MustAppend(2 * kPiece);
+  MustAppend(100);
+  EXPECT_TRUE(Flush().ok());
+  EXPECT_EQ(kernel_.withheld(), 3u);
+  EXPECT_EQ(ReadWholeFile(path_), "");
+  EXPECT_EQ(file_->GetFileSize(IOOptions(), nullptr), written_.size());
+  EXPECT_EQ(Count(StatEvent::kWriteOverlapped), written_.size());
+  kernel_.StopWithholding();
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+}
+
+TEST_F(WriteFaultTest, BlobFlushWaits) {
+  Open("000007.blob");
+  kernel_.WithholdAll();
+  MustAppend(kPiece);
+  EXPECT_EQ(kernel_.withheld(), 1u);
+  ExpectWaitsForTheKernel([this] { return Flush(); });
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+}
+
+TEST_F(WriteFaultTest, AppendToLogsAndOtherFilesWaits) {
+  for (const char* name : {"000007.log", "MANIFEST-000007", "CURRENT",
+                           "000007.dbtmp", "000007.sst.trash"}) {
+    Open(name);
+    kernel_.WithholdAll();
+    ExpectWaitsForTheKernel([this] { return Append(1000); });
+    EXPECT_EQ(ReadWholeFile(path_), written_) << name;
+    EXPECT_TRUE(Close().ok());
+  }
+}
+
+TEST_F(WriteFaultTest, SyncIsSubmittedAfterTheWritesCompleted) {
+  for (const PathChoice syncs : {PathChoice::kUring, PathChoice::kPosix}) {
+    syncs_ = syncs;
+    Open();
+    std::atomic<uint64_t> syncs_seen{0};
+    kernel_.SetRequestScript([&](const RingRequest& request, uint64_t) {
+      FakeKernel::Verdict verdict;
+      verdict.withheld = IsWrite(request);
+      syncs_seen += request.opcode == RingOpcode::kFsync ? 1 : 0;
+      return verdict;
+    });
+    const uint64_t before = calls_.count(FakeSystemCalls::kFdatasync);
+    MustAppend(3 * kPiece);
+    std::thread thread([this] { EXPECT_TRUE(Sync().ok()); });
+    EXPECT_TRUE(kernel_.AwaitWaiting(1));
+    EXPECT_EQ(syncs_seen, 0u);
+    EXPECT_EQ(calls_.count(FakeSystemCalls::kFdatasync), before);
+    kernel_.ReleaseAll(/*newest_first=*/true);
+    thread.join();
+    EXPECT_EQ(syncs_seen + calls_.count(FakeSystemCalls::kFdatasync) - before,
+              1u);
+    EXPECT_TRUE(Close().ok());
+    EXPECT_EQ(ReadWholeFile(path_), written_);
+    kernel_.SetRequestScript(nullptr);
+  }
+}
+
+TEST_F(WriteFaultTest, SyncRunsBesideAppend) {
+  Open();
+  std::atomic<bool> stop{false};
+  std::thread syncer([&] {
+    while (!stop) {
+      EXPECT_TRUE(Sync().ok());
+    }
+  });
+  for (int i = 0; i < 100; ++i) {
+    MustAppend(100 * 1000);
+    EXPECT_TRUE(Flush().ok());
+  }
+  stop = true;
+  syncer.join();
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+}
+
+TEST_F(WriteFaultTest, AppendWaitsForABufferWhenAllAreInFlight) {
+  Open();
+  kernel_.WithholdAll();
+  MustAppend(WriteBehind::kWritesMax * kPiece);
+  EXPECT_EQ(kernel_.withheld(), WriteBehind::kWritesMax);
+  ExpectWaitsForTheKernel([this] { return Append(kPiece); });
+  EXPECT_GT(Count(StatEvent::kWriteBufferWait), 0u);
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+}
+
+TEST_F(WriteFaultTest, NobodyWaitsForTheBuffersOfAnotherFile) {
+  EngineOptions small;
+  small.write_buffer_bytes = kPiece;
+  MakeEngineWith(small);
+  const std::unique_ptr<UringWritableFile> other = OpenNew("000008.sst");
+  kernel_.SetRequestScript([](const RingRequest& request, uint64_t ordinal) {
+    FakeKernel::Verdict verdict;
+    verdict.withheld = IsWrite(request) && ordinal == 0;
+    return verdict;
+  });
+  const std::string data = RandomBytes(kPiece, 8);
+  ASSERT_TRUE(other->Append(data, IOOptions(), nullptr).ok());
+  Open();
+  MustAppend(2 * kPiece + 5);
+  EXPECT_EQ(Count(StatEvent::kWriteBufferNone), 3u);
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+  EXPECT_EQ(kernel_.withheld(), 1u);
+  kernel_.StopWithholding();
+  EXPECT_TRUE(other->Close(IOOptions(), nullptr).ok());
+  EXPECT_EQ(ReadWholeFile(directory_.file("000008.sst")), data);
+}
+
+TEST_F(WriteFaultTest, NoBuffersAtAll) {
+  for (const uint64_t bytes : {uint64_t{0}, uint64_t{4096}}) {
+    EngineOptions none;
+    none.write_buffer_bytes = bytes;
+    MakeEngineWith(none);
+    Open();
+    MustAppend(kPiece + 5);
+    EXPECT_EQ(ReadWholeFile(path_), written_);
+    EXPECT_TRUE(Close().ok());
+  }
+}
+
+TEST_F(WriteFaultTest, OverlappingWritesAreOrdered) {
+  Open();
+  kernel_.WithholdAll();
+  const std::string first = RandomBytes(2 * kBlock, 1);
+  const std::string second = RandomBytes(2 * kBlock, 2);
+  ASSERT_TRUE(file_->PositionedAppend(first, 0, IOOptions(), nullptr).ok());
+  // The tail block again, as a direct file's flush writes it.
+  ExpectWaitsForTheKernel([&] {
+    return file_->PositionedAppend(second, kBlock, IOOptions(), nullptr);
+  });
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), first.substr(0, kBlock) + second);
+}
+
+TEST_F(WriteFaultTest, TruncateAndDestructionWait) {
+  Open();
+  kernel_.WithholdAll();
+  MustAppend(kPiece);
+  ExpectWaitsForTheKernel(
+      [this] { return file_->Truncate(1000, IOOptions(), nullptr); });
+  EXPECT_EQ(ReadWholeFile(path_), written_.substr(0, 1000));
+  Open();
+  kernel_.WithholdAll();
+  MustAppend(kPiece);
+  ExpectWaitsForTheKernel([this] {
+    file_.reset();
+    return IOStatus::OK();
+  });
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+}
+
+TEST_F(WriteFaultTest, WriteErrorsComeOutAndStay) {
+  for (const int error : {EIO, ENOSPC, EDQUOT}) {
+    Open();
+    FailFrom(RingOpcode::kWrite, 1, -error);
+    const uint64_t syncs = calls_.count(FakeSystemCalls::kFdatasync);
+    MustAppend(kPiece);
+    (void)Append(kPiece);
+    const IOStatus status = Sync();
+    const IOStatus expected = MakeIOStatus(
+        "While appending to file at offset " + std::to_string(kPiece) +
+            " len " + std::to_string(kPiece),
+        path_, Errno::FromErrno(error));
+    EXPECT_TRUE(SameStatus(status, expected));
+    kernel_.SetRequestScript(nullptr);
+    ExpectEveryCallFailsAs(expected);
+    EXPECT_EQ(calls_.count(FakeSystemCalls::kFdatasync), syncs);
+  }
+}
+
+TEST_F(WriteFaultTest, ErrorOfTheLowestOffsetIsReported) {
+  Open();
+  kernel_.WithholdAll();
+  MustAppend(3 * kPiece);
+  kernel_.SetRequestScript([](const RingRequest&, uint64_t) {
+    FakeKernel::Verdict verdict;
+    verdict.error = -EIO;
+    return verdict;
+  });
+  (void)Append(10);
+  kernel_.StopWithholding();
+  const IOStatus status = Close();
+  EXPECT_NE(status.ToString().find(path_), std::string::npos);
+  EXPECT_NE(status.ToString().find("offset " + std::to_string(3 * kPiece)),
+            std::string::npos)
+      << status.ToString();
+}
+
+TEST_F(WriteFaultTest, NoErrorOfAnyWriteIsLost) {
+  for (const char* name : {"000007.sst", "000007.blob", "000007.log"}) {
+    bool failed = true;
+    for (uint64_t nth = 0; failed; ++nth) {
+      Open(name);
+      FailFrom(RingOpcode::kWrite, nth, -EIO);
+      failed = false;
+      for (const size_t size : {kPiece, size_t{10}, 2 * kPiece, size_t{1}}) {
+        failed = !Append(size).ok() || failed;
+      }
+      failed = !Close().ok() || failed;
+      if (!failed) {
+        EXPECT_EQ(ReadWholeFile(path_), written_);
+        EXPECT_GE(nth, 4u);
+      }
+    }
+  }
+}
+
+TEST_F(WriteFaultTest, SyncErrorIsNeverTurnedIntoSuccess) {
+  for (const PathChoice syncs : {PathChoice::kUring, PathChoice::kPosix}) {
+    for (const char* name : {"000007.sst", "000007.log"}) {
+      syncs_ = syncs;
+      Open(name);
+      MustAppend(100);
+      FailFrom(RingOpcode::kFsync, 0, -EIO);
+      calls_.Fail(FakeSystemCalls::kFdatasync, 1, -EIO);
+      const IOStatus status = Sync();
+      EXPECT_FALSE(status.ok());
+      kernel_.SetRequestScript(nullptr);
+      const uint64_t syncs_before = calls_.count(FakeSystemCalls::kFdatasync);
+      EXPECT_TRUE(SameStatus(Sync(), status));
+      EXPECT_TRUE(SameStatus(file_->Fsync(IOOptions(), nullptr), status));
+      EXPECT_EQ(calls_.count(FakeSystemCalls::kFdatasync), syncs_before);
+      EXPECT_TRUE(SameStatus(Close(), status));
+      calls_.Fail(FakeSystemCalls::kFdatasync, 0, 0);
+    }
+  }
+}
+
+TEST_F(WriteFaultTest, ShortWritesAreFinished) {
+  for (const int64_t bytes : {1, 511, 4096, 100000}) {
+    Open();
+    kernel_.SetRequestScript([=](const RingRequest&, uint64_t) {
+      FakeKernel::Verdict verdict;
+      verdict.bytes_max = bytes;
+      return verdict;
+    });
+    MustAppend(kPiece + 77);
+    EXPECT_TRUE(Sync().ok());
+    EXPECT_TRUE(Close().ok());
+    EXPECT_EQ(ReadWholeFile(path_), written_);
+  }
+}
+
+TEST_F(WriteFaultTest, RingTroubleIsHidden) {
+  for (const int error : {-EAGAIN, -EINTR, -ECANCELED}) {
+    Open();
+    kernel_.SetRequestScript([=](const RingRequest&, uint64_t) {
+      FakeKernel::Verdict verdict;
+      verdict.error = error;
+      return verdict;
+    });
+    MustAppend(2 * kPiece);
+    EXPECT_TRUE(Sync().ok());
+    EXPECT_TRUE(Close().ok());
+    EXPECT_EQ(ReadWholeFile(path_), written_);
+  }
+  EXPECT_GT(Count(StatEvent::kPosixRescue), 0u);
+}
+
+TEST_F(WriteFaultTest, RingThatDiesLosesNothing) {
+  Open();
+  MustAppend(2 * kPiece);
+  kernel_.SetSubmitError(-EBADF);
+  MustAppend(3 * kPiece);
+  EXPECT_TRUE(Sync().ok());
+  MustAppend(10);
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+  kernel_.SetSubmitError(0);
+}
+
+TEST_F(WriteFaultTest, RandomFaultsLoseNothing) {
+  kernel_.SetRandomFaults(TestSeed());
+  std::mt19937_64 random(TestSeed());
+  for (int round = 0; round < 20; ++round) {
+    Open(round % 2 == 0 ? "000007.sst" : "000007.blob");
+    for (int i = 0; i < 10; ++i) {
+      MustAppend(random() % (2 * kPiece));
+      EXPECT_TRUE(random() % 3 != 0 || Sync().ok());
+      EXPECT_TRUE(random() % 3 != 0 || Flush().ok());
+    }
+    EXPECT_TRUE(Close().ok());
+    ASSERT_EQ(ReadWholeFile(path_), written_) << "round " << round;
+  }
+}
+
+TEST_F(WriteFaultTest, RangeSyncDoesNotWait) {
+  Open("000007.log");
+  MustAppend(2 * kPiece);
+  std::vector<uint64_t> ends;
+  kernel_.SetRequestScript([&](const RingRequest& request, uint64_t) {
+    FakeKernel::Verdict verdict;
+    verdict.withheld = request.opcode == RingOpcode::kSyncFileRange;
+    if (verdict.withheld) {
+      ends.push_back(request.offset + request.length);
+    }
+    return verdict;
+  });
+  EXPECT_TRUE(file_->RangeSync(0, kPiece, IOOptions(), nullptr).ok());
+  // Remembered while the first is in flight.
+  EXPECT_TRUE(file_->RangeSync(kPiece, 10, IOOptions(), nullptr).ok());
+  EXPECT_EQ(ends, std::vector<uint64_t>{kPiece});
+  kernel_.ReleaseAll();
+  EXPECT_TRUE(file_->RangeSync(kPiece + 10, 10, IOOptions(), nullptr).ok());
+  EXPECT_EQ(ends, (std::vector<uint64_t>{kPiece, kPiece + 20}));
+  ExpectWaitsForTheKernel([this] { return Close(); });
+}
+
+TEST_F(WriteFaultTest, RangeSyncLeavesOutWhatIsInFlight) {
+  Open();
+  std::vector<uint64_t> ends;
+  kernel_.SetRequestScript([&](const RingRequest& request, uint64_t) {
+    FakeKernel::Verdict verdict;
+    verdict.withheld = IsWrite(request) && request.offset >= kPiece;
+    if (request.opcode == RingOpcode::kSyncFileRange) {
+      ends.push_back(request.offset + request.length);
+    }
+    return verdict;
+  });
+  MustAppend(3 * kPiece);
+  EXPECT_TRUE(file_->RangeSync(0, 3 * kPiece, IOOptions(), nullptr).ok());
+  EXPECT_EQ(ends, std::vector<uint64_t>{kPiece});
+  kernel_.ReleaseAll();
+  EXPECT_TRUE(file_->RangeSync(0, 1, IOOptions(), nullptr).ok());
+  EXPECT_EQ(ends, (std::vector<uint64_t>{kPiece, 3 * kPiece}));
+  EXPECT_TRUE(Close().ok());
+}
+
+TEST_F(WriteFaultTest, StrictRangeSyncWaitsForWritesAndForItself) {
+  options_.strict_bytes_per_sync = true;
+  Open();
+  kernel_.WithholdAll();
+  MustAppend(kPiece);
+  ExpectWaitsForTheKernel(
+      [this] { return file_->RangeSync(0, kPiece, IOOptions(), nullptr); });
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+  EXPECT_TRUE(Close().ok());
+}
+
+TEST_F(WriteFaultTest, RangeSyncErrorComesOutAndStays) {
+  Open("000007.log");
+  MustAppend(100);
+  FailFrom(RingOpcode::kSyncFileRange, 0, -EIO);
+  EXPECT_TRUE(file_->RangeSync(0, 50, IOOptions(), nullptr).ok());
+  const IOStatus status = file_->RangeSync(50, 50, IOOptions(), nullptr);
+  EXPECT_TRUE(status.IsIOError());
+  ExpectEveryCallFailsAs(status);
+}
+
+TEST_F(WriteFaultTest, TruncateErrorStays) {
+  Open();
+  MustAppend(100);
+  calls_.Fail(FakeSystemCalls::kFtruncate, 1, -EIO);
+  const IOStatus status = file_->Truncate(50, IOOptions(), nullptr);
+  EXPECT_TRUE(status.IsIOError()) << status.ToString();
+  ExpectEveryCallFailsAs(status);
+}
+
+TEST_F(WriteFaultTest, PreallocationThatFailsDoesNotMatter) {
+  Open();
+  FailFrom(RingOpcode::kFallocate, 0, -ENOSPC);
+  file_->SetPreallocationBlockSize(1 << 20);
+  file_->PrepareWrite(0, 100, IOOptions(), nullptr);
+  MustAppend(100);
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+}
+
+}  // namespace
+}  // namespace rocksdb_uring
