@@ -1,6 +1,6 @@
 #!/bin/bash
 # From a fresh Debian machine to a table: installs what is missing, builds the plugin, and lets the
-# distribution's own db_bench do the same reads on POSIX and on the plugin.
+# distribution's own db_bench do the same work on POSIX and on the plugin.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -9,6 +9,7 @@ packages=(cmake ninja-build g++ pkg-config liburing-dev librocksdb-dev rocksdb-t
   libgflags-dev nlohmann-json3-dev)
 workloads=multiget_direct_t1,multiget_cold_t1,multiget_cached_t1
 workloads+=,get_direct,get_cached,scan_direct,scan_direct_async
+workloads+=,fillsync,fillrandom,load_buffered,compact_direct
 steps=5
 
 size='' dir=$root/build/quickstart keep=no quick=no
@@ -203,7 +204,7 @@ main() {
   probe
   step 4 "database of $size MiB in $dir/db"
   compare --make_db --size_mb="$size" --workloads=none
-  step 5 "the same reads on POSIX and on the plugin"
+  step 5 "the same work on POSIX and on the plugin"
   local status=0
   measure || status=$?
   printf '\n'

@@ -35,7 +35,6 @@ class FileDescriptor {
   }
 
  private:
-
   int fd_ = -1;
 };
 

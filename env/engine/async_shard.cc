@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "env/base/debug_log.h"
 #include "env/engine/ring_request.h"
 
 namespace rocksdb_uring {
@@ -71,6 +72,8 @@ bool AsyncShard::EnsureRing() {
   }
   RingOrError made = options_.factory(options_.ring);
   if (made.ring == nullptr) {
+    DebugLog("ring of shard %u refused: %s", options_.index,
+             made.error.message().c_str());
     environment_.statistics->Count(StatEvent::kRingRefused);
     if (environment_.breaker->RecordFailure()) {
       environment_.statistics->Count(StatEvent::kBreakerOpened);
@@ -78,6 +81,9 @@ bool AsyncShard::EnsureRing() {
     return false;
   }
   ring_ = std::move(made.ring);
+  DebugLog("ring of shard %u created: %u and %u entries, %zu bytes",
+           options_.index, ring_->submission_entries(),
+           ring_->completion_entries(), ring_->memory_bytes());
   environment_.statistics->Count(StatEvent::kRingCreated);
   environment_.account->Add(ring_->memory_bytes());
   proven_ = false;
@@ -98,6 +104,8 @@ void AsyncShard::MarkDead() {
     return;
   }
   dead_ = true;
+  DebugLog("ring of shard %u given up: %zu requests go to POSIX",
+           options_.index, unsubmitted_.size() + backlog_.size());
   if (environment_.breaker->RecordFailure()) {
     environment_.statistics->Count(StatEvent::kBreakerOpened);
   }
@@ -277,6 +285,7 @@ void AsyncShard::CompleteReaped(const ReapedList& reaped) {
       if (reaped.items[i].result < 0) {
         op->path = IoPath::kPosix;
         environment_.statistics->Count(StatEvent::kPosixRescue);
+        LogRescue(*op, reaped.items[i].result);
       }
       op->result = environment_.posix->Finish(*op, done);
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "env/base/debug_log.h"
+
 namespace rocksdb_uring {
 
 bool Breaker::Allow() {
@@ -32,6 +34,9 @@ void Breaker::RecordSuccess() {
     return;
   }
   MutexLock lock(&mutex_);
+  if (open()) {
+    DebugLog("breaker closed: a ring has worked");
+  }
   failures_.store(0, std::memory_order_relaxed);
   trial_running_ = false;
   pause_ = kPauseMin;
@@ -47,6 +52,8 @@ bool Breaker::RecordFailure() {
       trial_running_ = false;
       pause_ = std::min(pause_ * 2, kPauseMax);
       retry_at_ = Clock::now() + pause_;
+      DebugLog("breaker stays open: the trial failed; next in %lld ms",
+               static_cast<long long>(pause_.count()));
     }
     return false;
   }
@@ -54,6 +61,8 @@ bool Breaker::RecordFailure() {
     return false;
   }
   retry_at_ = Clock::now() + pause_;
+  DebugLog("breaker opened after %u failures of rings: POSIX for %lld ms",
+           kFailuresMax, static_cast<long long>(pause_.count()));
   open_.store(true, std::memory_order_relaxed);
   return true;
 }

@@ -136,6 +136,7 @@ void RingBatch::Settle(IoOp* op, int32_t ring_result) {
     if (ring_result < 0) {
       op->path = IoPath::kPosix;
       statistics_->Count(StatEvent::kPosixRescue);
+      LogRescue(*op, ring_result);
     }
     op->result = posix_->Finish(*op, done);
   } else if (op->result == -ECANCELED && timed_out_) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "env/base/debug_log.h"
+
 namespace rocksdb_uring {
 
 RingPool::RingPool(Options options, Breaker* breaker, Statistics* statistics,
@@ -35,6 +37,7 @@ std::unique_ptr<Ring> RingPool::Lease() {
 std::unique_ptr<Ring> RingPool::Create() {
   RingOrError made = options_.factory(options_.ring);
   if (made.ring == nullptr) {
+    DebugLog("ring for batches refused: %s", made.error.message().c_str());
     {
       MutexLock lock(&mutex_);
       --rings_;
@@ -45,6 +48,8 @@ std::unique_ptr<Ring> RingPool::Create() {
     }
     return nullptr;
   }
+  DebugLog("ring for batches created: %u entries, %zu bytes",
+           made.ring->submission_entries(), made.ring->memory_bytes());
   statistics_->Count(StatEvent::kRingCreated);
   account_->Add(made.ring->memory_bytes());
   return std::move(made.ring);
@@ -58,6 +63,7 @@ void RingPool::Return(std::unique_ptr<Ring> ring) {
 
 void RingPool::Retire(std::unique_ptr<Ring> ring) {
   account_->Subtract(ring->memory_bytes());
+  DebugLog("ring for batches retired after a failure");
   statistics_->Count(StatEvent::kRingRetired);
   ring.reset();
   if (breaker_->RecordFailure()) {

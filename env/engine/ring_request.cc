@@ -3,6 +3,8 @@
 #include <cerrno>
 
 #include "env/base/aligned_buffer.h"
+#include "env/base/debug_log.h"
+#include "env/base/errno_code.h"
 
 namespace rocksdb_uring {
 
@@ -93,6 +95,18 @@ bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
   // Direct I/O can only go on from the beginning of the sector.
   *done -= *done % op.alignment;
   return false;
+}
+
+void LogRescue(const IoOp& op, int32_t ring_result) {
+  if (DebugLogEnabled()) {
+    DebugLog(
+        "POSIX goes on with %s of descriptor %d at offset %llu len %llu: "
+        "the ring said %s",
+        StatKindName(op.stat_kind), op.fd,
+        static_cast<unsigned long long>(op.offset),
+        static_cast<unsigned long long>(op.length),
+        Errno::FromResult(ring_result).message().c_str());
+  }
 }
 
 }  // namespace rocksdb_uring

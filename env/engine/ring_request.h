@@ -28,4 +28,7 @@ RingRequest MakeRequest(const IoOp& op, uint64_t user_data);
 bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
              uint64_t* done);
 
+// Notes in the debug log that POSIX has to do what a ring failed.
+void LogRescue(const IoOp& op, int32_t ring_result);
+
 }  // namespace rocksdb_uring

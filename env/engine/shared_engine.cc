@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "env/base/debug_log.h"
 #include "env/base/mutex.h"
 #include "env/engine/fork_generation.h"
 
@@ -100,11 +101,18 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
       read_ahead_budget_(options.readahead_bytes),
       write_budget_(options.write_buffer_bytes) {
   account_.Add(sizeof(*this) + statistics_.memory_bytes());
+  if (!features_.reason.empty()) {
+    DebugLog("%s; remedy: %s", features_.reason.c_str(),
+             features_.remedy.c_str());
+  }
   if (features_.verdict == RingVerdict::kRefused) {
+    DebugLog("engine: POSIX");
     engine_ =
         std::make_unique<PosixEngine>(options_.system_calls, &statistics_);
     return;
   }
+  DebugLog("engine: io_uring, queue depth %u, at most %u rings",
+           options_.queue_depth, options_.rings_max);
   auto uring = std::make_unique<UringEngine>(options_, &statistics_, &account_);
   account_.Add(sizeof(UringEngine) + 4 * sizeof(AsyncShard));
   uring_ = uring.get();

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "env/base/debug_log.h"
 #include "env/file/direct_alignment.h"
 #include "env/file/io_status.h"
 #include "env/file/iostats_timer.h"
@@ -55,6 +56,10 @@ std::shared_ptr<OpenFile> MakeOpenFile(const std::string& name,
   file->alignment = direct ? DirectAlignment(file->fd.get()) : 0;
   file->paths = context.paths;
   file->engine = context.engine;
+  if (DebugLogEnabled()) {
+    DebugLog("open %s as %d, alignment %u", name.c_str(), file->fd.get(),
+             file->alignment);
+  }
   return file;
 }
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "env/base/debug_log.h"
 #include "env/file/fadvise.h"
 #include "env/file/io_status.h"
 #include "env/file/iostats_timer.h"
@@ -92,6 +93,9 @@ IOStatus UringWritableFile::Fail(const std::string& what, int64_t result) {
   if (!failed_.load(std::memory_order_relaxed)) {
     error_ = MakeIOStatus(what, file_->name, Errno::FromResult(result));
     failed_.store(true, std::memory_order_release);
+    if (DebugLogEnabled()) {
+      DebugLog("failed, and stays so: %s", error_.ToString().c_str());
+    }
   }
   return error_;
 }

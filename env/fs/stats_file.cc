@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "env/base/process_path.h"
 #include "env/engine/fork_generation.h"
 #include "nlohmann/json.hpp"
 
@@ -95,15 +96,6 @@ void WriteAllAtExit() {
   for (StatsFile* file : registry->files) {
     file->Write();
   }
-}
-
-std::string ExpandProcessId(const std::string& path) {
-  std::string expanded = path;
-  const size_t mark = expanded.find("%p");
-  if (mark != std::string::npos) {
-    expanded.replace(mark, 2, std::to_string(getpid()));
-  }
-  return expanded;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "env/base/debug_log.h"
 #include "env/file/async_read.h"
 #include "env/file/directory.h"
 #include "env/file/io_status.h"
@@ -98,6 +99,13 @@ Status UringFileSystem::Create(const std::string& uri, bool ready,
         "allowed is on, off");
   }
   self->switched_off_ = word == "off";
+  if (DebugLogError() != 0) {
+    return Status::InvalidArgument(
+        "ROCKSDB_URING_LOG=" + Environment("ROCKSDB_URING_LOG") +
+            " in the environment cannot be opened: " +
+            Errno::FromErrno(DebugLogError()).message(),
+        "name a file in a directory that can be written");
+  }
   const std::string from_environment = Environment(kOptionsVariable);
   Status status =
       ExplainOptions(self->ConfigureFromString(config, from_environment),

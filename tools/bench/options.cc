@@ -13,7 +13,10 @@ DEFINE_int64(size_mb, 0,
              "Part of the file that is used, in MiB. 0: all of a file that "
              "exists.");
 DEFINE_bool(overwrite, false, "Let write patterns destroy a file that exists.");
-DEFINE_string(pattern, "randread", "randread, seqread, randwrite or seqwrite.");
+DEFINE_string(
+    pattern, "randread",
+    "randread, seqread, randwrite, seqwrite, or append, which grows the "
+    "file from nothing to --size_mb, again and again.");
 DEFINE_int32(block_size, 4096, "Bytes of one operation.");
 DEFINE_bool(direct, true, "Direct I/O; --nodirect is buffered.");
 DEFINE_int32(batch, 1,
@@ -88,13 +91,15 @@ class Checker {
 struct Pattern {
   bool random;
   bool write;
+  bool append;
 };
 
 constexpr std::pair<const char*, Pattern> kPatterns[] = {
-    {"randread", {true, false}},
-    {"seqread", {false, false}},
-    {"randwrite", {true, true}},
-    {"seqwrite", {false, true}}};
+    {"randread", {true, false, false}},
+    {"seqread", {false, false, false}},
+    {"randwrite", {true, true, false}},
+    {"seqwrite", {false, true, false}},
+    {"append", {false, true, true}}};
 constexpr std::pair<const char*, BenchEngine> kEngines[] = {
     {"uring", BenchEngine::kUring},
     {"posix", BenchEngine::kPosix},
@@ -155,6 +160,10 @@ void CheckTogether(const BenchOptions& options, Checker* check) {
     check->Fail("path", PathChoiceName(options.path),
                 "uring with --layout=shared");
   }
+  if (options.append && options.threads > 1) {
+    check->Fail("threads", std::to_string(options.threads),
+                "1 with --pattern=append");
+  }
   if (options.direct && options.block_size % 512 != 0) {
     check->Fail("block_size", std::to_string(options.block_size),
                 "a multiple of 512 with direct I/O");
@@ -181,7 +190,7 @@ void TakeNumbers(BenchOptions* options) {
 bool ReadOptions(BenchOptions* options, std::string* error) {
   Checker check(error);
   CheckNumbers(&check);
-  Pattern pattern = {true, false};
+  Pattern pattern = {true, false, false};
   check.OneOf("pattern", FLAGS_pattern, kPatterns, &pattern);
   check.OneOf("engine", FLAGS_engine, kEngines, &options->engine);
   check.OneOf("layout", FLAGS_layout, kLayouts, &options->layout);
@@ -192,11 +201,15 @@ bool ReadOptions(BenchOptions* options, std::string* error) {
   TakeNumbers(options);
   options->random = pattern.random;
   options->write = pattern.write;
+  options->append = pattern.append;
   CheckTogether(*options, &check);
   return error->empty();
 }
 
 std::string PatternName(const BenchOptions& options) {
+  if (options.append) {
+    return "append";
+  }
   return std::string(options.random ? "rand" : "seq") +
          (options.write ? "write" : "read");
 }

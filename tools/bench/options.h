@@ -21,6 +21,8 @@ struct BenchOptions {
   std::string file;
   bool write = false;
   bool random = true;
+  // Writes grow the file from nothing, again and again.
+  bool append = false;
   // Of the file that is used; 0: all of it.
   uint64_t size_bytes = 0;
   uint32_t block_size = 4096;

@@ -1,5 +1,7 @@
 #include "tools/bench/worker.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -66,6 +68,11 @@ uint64_t Worker::NextOffset() {
     block = static_cast<uint64_t>(
         static_cast<unsigned __int128>(random_) * block_count_ >> 64);
   } else {
+    if (options_.append && next_block_ == 0 && ftruncate(ops_[0].fd, 0) != 0 &&
+        result_.first_error == 0) {
+      ++result_.errors;
+      result_.first_error = -errno;
+    }
     block = next_block_;
     next_block_ = next_block_ + 1 == block_count_ ? 0 : next_block_ + 1;
   }

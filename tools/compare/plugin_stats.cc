@@ -32,6 +32,31 @@ void LoadCounts(const json& ops, PluginStats* stats) {
   }
 }
 
+std::string Percent(int64_t part, int64_t whole) {
+  return std::to_string(static_cast<int>(100.0 * static_cast<double>(part) /
+                                             static_cast<double>(whole) +
+                                         0.5)) +
+         "%";
+}
+
+std::string DescribeTables(const json& raw) {
+  if (!raw.contains("ops") || !raw.contains("events") ||
+      !raw["ops"].contains("write_behind")) {
+    return "";
+  }
+  int64_t ring = 0;
+  int64_t all = 0;
+  for (const auto& [path, figures] : raw["ops"]["write_behind"].items()) {
+    const int64_t bytes = NumberAt(figures, "bytes");
+    all += bytes;
+    ring += path == "ring" ? bytes : 0;
+  }
+  if (all == 0) return "";
+  return ", tables " + Percent(ring, all) + " ring, " +
+         Percent(NumberAt(raw["events"], "write_overlapped_bytes"), all) +
+         " together";
+}
+
 }  // namespace
 
 bool LoadPluginStats(const std::string& path, PluginStats* stats,
@@ -75,13 +100,11 @@ std::string DescribePaths(const PluginStats& stats) {
   std::sort(order.rbegin(), order.rend());
   std::string text;
   for (const auto& [count, path] : order) {
-    const int percent = static_cast<int>(
-        100.0 * static_cast<double>(count) / static_cast<double>(total) + 0.5);
-    if (percent == 0) continue;
-    text +=
-        (text.empty() ? "" : " ") + path + " " + std::to_string(percent) + "%";
+    const std::string percent = Percent(count, total);
+    if (percent == "0%") continue;
+    text += (text.empty() ? "" : " ") + path + " " + percent;
   }
-  return text;
+  return text + DescribeTables(stats.raw);
 }
 
 }  // namespace rocksdb_uring

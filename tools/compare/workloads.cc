@@ -138,23 +138,40 @@ void AddPosixEngine(std::vector<Workload>* table) {
   table->push_back(Labelled(denied, "cache cold; io_uring denied to B"));
 }
 
+// The row again with other options of the plugin, and no target.
+Workload Variant(Workload workload, const std::string& suffix,
+                 const std::string& options) {
+  workload.name += suffix;
+  workload.measures += "; " + options + " on B";
+  workload.b_options = options;
+  workload.target = 0;
+  return workload;
+}
+
 void AddWrites(std::vector<Workload>* table) {
+  const auto add = [table](const Workload& workload) {
+    table->push_back(workload);
+    table->push_back(Variant(workload, "_uring", "writes=uring&syncs=uring"));
+  };
   Workload sync =
       Write("fillsync", "Put, each one synced", {"fillsync"}, kParity);
   sync.args = {"--benchmarks=fillsync", "--ops_between_duration_checks=100"};
-  table->push_back(sync);
+  add(sync);
   Workload fill =
       Write("fillrandom", "Put with WAL, not synced", {"fillrandom"}, kParity);
   fill.args = {"--benchmarks=fillrandom"};
-  table->push_back(fill);
-  table->push_back(Load(Write("load_buffered", "load and compaction, buffered",
-                              {"filluniquerandom", "compact"}, kParity)));
+  add(fill);
+  add(Load(Write("load_buffered", "load and compaction, buffered",
+                 {"filluniquerandom", "compact"}, kParity)));
   Workload direct =
       Load(Write("compact_direct", "manual compaction, direct reads and writes",
                  {"compact"}, 1.4));
   direct.args.push_back("--use_direct_io_for_flush_and_compaction");
   direct.args.push_back("--use_direct_reads");
-  table->push_back(direct);
+  add(direct);
+  // What each half gains alone.
+  table->push_back(Variant(direct, "_write_behind", "readahead_bytes=0"));
+  table->push_back(Variant(direct, "_read_ahead", "write_buffer_bytes=0"));
 }
 
 std::vector<Workload> MakeTable() {

@@ -1,0 +1,20 @@
+// Paths of files that each process has for itself.
+#pragma once
+
+#include <unistd.h>
+
+#include <string>
+
+namespace rocksdb_uring {
+
+// `path` with the process id in place of `%p`.
+inline std::string ExpandProcessId(const std::string& path) {
+  std::string expanded = path;
+  const size_t mark = expanded.find("%p");
+  if (mark != std::string::npos) {
+    expanded.replace(mark, 2, std::to_string(getpid()));
+  }
+  return expanded;
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,54 @@
+// The debug log: written in a process of its own, since it is opened once.
+#include <string>
+
+#include "tests/file/child.h"
+#include "tests/file/file_test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+class DebugLogTest : public ::testing::Test {
+ protected:
+  void SetUp() override { WriteFile(path_, RandomBytes(100000, 3)); }
+
+  ChildResult Run(const std::string& log) {
+    return RunChild({FILE_TEST_CHILD_PATH, "leak", "reads=uring", path_},
+                    {{"ROCKSDB_URING_LOG", log}});
+  }
+
+  TempDir directory_;
+  const std::string path_ = directory_.file("000003.sst");
+};
+
+TEST_F(DebugLogTest, SaysWhatTheEngineDecides) {
+  const std::string log = directory_.file("log");
+  for (int run = 1; run <= 2; ++run) {
+    const ChildResult result = Run(log);
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_EQ(result.output, "");
+  }
+  const std::string text = ReadWholeFile(log);
+  const std::string opened = "open " + path_ + " as ";
+  EXPECT_NE(text.find("engine: "), std::string::npos) << text;
+  EXPECT_NE(text.find(opened), std::string::npos) << text;
+  // The second process appends.
+  EXPECT_NE(text.find(opened, text.find(opened) + 1), std::string::npos);
+  EXPECT_EQ(text.back(), '\n');
+  if (WhyNoRing().empty()) {
+    EXPECT_NE(text.find("ring for batches created"), std::string::npos);
+  }
+}
+
+TEST_F(DebugLogTest, ProcessIdInItsName) {
+  EXPECT_EQ(Run(directory_.file("log.%p")).exit_code, 0);
+  EXPECT_EQ(ReadWholeFile(directory_.file("log.%p")), "");
+}
+
+TEST_F(DebugLogTest, LogThatCannotBeOpenedIsAnError) {
+  const ChildResult result = Run(directory_.file("missing/log"));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.output, "");
+}
+
+}  // namespace
+}  // namespace rocksdb_uring
