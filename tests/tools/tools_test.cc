@@ -326,6 +326,20 @@ TEST_F(BenchTest, MakesItsFileAndWritesJson) {
   EXPECT_NE(json["machine"]["kernel"], "");
 }
 
+TEST_F(BenchTest, AppendsGrowTheFileToItsSize) {
+  ExpectBadBench({"--file=" + path("new"), "--pattern=append"}, {"--size_mb"});
+  ExpectBadBench({"--file=" + path("new"), "--pattern=append", "--size_mb=1",
+                  "--threads=2"},
+                 {"--threads", "append"});
+  const Outcome outcome =
+      Bench({"--file=" + path("new"), "--pattern=append", "--size_mb=1",
+             "--nodirect", "--engine=posix", "--block_size=65536"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const uint64_t size = std::filesystem::file_size(path("new"));
+  EXPECT_GT(size, 0U);
+  EXPECT_LE(size, 1U << 20);
+}
+
 TEST_F(BenchTest, EnginesWithoutRingsRun) {
   const std::string file = "--file=" + MakeFile("data", 1 << 20);
   const std::vector<std::vector<std::string>> runs = {

@@ -48,7 +48,7 @@ bool MakeFile(const BenchOptions& options, std::string* error) {
     *error = Failure("cannot create", options.file);
     return false;
   }
-  if (!Fill(fd.get(), options.size_bytes)) {
+  if (!Fill(fd.get(), options.append ? 0 : options.size_bytes)) {
     *error = Failure("cannot fill", options.file);
     unlink(options.file.c_str());
     return false;
@@ -59,6 +59,9 @@ bool MakeFile(const BenchOptions& options, std::string* error) {
 // The part of a file of `file_bytes` that is used.
 bool SetSize(const BenchOptions& options, uint64_t file_bytes,
              TargetFile* target, std::string* error) {
+  if (options.append) {
+    file_bytes = options.size_bytes;
+  }
   if (options.size_bytes > file_bytes) {
     *error = "--size_mb: " + std::to_string(options.size_bytes >> 20) +
              " is more than the file holds (" +
@@ -109,6 +112,10 @@ OpenOutcome OpenTarget(const BenchOptions& options, TargetFile* target,
     *error = "--file: " + options.file +
              " exists, and --pattern=" + PatternName(options) +
              " would destroy it; --overwrite allows that";
+    return OpenOutcome::kBadUsage;
+  }
+  if (options.append && options.size_bytes == 0) {
+    *error = "--size_mb: 0, but --pattern=append needs a size to grow to";
     return OpenOutcome::kBadUsage;
   }
   if (!exists && options.size_bytes == 0) {
