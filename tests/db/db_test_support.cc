@@ -17,13 +17,13 @@ using ::testing::AssertionResult;
 using ::testing::AssertionSuccess;
 
 void PrintTo(const DbCase& db_case, std::ostream* out) {
-  *out << (db_case.direct ? "direct, reads=" : "buffered, reads=")
-       << db_case.reads;
+  *out << (db_case.direct ? "direct, paths " : "buffered, paths ")
+       << db_case.paths;
 }
 
 std::string DbCaseName(const ::testing::TestParamInfo<DbCase>& info) {
   return std::string(info.param.direct ? "Direct_" : "Buffered_") +
-         info.param.reads;
+         info.param.paths;
 }
 
 std::vector<DbCase> AllDbCases() {
@@ -33,8 +33,9 @@ std::vector<DbCase> AllDbCases() {
 void DbTest::SetUp() {
   WriteFile(directory_.file("probe"), "");
   SkipWithoutDirectReads(GetParam().direct, directory_.file("probe"));
-  const Status status =
-      NewUringEnv(std::string("reads=") + GetParam().reads, &env_);
+  const std::string paths = GetParam().paths;
+  const Status status = NewUringEnv(
+      "reads=" + paths + ";writes=" + paths + ";syncs=" + paths, &env_);
   ASSERT_TRUE(status.ok()) << status.ToString();
   before_ = StatisticsOf(env_->GetFileSystem().get());
   Open();

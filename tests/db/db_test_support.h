@@ -20,8 +20,8 @@ namespace rocksdb_uring {
 // How files are read and written.
 struct DbCase {
   bool direct;
-  // Option `reads` of the file system.
-  const char* reads;
+  // Options `reads`, `writes` and `syncs` of the file system.
+  const char* paths;
 };
 void PrintTo(const DbCase& db_case, std::ostream* out);
 std::string DbCaseName(const ::testing::TestParamInfo<DbCase>& info);

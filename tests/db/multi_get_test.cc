@@ -61,7 +61,7 @@ TEST_P(MultiGetTest, BatchesOfAllSizes) {
 
 TEST_P(MultiGetTest, BatchesTakeTheExpectedPath) {
   if (WhyNoRing().empty() &&
-      (GetParam().direct || std::string(GetParam().reads) == "uring")) {
+      (GetParam().direct || std::string(GetParam().paths) == "uring")) {
     ExpectUsed("multi_read.ring");
   }
   for (int i = 0; i < 50; ++i) {
