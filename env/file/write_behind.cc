@@ -13,6 +13,20 @@ void WriteBehind::ReleaseBuffer(Write* write) {
   }
 }
 
+void WriteBehind::ReleaseIdleBuffers() {
+  for (Write& write : writes_) {
+    if (!write.started) {
+      ReleaseBuffer(&write);
+    }
+  }
+}
+
+void WriteBehind::AcquireBuffer(size_t size, Write* write) {
+  const size_t alignment = file_->buffer_alignment();
+  write->buffer = file_->engine->write_budget()->Acquire(
+      RoundUp(size, alignment), alignment);
+}
+
 void WriteBehind::Collect(Write* write) {
   file_->engine->engine()->Wait(&write->op);
   const IoOp& op = write->op;
@@ -67,8 +81,12 @@ WriteBehind::Write* WriteBehind::FindFree(size_t size) {
     return nullptr;
   }
   ReleaseBuffer(without_buffer);
-  without_buffer->buffer = file_->engine->write_budget()->Acquire(
-      RoundUp(size, file_->buffer_alignment()), file_->buffer_alignment());
+  AcquireBuffer(size, without_buffer);
+  if (without_buffer->buffer.data() == nullptr) {
+    // Smaller buffers of this file, idle now, may have the budget.
+    ReleaseIdleBuffers();
+    AcquireBuffer(size, without_buffer);
+  }
   return without_buffer->buffer.data() == nullptr ? nullptr : without_buffer;
 }
 
@@ -128,9 +146,7 @@ void WriteBehind::Drain() {
 void WriteBehind::Finish() {
   MutexLock lock(&mutex_);
   DrainLocked();
-  for (Write& write : writes_) {
-    ReleaseBuffer(&write);
-  }
+  ReleaseIdleBuffers();
 }
 
 std::optional<WriteFailure> WriteBehind::failure() {

@@ -83,6 +83,10 @@ class WriteBehind {
   // The one that was started first; null if none is in flight.
   Write* Oldest() URING_REQUIRES(mutex_);
   void ReleaseBuffer(Write* write) URING_REQUIRES(mutex_);
+  // Of all writes that are not in flight.
+  void ReleaseIdleBuffers() URING_REQUIRES(mutex_);
+  // The write's buffer stays empty if the budget has none of `size` bytes.
+  void AcquireBuffer(size_t size, Write* write) URING_REQUIRES(mutex_);
 
   const std::shared_ptr<const OpenFile> file_;
 

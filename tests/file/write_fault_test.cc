@@ -256,6 +256,22 @@ TEST_F(WriteFaultTest, NobodyWaitsForTheBuffersOfAnotherFile) {
   EXPECT_EQ(ReadWholeFile(directory_.file("000008.sst")), data);
 }
 
+TEST_F(WriteFaultTest, IdleBuffersMakeRoomForALargerOne) {
+  EngineOptions options;
+  options.write_buffer_bytes = 2 * kPiece;
+  MakeEngineWith(options);
+  Open();
+  kernel_.WithholdAll();
+  for (size_t i = 0; i < WriteBehind::kWritesMax; ++i) {
+    MustAppend(2 * kPiece / WriteBehind::kWritesMax);
+  }
+  kernel_.StopWithholding();
+  MustAppend(kPiece);
+  EXPECT_EQ(Count(StatEvent::kWriteBufferNone), 0u);
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+}
+
 TEST_F(WriteFaultTest, NoBuffersAtAll) {
   for (const uint64_t bytes : {uint64_t{0}, uint64_t{4096}}) {
     EngineOptions none;
