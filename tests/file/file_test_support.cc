@@ -1,13 +1,13 @@
 #include "tests/file/file_test_support.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "rocksdb_uring/uring.h"
@@ -37,10 +37,20 @@ void WriteFile(const std::string& path, const std::string& contents) {
 }
 
 std::string ReadWholeFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream contents;
-  contents << file.rdbuf();
-  return contents.str();
+  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat attributes = {};
+  std::string contents;
+  if (fstat(fd.get(), &attributes) == 0) {
+    contents.resize(static_cast<size_t>(attributes.st_size));
+  }
+  size_t size = 0;
+  ssize_t step = 0;
+  do {
+    step = read(fd.get(), &contents[size], contents.size() - size);
+    size += step > 0 ? static_cast<size_t>(step) : 0;
+  } while (step > 0);
+  contents.resize(size);
+  return contents;
 }
 
 void DropCache(const std::string& path) {
