@@ -8,6 +8,7 @@
 namespace rocksdb_uring {
 
 using rocksdb::DataVerificationInfo;
+using rocksdb::FileOptions;
 using rocksdb::FileSystem;
 using rocksdb::FSWritableFile;
 using rocksdb::IOOptions;
@@ -101,6 +102,28 @@ std::vector<WriteCase> FewWriteCases() {
   return cases;
 }
 
+OpenCall NewCall() {
+  return [](FileSystem* system, const std::string& path,
+            const FileOptions& options, std::unique_ptr<FSWritableFile>* file) {
+    return system->NewWritableFile(path, options, file, nullptr);
+  };
+}
+
+OpenCall ReopenCall() {
+  return [](FileSystem* system, const std::string& path,
+            const FileOptions& options, std::unique_ptr<FSWritableFile>* file) {
+    return system->ReopenWritableFile(path, options, file, nullptr);
+  };
+}
+
+OpenCall ReuseCall(const std::string& old_name) {
+  return [=](FileSystem* system, const std::string& path,
+             const FileOptions& options,
+             std::unique_ptr<FSWritableFile>* file) {
+    return system->ReuseWritableFile(path, old_name, options, file, nullptr);
+  };
+}
+
 AssertionResult SameOutcome(const IOStatus& ours, const IOStatus& theirs) {
   if (ours.code() == theirs.code() && ours.subcode() == theirs.subcode() &&
       ours.severity() == theirs.severity() &&
@@ -153,13 +176,13 @@ FilePair::FilePair(const WriteCase& write_case)
   options_.use_direct_writes = write_case.direct;
 }
 
-void FilePair::Open(const OpenCall& call) {
+void FilePair::Open(const OpenCall& our_call, const OpenCall& their_call) {
   ours_.reset();
   theirs_.reset();
   const IOStatus ours =
-      call(our_system_.get(), our_directory_.path(), our_path_, &ours_);
-  const IOStatus theirs = call(FileSystem::Default().get(),
-                               their_directory_.path(), their_path_, &theirs_);
+      our_call(our_system_.get(), our_path_, options_, &ours_);
+  const IOStatus theirs =
+      their_call(FileSystem::Default().get(), their_path_, options_, &theirs_);
   EXPECT_TRUE(SameOutcome(ours, theirs));
   if (ours_ == nullptr || theirs_ == nullptr) {
     fprintf(stderr, "%s\n", ours.ToString().c_str());
@@ -170,10 +193,7 @@ void FilePair::Open(const OpenCall& call) {
 }
 
 void FilePair::New() {
-  Open([this](FileSystem* system, const std::string&, const std::string& path,
-              std::unique_ptr<FSWritableFile>* file) {
-    return system->NewWritableFile(path, options_, file, nullptr);
-  });
+  Open(NewCall(), NewCall());
   model_.clear();
 }
 
@@ -183,22 +203,17 @@ void FilePair::Reopen() {
   struct stat attributes = {};
   model_ = stat(our_path_.c_str(), &attributes) == 0 ? ReadWholeFile(our_path_)
                                                      : std::string();
-  Open([this](FileSystem* system, const std::string&, const std::string& path,
-              std::unique_ptr<FSWritableFile>* file) {
-    return system->ReopenWritableFile(path, options_, file, nullptr);
-  });
+  Open(ReopenCall(), ReopenCall());
   size_ = model_.size();
   not_counted_by_theirs_ = size_;
 }
 
 void FilePair::Reuse(const std::string& old_contents) {
-  WriteFile(our_directory_.file("old"), old_contents);
-  WriteFile(their_directory_.file("old"), old_contents);
-  Open([this](FileSystem* system, const std::string& directory,
-              const std::string& path, std::unique_ptr<FSWritableFile>* file) {
-    return system->ReuseWritableFile(path, directory + "/old", options_, file,
-                                     nullptr);
-  });
+  const std::string our_old = our_directory_.file("old");
+  const std::string their_old = their_directory_.file("old");
+  WriteFile(our_old, old_contents);
+  WriteFile(their_old, old_contents);
+  Open(ReuseCall(our_old), ReuseCall(their_old));
   model_ = old_contents;
 }
 

@@ -42,6 +42,15 @@ std::vector<WriteCase> AllWriteCases();
 // A table and a log only.
 std::vector<WriteCase> FewWriteCases();
 
+// One of the three ways to open a file that is written.
+using OpenCall = std::function<rocksdb::IOStatus(
+    rocksdb::FileSystem*, const std::string& path, const rocksdb::FileOptions&,
+    std::unique_ptr<rocksdb::FSWritableFile>*)>;
+OpenCall NewCall();
+OpenCall ReopenCall();
+// Takes the place of `old_name`.
+OpenCall ReuseCall(const std::string& old_name);
+
 // Code, sub-code, severity, retryable flag, data loss and scope; texts may
 // differ.
 ::testing::AssertionResult SameOutcome(const rocksdb::IOStatus& ours,
@@ -116,11 +125,8 @@ class FilePair {
   using WriteCall =
       std::function<rocksdb::IOStatus(rocksdb::FSWritableFile*, rocksdb::Slice,
                                       const rocksdb::DataVerificationInfo*)>;
-  using OpenCall = std::function<rocksdb::IOStatus(
-      rocksdb::FileSystem*, const std::string& directory,
-      const std::string& path, std::unique_ptr<rocksdb::FSWritableFile>*)>;
 
-  void Open(const OpenCall& call);
+  void Open(const OpenCall& our_call, const OpenCall& their_call);
   void Write(uint64_t offset, size_t size, const WriteCall& call);
 
   TempDir our_directory_;
