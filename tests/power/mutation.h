@@ -1,0 +1,36 @@
+// File systems with one mistake each: what the harness must catch.
+#pragma once
+
+#include <memory>
+#include <ostream>
+
+#include "rocksdb/file_system.h"
+
+namespace rocksdb_uring {
+
+enum class Mutation {
+  // Passes everything on.
+  kNone,
+  // Sync of one kind of file returns OK and does nothing.
+  kDropWalSync,
+  kDropManifestSync,
+  kDropTableSync,
+  // Writes of tables are kept back, as write-behind may; Sync and Fsync do not
+  // wait for them, but overtake them: the file system below gets the sync
+  // first, and then the writes that it should have covered.
+  kSyncBeforeWrites,
+  // At the end of a table that is written directly RocksDB calls Truncate,
+  // Fsync, Close.
+  kDropTruncate,
+  kDropFsync,
+  kDropDirectorySync,
+};
+const char* MutationName(Mutation mutation);
+inline void PrintTo(Mutation mutation, std::ostream* out) {
+  *out << MutationName(mutation);
+}
+
+std::shared_ptr<rocksdb::FileSystem> Mutate(
+    const std::shared_ptr<rocksdb::FileSystem>& file_system, Mutation mutation);
+
+}  // namespace rocksdb_uring

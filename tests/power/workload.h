@@ -1,0 +1,73 @@
+// A database that writes, syncs, flushes, compacts, ingests and reopens as
+// much as it can in a second, and remembers what was acknowledged.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "rocksdb/db.h"
+#include "rocksdb/file_system.h"
+#include "rocksdb/options.h"
+#include "tests/power/history.h"
+
+namespace rocksdb_uring {
+
+// How RocksDB uses its files.
+struct WorkloadCase {
+  // Of tables: RocksDB never writes a WAL or MANIFEST directly.
+  bool direct = false;
+  // Log files are overwritten instead of deleted.
+  bool recycle = false;
+};
+
+struct WorkloadOptions {
+  WorkloadCase files;
+  uint64_t seed = 1;
+  // Of each thread that writes.
+  size_t batches = 250;
+  size_t threads = 2;
+  // Off where a mistake of the file system shows without any power failure:
+  // the run must come to its end.
+  bool reopens = true;
+  bool ingests = true;
+};
+
+// Of the workload, and for opening what a crash leaves of it.
+rocksdb::Options MakeDbOptions(const WorkloadCase& files, rocksdb::Env* env);
+
+class Workload {
+ public:
+  Workload(const WorkloadOptions& options, rocksdb::Env* env,
+           const std::string& directory);
+
+  // Everything, in `directory`, whose files are named `db/...` and
+  // `ingest/...` then. Failures are failures of the test.
+  void Run();
+
+  const History& history() const { return history_; }
+  static std::string DbPath(const std::string& directory) {
+    return directory + "/db";
+  }
+
+ private:
+  void Open();
+  void Close();
+  // Writes by all threads, while this one flushes, compacts and ingests.
+  void Round(size_t batches);
+  void Write(Stream* stream, size_t batches, uint64_t seed);
+  void Ingest();
+
+  const WorkloadOptions options_;
+  rocksdb::Env* const env_;
+  const std::string directory_;
+  History history_;
+  std::vector<Stream*> writers_;
+  Stream* ingested_;
+  size_t rounds_ = 0;
+  size_t ingestions_ = 0;
+  std::unique_ptr<rocksdb::DB> db_;
+};
+
+}  // namespace rocksdb_uring
