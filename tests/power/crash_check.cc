@@ -77,7 +77,7 @@ std::string DescribeLog(const IoLog& log, LogPosition crash) {
 
 size_t StatesToCheck(size_t by_default) {
   const char* full = getenv("ROCKSDB_URING_TEST_FULL");
-  return full == nullptr || *full == '\0' ? by_default : by_default * 20;
+  return full == nullptr || *full == '\0' ? by_default : by_default * 10;
 }
 
 size_t CrashReport::failed() const {
@@ -154,7 +154,9 @@ Verdict RecordedRun::CheckState(const DiskState& state, LogPosition crash,
   }
   // Buffered, which finds the same faster; what recovery would write is of no
   // interest.
-  Options options = MakeDbOptions(WorkloadCase(), env);
+  WorkloadCase files = options_.files;
+  files.direct = false;
+  Options options = MakeDbOptions(files, env);
   options.avoid_flush_during_recovery = true;
   DB* opened = nullptr;
   const Status status =

@@ -101,13 +101,13 @@ void ApplyUncertain(const LogEntry& entry, const Loss& loss,
 // submission and its completion.
 std::vector<const LogEntry*> InOrderOfEffect(
     const std::vector<const LogEntry*>& changes, LogPosition crash,
-    std::mt19937_64* random) {
+    bool in_order, std::mt19937_64* random) {
   std::vector<std::pair<LogPosition, const LogEntry*>> timed;
   for (const LogEntry* change : changes) {
     if (change->submitted <= crash && !change->failed) {
-      timed.emplace_back(Between(change->submitted,
-                                 std::min(change->completed, crash), random),
-                         change);
+      const LogPosition latest =
+          in_order ? change->submitted : std::min(change->completed, crash);
+      timed.emplace_back(Between(change->submitted, latest, random), change);
     }
   }
   std::stable_sort(
@@ -290,7 +290,7 @@ std::string CrashModel::Contents(FileId file, LogPosition crash,
   }
   const LogPosition certain = CertainBefore(found->second.syncs, crash);
   for (const LogEntry* change :
-       InOrderOfEffect(found->second.changes, crash, random)) {
+       InOrderOfEffect(found->second.changes, crash, loss.in_order, random)) {
     if (change->completed < certain) {
       Apply(*change, &contents);
     } else {
@@ -320,6 +320,7 @@ DiskState CrashModel::WithoutLoss() const {
   Loss loss;
   loss.names = Loss::Names::kNone;
   loss.data = Loss::Data::kNone;
+  loss.in_order = true;
   return After(log_->end, loss, /*seed=*/0);
 }
 

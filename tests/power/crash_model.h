@@ -47,6 +47,8 @@ struct Loss {
   size_t sector_bytes = 512;
   // These lose all data that are not certain.
   std::set<FileId> lost_files;
+  // What was in flight at the same time happened as it was submitted.
+  bool in_order = false;
 
   static Loss Draw(std::mt19937_64* random);
 };

@@ -191,12 +191,14 @@ class MutatedFileSystem : public rocksdb::FileSystemWrapper {
       return status;
     }
     const bool is_table = EndsWith(path, ".sst");
+    const bool is_blob = EndsWith(path, ".blob");
     const bool is_log = EndsWith(path, ".log");
     const bool is_manifest = path.find("MANIFEST-") != std::string::npos;
     LossyFile::Drops drops;
     drops.sync = (mutation_ == Mutation::kDropWalSync && is_log) ||
                  (mutation_ == Mutation::kDropManifestSync && is_manifest) ||
-                 (mutation_ == Mutation::kDropTableSync && is_table);
+                 (mutation_ == Mutation::kDropTableSync && is_table) ||
+                 (mutation_ == Mutation::kDropBlobSync && is_blob);
     drops.fsync = drops.sync || (mutation_ == Mutation::kDropFsync && is_table);
     drops.truncate = mutation_ == Mutation::kDropTruncate && is_table;
     if (mutation_ == Mutation::kSyncBeforeWrites && is_table) {
@@ -222,8 +224,12 @@ const char* MutationName(Mutation mutation) {
       return "DropManifestSync";
     case Mutation::kDropTableSync:
       return "DropTableSync";
+    case Mutation::kDropBlobSync:
+      return "DropBlobSync";
     case Mutation::kSyncBeforeWrites:
       return "SyncBeforeWrites";
+    case Mutation::kSyncBeforeCompletions:
+      return "SyncBeforeCompletions";
     case Mutation::kDropTruncate:
       return "DropTruncate";
     case Mutation::kDropFsync:

@@ -15,10 +15,14 @@ enum class Mutation {
   kDropWalSync,
   kDropManifestSync,
   kDropTableSync,
+  kDropBlobSync,
   // Writes of tables are kept back, as write-behind may; Sync and Fsync do not
   // wait for them, but overtake them: the file system below gets the sync
   // first, and then the writes that it should have covered.
   kSyncBeforeWrites,
+  // Not made by Mutate, but in the log, by Recorder::CompleteLate: the sync of
+  // a table is submitted while its writes are in flight.
+  kSyncBeforeCompletions,
   // At the end of a table that is written directly RocksDB calls Truncate,
   // Fsync, Close.
   kDropTruncate,

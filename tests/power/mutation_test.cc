@@ -7,23 +7,51 @@
 
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "tests/engine/test_support.h"
 #include "tests/file/file_test_support.h"
 #include "tests/power/crash_check.h"
 #include "tests/power/power_test_support.h"
+#include "tests/power/recorder.h"
 
 namespace rocksdb_uring {
 namespace {
 
-// Whether tables are written directly belongs to the mistake.
 struct MutationCase {
   Mutation mutation;
-  bool direct;
-  bool recycle;
+  // Belongs to the mistake: only a direct table has a Truncate to be dropped.
+  WorkloadCase files;
 };
 void PrintTo(const MutationCase& mutation, std::ostream* out) {
   *out << MutationName(mutation.mutation);
+}
+
+constexpr WorkloadCase kBuffered = {false, false, false};
+constexpr WorkloadCase kBufferedRecycled = {false, true, false};
+constexpr WorkloadCase kBufferedBlobs = {false, false, true};
+constexpr WorkloadCase kDirect = {true, false, false};
+constexpr WorkloadCase kDirectRecycled = {true, true, false};
+constexpr WorkloadCase kDirectBlobs = {true, false, true};
+
+std::vector<MutationCase> MutationCases() {
+  return {
+      {Mutation::kNone, kBuffered},
+      {Mutation::kNone, kDirectBlobs},
+      {Mutation::kDropWalSync, kBuffered},
+      {Mutation::kDropWalSync, kBufferedRecycled},
+      {Mutation::kDropManifestSync, kBuffered},
+      {Mutation::kDropTableSync, kBuffered},
+      {Mutation::kDropBlobSync, kBufferedBlobs},
+      {Mutation::kSyncBeforeWrites, kBuffered},
+      {Mutation::kSyncBeforeWrites, kDirect},
+      {Mutation::kSyncBeforeCompletions, kBuffered},
+      {Mutation::kSyncBeforeCompletions, kDirect},
+      {Mutation::kDropTruncate, kDirect},
+      {Mutation::kDropFsync, kDirect},
+      {Mutation::kDropDirectorySync, kBuffered},
+      {Mutation::kDropDirectorySync, kDirectRecycled},
+  };
 }
 
 using FullCase = std::tuple<FileSystemCase, MutationCase>;
@@ -31,9 +59,7 @@ using FullCase = std::tuple<FileSystemCase, MutationCase>;
 std::string CaseName(const ::testing::TestParamInfo<FullCase>& info) {
   const MutationCase& mutation = std::get<1>(info.param);
   return std::string(std::get<0>(info.param).name) + "_" +
-         MutationName(mutation.mutation) +
-         (mutation.direct ? "_Direct" : "_Buffered") +
-         (mutation.recycle ? "_RecycledLogs" : "");
+         MutationName(mutation.mutation) + "_" + WorkloadName(mutation.files);
 }
 
 class MutationTest : public ::testing::TestWithParam<FullCase> {
@@ -43,18 +69,20 @@ class MutationTest : public ::testing::TestWithParam<FullCase> {
   void SetUp() override {
     const TempDir directory;
     WriteFile(directory.file("probe"), "");
-    SkipWithoutDirectReads(mutation().direct, directory.file("probe"));
+    SkipWithoutDirectReads(mutation().files.direct, directory.file("probe"));
   }
 
   CrashReport Run(const RecordedFileSystem& file_system, size_t states) {
     WorkloadOptions options;
-    options.files.direct = mutation().direct;
-    options.files.recycle = mutation().recycle;
+    options.files = mutation().files;
     options.seed = TestSeed();
     // Tables that are too long are refused when they are ingested and when the
     // database is opened.
     options.reopens = mutation().mutation != Mutation::kDropTruncate;
     options.ingests = options.reopens;
+    if (mutation().mutation == Mutation::kSyncBeforeCompletions) {
+      Recorder::Instance()->CompleteLate(".sst");
+    }
     const RecordedRun run(options,
                           Mutate(file_system.get(), mutation().mutation));
     std::mt19937_64 random(TestSeed());
@@ -66,7 +94,7 @@ class MutationTest : public ::testing::TestWithParam<FullCase> {
 TEST_P(MutationTest, IsCaught) {
   const RecordedFileSystem file_system(std::get<0>(GetParam()));
   if (mutation().mutation == Mutation::kNone) {
-    const CrashReport report = Run(file_system, StatesToCheck(60));
+    const CrashReport report = Run(file_system, StatesToCheck(40));
     EXPECT_EQ(report.failed(), 0u) << report.ToString();
     return;
   }
@@ -78,21 +106,8 @@ TEST_P(MutationTest, IsCaught) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, MutationTest,
-    ::testing::Combine(
-        ::testing::ValuesIn(FileSystemCases()),
-        ::testing::Values(
-            MutationCase{Mutation::kNone, false, false},
-            MutationCase{Mutation::kNone, true, true},
-            MutationCase{Mutation::kDropWalSync, false, false},
-            MutationCase{Mutation::kDropWalSync, false, true},
-            MutationCase{Mutation::kDropManifestSync, false, false},
-            MutationCase{Mutation::kDropTableSync, false, false},
-            MutationCase{Mutation::kSyncBeforeWrites, false, false},
-            MutationCase{Mutation::kSyncBeforeWrites, true, false},
-            MutationCase{Mutation::kDropTruncate, true, false},
-            MutationCase{Mutation::kDropFsync, true, false},
-            MutationCase{Mutation::kDropDirectorySync, false, false},
-            MutationCase{Mutation::kDropDirectorySync, true, true})),
+    ::testing::Combine(::testing::ValuesIn(FileSystemCases()),
+                       ::testing::ValuesIn(MutationCases())),
     CaseName);
 
 }  // namespace

@@ -13,35 +13,35 @@
 namespace rocksdb_uring {
 namespace {
 
-using PowerLossCase = std::tuple<FileSystemCase, bool, bool>;
+using PowerLossCase = std::tuple<FileSystemCase, WorkloadCase>;
 
 std::string CaseName(const ::testing::TestParamInfo<PowerLossCase>& info) {
-  return std::string(std::get<0>(info.param).name) +
-         (std::get<1>(info.param) ? "_Direct" : "_Buffered") +
-         (std::get<2>(info.param) ? "_RecycledLogs" : "");
+  return std::string(std::get<0>(info.param).name) + "_" +
+         WorkloadName(std::get<1>(info.param));
 }
 
 class PowerLossTest : public ::testing::TestWithParam<PowerLossCase> {
  protected:
+  const WorkloadCase& files() const { return std::get<1>(GetParam()); }
+
   void SetUp() override {
     const TempDir directory;
     WriteFile(directory.file("probe"), "");
-    SkipWithoutDirectReads(std::get<1>(GetParam()), directory.file("probe"));
+    SkipWithoutDirectReads(files().direct, directory.file("probe"));
   }
 };
 
 TEST_P(PowerLossTest, SyncedWritesSurvive) {
   const RecordedFileSystem file_system(std::get<0>(GetParam()));
   WorkloadOptions options;
-  options.files.direct = std::get<1>(GetParam());
-  options.files.recycle = std::get<2>(GetParam());
+  options.files = files();
   options.seed = TestSeed();
   const RecordedRun run(options, file_system.get());
   if (HasFailure()) {
     return;
   }
   std::mt19937_64 random(TestSeed());
-  const CrashReport report = run.Check(StatesToCheck(200), file_system.plugin(),
+  const CrashReport report = run.Check(StatesToCheck(80), file_system.plugin(),
                                        /*until_failure=*/false, &random);
   EXPECT_EQ(report.failed(), 0u) << report.ToString();
   printf("%s\n", report.ToString().c_str());
@@ -50,7 +50,7 @@ TEST_P(PowerLossTest, SyncedWritesSurvive) {
 INSTANTIATE_TEST_SUITE_P(
     All, PowerLossTest,
     ::testing::Combine(::testing::ValuesIn(FileSystemCases()),
-                       ::testing::Bool(), ::testing::Bool()),
+                       ::testing::ValuesIn(WorkloadCases())),
     CaseName);
 
 }  // namespace

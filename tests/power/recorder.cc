@@ -75,7 +75,14 @@ IoLog Recorder::Stop() {
   ++generation_;
   entries_.clear();
   open_.clear();
+  late_suffix_.clear();
+  late_.clear();
   return log;
+}
+
+void Recorder::CompleteLate(const std::string& suffix) {
+  MutexLock lock(&mutex_);
+  late_suffix_ = suffix;
 }
 
 LogPosition Recorder::Mark() {
@@ -359,7 +366,16 @@ Recorder::EntryId Recorder::Begin(int fd, LogEntry entry) {
   if (found->second.is_directory) {
     entry.op = LogOp::kDirectorySync;
   }
+  const LogOp op = entry.op;
+  const FileId file = entry.file;
   Append(std::move(entry));
+  if (op == LogOp::kSync || op == LogOp::kDataSync) {
+    const auto late = late_.equal_range(file);
+    for (auto item = late.first; item != late.second; ++item) {
+      Complete(Find(item->second.first), item->second.second);
+    }
+    late_.erase(file);
+  }
   return IdOfLast();
 }
 
@@ -378,9 +394,21 @@ void Recorder::End(EntryId id, int64_t result) {
   const ErrnoKeeper keeper;
   MutexLock lock(&mutex_);
   LogEntry* const entry = Find(id);
-  if (entry == nullptr) {
-    return;
+  if (entry != nullptr && IsLate(*entry)) {
+    late_.emplace(entry->file, std::make_pair(id, result));
+  } else if (entry != nullptr) {
+    Complete(entry, result);
   }
+}
+
+bool Recorder::IsLate(const LogEntry& entry) const {
+  return entry.op == LogOp::kWrite && !late_suffix_.empty() &&
+         entry.path.size() > late_suffix_.size() &&
+         entry.path.compare(entry.path.size() - late_suffix_.size(),
+                            late_suffix_.size(), late_suffix_) == 0;
+}
+
+void Recorder::Complete(LogEntry* entry, int64_t result) {
   entry->completed = ++position_;
   entry->failed = result < 0;
   if (entry->op == LogOp::kWrite && !entry->failed) {

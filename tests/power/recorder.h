@@ -15,6 +15,7 @@
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "env/base/mutex.h"
@@ -44,6 +45,11 @@ class Recorder {
   // From now on syncs succeed without reaching the device, for files that are
   // thrown away anyway: opening a crash state syncs ten times.
   void SkipSyncs(bool skip) { skip_syncs_ = skip; }
+
+  // Writes to files whose name ends in `suffix` count as completed only after
+  // the next sync of the file was submitted, as if the engine had not waited
+  // for them; until Stop.
+  void CompleteLate(const std::string& suffix) URING_EXCLUDES(mutex_);
 
   // The real call of what changes names is made with the recorder locked, so
   // that the log has the order of the file system.
@@ -100,6 +106,8 @@ class Recorder {
                   const std::string& target = "") URING_REQUIRES(mutex_);
   EntryId IdOfLast() const URING_REQUIRES(mutex_);
   LogEntry* Find(EntryId id) URING_REQUIRES(mutex_);
+  bool IsLate(const LogEntry& entry) const URING_REQUIRES(mutex_);
+  void Complete(LogEntry* entry, int64_t result) URING_REQUIRES(mutex_);
   void Opened(int fd, const std::string& path, int flags)
       URING_REQUIRES(mutex_);
   int64_t ChangeName(LogOp op, int directory, const char* path,
@@ -115,6 +123,10 @@ class Recorder {
   LogPosition position_ URING_GUARDED_BY(mutex_) = 0;
   FileId files_made_ URING_GUARDED_BY(mutex_) = 0;
   std::vector<LogEntry> entries_ URING_GUARDED_BY(mutex_);
+  std::string late_suffix_ URING_GUARDED_BY(mutex_);
+  // Entries of writes that wait for a sync, with their results.
+  std::multimap<FileId, std::pair<EntryId, int64_t>> late_
+      URING_GUARDED_BY(mutex_);
   std::map<std::string, FileId> names_ URING_GUARDED_BY(mutex_);
   std::unordered_map<int, OpenFile> open_ URING_GUARDED_BY(mutex_);
 };

@@ -33,6 +33,21 @@ class NoLog : public rocksdb::Logger {
 
 }  // namespace
 
+std::string WorkloadName(const WorkloadCase& files) {
+  return std::string(files.direct ? "Direct" : "Buffered") +
+         (files.recycle ? "RecycledLogs" : "") + (files.blobs ? "Blobs" : "");
+}
+
+std::vector<WorkloadCase> WorkloadCases() {
+  std::vector<WorkloadCase> cases;
+  for (const bool direct : {false, true}) {
+    cases.push_back({direct, /*recycle=*/false, /*blobs=*/false});
+    cases.push_back({direct, /*recycle=*/true, /*blobs=*/false});
+    cases.push_back({direct, /*recycle=*/false, /*blobs=*/true});
+  }
+  return cases;
+}
+
 Options MakeDbOptions(const WorkloadCase& files, Env* env) {
   Options options;
   options.env = env;
@@ -52,6 +67,11 @@ Options MakeDbOptions(const WorkloadCase& files, Env* env) {
   options.writable_file_max_buffer_size = 16 << 10;
   options.bytes_per_sync = 16 << 10;
   options.wal_bytes_per_sync = 16 << 10;
+  options.use_fsync = files.blobs;
+  options.enable_blob_files = files.blobs;
+  options.min_blob_size = 200;
+  options.blob_file_size = 32 << 10;
+  options.enable_blob_garbage_collection = true;
   options.compression = rocksdb::kNoCompression;
   options.max_background_jobs = 3;
   // Opening needs no 16 threads for a dozen of files.
@@ -93,17 +113,31 @@ void Workload::Write(Stream* stream, size_t batches, uint64_t seed) {
     for (size_t count = 1 + random() % 4; count > 0; --count) {
       keys.push_back(static_cast<int>(random() % kKeys));
     }
-    rocksdb::WriteOptions options;
-    options.sync = random() % 4 == 0;
-    const size_t number = stream->Start(keys, options.sync);
-    rocksdb::WriteBatch batch;
-    for (const int key : keys) {
-      ASSERT_TRUE(batch.Put(stream->Key(key), stream->Value(key, number)).ok());
-    }
-    const Status status = db_->Write(options, &batch);
-    ASSERT_TRUE(status.ok()) << status.ToString();
-    stream->Acknowledge(number);
+    const uint64_t choice = random() % 16;
+    WriteBatch(stream, keys,
+               choice < 4    ? SyncBy::kWrite
+               : choice == 4 ? SyncBy::kSyncWal
+                             : SyncBy::kNothing);
   }
+}
+
+void Workload::WriteBatch(Stream* stream, const std::vector<int>& keys,
+                          SyncBy sync) {
+  const size_t number = stream->Start(keys, sync != SyncBy::kNothing);
+  rocksdb::WriteBatch batch;
+  for (const int key : keys) {
+    ASSERT_TRUE(batch.Put(stream->Key(key), stream->Value(key, number)).ok());
+  }
+  rocksdb::WriteOptions options;
+  options.sync = sync == SyncBy::kWrite;
+  Status status = db_->Write(options, &batch);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  if (sync == SyncBy::kSyncWal) {
+    // While the other threads append.
+    status = db_->SyncWAL();
+    ASSERT_TRUE(status.ok()) << status.ToString();
+  }
+  stream->Acknowledge(number);
 }
 
 void Workload::Ingest() {

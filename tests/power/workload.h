@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "rocksdb/db.h"
-#include "rocksdb/file_system.h"
 #include "rocksdb/options.h"
 #include "tests/power/history.h"
 
@@ -20,7 +20,12 @@ struct WorkloadCase {
   bool direct = false;
   // Log files are overwritten instead of deleted.
   bool recycle = false;
+  // Long values go to files of their own, and fsync is called for fdatasync.
+  bool blobs = false;
 };
+// Letters only.
+std::string WorkloadName(const WorkloadCase& files);
+std::vector<WorkloadCase> WorkloadCases();
 
 struct WorkloadOptions {
   WorkloadCase files;
@@ -57,6 +62,9 @@ class Workload {
   // Writes by all threads, while this one flushes, compacts and ingests.
   void Round(size_t batches);
   void Write(Stream* stream, size_t batches, uint64_t seed);
+  // By sync=true, or by a SyncWAL that follows, or not.
+  enum class SyncBy { kNothing, kWrite, kSyncWal };
+  void WriteBatch(Stream* stream, const std::vector<int>& keys, SyncBy sync);
   void Ingest();
 
   const WorkloadOptions options_;
