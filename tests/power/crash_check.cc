@@ -77,7 +77,7 @@ std::string DescribeLog(const IoLog& log, LogPosition crash) {
 
 size_t StatesToCheck(size_t by_default) {
   const char* full = getenv("ROCKSDB_URING_TEST_FULL");
-  return full == nullptr || *full == '\0' ? by_default : by_default * 10;
+  return full == nullptr || *full == '\0' ? by_default : by_default * 5;
 }
 
 size_t CrashReport::failed() const {
@@ -88,12 +88,20 @@ size_t CrashReport::failed() const {
   return count;
 }
 
-std::string CrashReport::ToString() const {
+std::string CrashReport::Summary() const {
   std::ostringstream out;
   out << states << " states";
   for (const auto& failure : failures) {
-    out << "; " << failure.second << " " << FailureName(failure.first);
+    const std::string& example = examples.at(failure.first);
+    out << "; " << failure.second << " " << FailureName(failure.first) << " ("
+        << example.substr(0, example.find('\n')) << ")";
   }
+  return out.str();
+}
+
+std::string CrashReport::ToString() const {
+  std::ostringstream out;
+  out << Summary();
   for (const auto& example : examples) {
     out << "\n" << FailureName(example.first) << ": " << example.second;
   }

@@ -23,12 +23,10 @@ struct CrashReport {
   // Of the first of each kind: what failed, and what was lost.
   std::map<Failure, std::string> examples;
 
-  size_t Count(Failure failure) const {
-    const auto found = failures.find(failure);
-    return found == failures.end() ? 0 : found->second;
-  }
   // All but Failure::kTornTail.
   size_t failed() const;
+  // A line, and all that is known.
+  std::string Summary() const;
   std::string ToString() const;
 };
 

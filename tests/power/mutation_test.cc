@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "tests/engine/test_support.h"
-#include "tests/file/file_test_support.h"
 #include "tests/power/crash_check.h"
 #include "tests/power/power_test_support.h"
 #include "tests/power/recorder.h"
@@ -67,9 +66,7 @@ class MutationTest : public ::testing::TestWithParam<FullCase> {
   const MutationCase& mutation() const { return std::get<1>(GetParam()); }
 
   void SetUp() override {
-    const TempDir directory;
-    WriteFile(directory.file("probe"), "");
-    SkipWithoutDirectReads(mutation().files.direct, directory.file("probe"));
+    SkipWhatCannotRun(std::get<0>(GetParam()), mutation().files);
   }
 
   CrashReport Run(const RecordedFileSystem& file_system, size_t states) {
@@ -101,7 +98,13 @@ TEST_P(MutationTest, IsCaught) {
   const CrashReport report = Run(file_system, /*states=*/2000);
   EXPECT_GT(report.failed(), 0u) << report.ToString();
   // What it looks like, for who reads the log of the test.
-  printf("%s\n", report.ToString().c_str());
+  printf("%s\n", report.Summary().c_str());
+  if (mutation().mutation == Mutation::kDropTruncate) {
+    // The padding of the last page stays behind the footer. Tables would still
+    // be read, since the MANIFEST says where they end, but no database opens.
+    EXPECT_NE(report.ToString().find("Sst file size mismatch"),
+              std::string::npos);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(

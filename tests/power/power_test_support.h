@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <map>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -10,6 +12,8 @@
 
 #include "env/engine/shared_engine.h"
 #include "rocksdb/file_system.h"
+#include "tests/engine/test_support.h"
+#include "tests/file/file_test_support.h"
 
 namespace rocksdb_uring {
 
@@ -18,8 +22,14 @@ struct FileSystemCase {
   const char* name;
   // Of the plugin's URI; null for the default file system.
   const char* options;
+  // What must have grown by the end, so that the test has tested it: a name
+  // of GetUringStatistics. Null for the default file system.
+  const char* statistic;
 
   bool is_plugin() const { return options != nullptr; }
+  bool needs_ring() const {
+    return is_plugin() && strstr(statistic, ".ring.") != nullptr;
+  }
 };
 inline void PrintTo(const FileSystemCase& file_system, std::ostream* out) {
   *out << file_system.name;
@@ -30,12 +40,21 @@ inline void PrintTo(const FileSystemCase& file_system, std::ostream* out) {
 // a line here, and nothing else changes.
 std::vector<FileSystemCase> FileSystemCases();
 
+// For SetUp: skips what this machine cannot run.
+#define SkipWhatCannotRun(file_system, files)   \
+  if ((file_system).needs_ring()) {             \
+    SkipWithoutRing();                          \
+  }                                             \
+  const TempDir probe_directory;                \
+  WriteFile(probe_directory.file("probe"), ""); \
+  SkipWithoutDirectReads((files).direct, probe_directory.file("probe"))
+
 // A file system whose every operation the recorder sees: the plugin's runs on
 // an engine of its own with recording rings.
 class RecordedFileSystem {
  public:
   explicit RecordedFileSystem(const FileSystemCase& options);
-  // Fails the test if the plugin was not entered.
+  // Fails the test if the statistic has not grown.
   ~RecordedFileSystem();
   RecordedFileSystem(const RecordedFileSystem&) = delete;
   RecordedFileSystem& operator=(const RecordedFileSystem&) = delete;
@@ -49,8 +68,10 @@ class RecordedFileSystem {
   }
 
  private:
+  const FileSystemCase options_;
   std::shared_ptr<SharedEngine> engine_;
   std::shared_ptr<rocksdb::FileSystem> file_system_;
+  std::map<std::string, uint64_t> before_;
 };
 
 }  // namespace rocksdb_uring

@@ -190,8 +190,8 @@ int64_t Recorder::Close(int fd, const Call& real) {
   return real();
 }
 
-int64_t Recorder::Rename(int from_directory, const char* from, int to_directory,
-                         const char* to, const Call& real) {
+int64_t Recorder::AddName(LogOp op, int from_directory, const char* from,
+                          int to_directory, const char* to, const Call& real) {
   if (!recording_) {
     return real();
   }
@@ -205,32 +205,23 @@ int64_t Recorder::Rename(int from_directory, const char* from, int to_directory,
   const auto found = names_.find(source);
   if (result == 0 && watched && found != names_.end()) {
     const FileId file = found->second;
-    names_.erase(found);
+    if (op == LogOp::kRename) {
+      names_.erase(found);
+    }
     names_[target] = file;
-    AppendName(LogOp::kRename, file, source, target);
+    AppendName(op, file, source, target);
   }
   return result;
 }
 
+int64_t Recorder::Rename(int from_directory, const char* from, int to_directory,
+                         const char* to, const Call& real) {
+  return AddName(LogOp::kRename, from_directory, from, to_directory, to, real);
+}
+
 int64_t Recorder::Link(int from_directory, const char* from, int to_directory,
                        const char* to, const Call& real) {
-  if (!recording_) {
-    return real();
-  }
-  MutexLock lock(&mutex_);
-  std::string source;
-  std::string target;
-  const bool watched = Relative(from_directory, from, &source) &&
-                       Relative(to_directory, to, &target);
-  const int64_t result = real();
-  const ErrnoKeeper keeper;
-  const auto found = names_.find(source);
-  if (result == 0 && watched && found != names_.end()) {
-    const FileId file = found->second;
-    names_[target] = file;
-    AppendName(LogOp::kLink, file, source, target);
-  }
-  return result;
+  return AddName(LogOp::kLink, from_directory, from, to_directory, to, real);
 }
 
 int64_t Recorder::ChangeName(LogOp op, int directory, const char* path,

@@ -110,6 +110,9 @@ class Recorder {
   void Complete(LogEntry* entry, int64_t result) URING_REQUIRES(mutex_);
   void Opened(int fd, const std::string& path, int flags)
       URING_REQUIRES(mutex_);
+  int64_t AddName(LogOp op, int from_directory, const char* from,
+                  int to_directory, const char* to, const Call& real)
+      URING_EXCLUDES(mutex_);
   int64_t ChangeName(LogOp op, int directory, const char* path,
                      const Call& real) URING_EXCLUDES(mutex_);
   bool FindOpen(int fd, OpenFile* file) URING_EXCLUDES(mutex_);

@@ -261,28 +261,36 @@ TEST_F(RecordingRingTest, SeesWhatTheEngineSubmits) {
   ExpectContents("f");
 }
 
-// The log of a whole workload has everything that RocksDB does to its files;
+class RecordedRunTest : public ::testing::TestWithParam<FileSystemCase> {
+ protected:
+  void SetUp() override { SkipWhatCannotRun(GetParam(), files_); }
+
+  // Only tables that are written directly are synced with fsync.
+  const WorkloadCase files_ = {/*direct=*/true, /*recycle=*/true,
+                               /*blobs=*/false};
+};
+
+// The log of a whole workload has everything that RocksDB does to its files:
 // RecordedRun compares it to the directory.
-TEST(RecordedRunTest, SeesEveryKindOfOperation) {
-  const TempDir directory;
-  WriteFile(directory.file("probe"), "");
-  SkipWithoutDirectReads(true, directory.file("probe"));
-  for (const FileSystemCase& options : FileSystemCases()) {
-    SCOPED_TRACE(options.name);
-    const RecordedFileSystem file_system(options);
-    WorkloadOptions workload;
-    workload.files.direct = true;
-    workload.files.recycle = true;
-    workload.seed = TestSeed();
-    const RecordedRun run(workload, file_system.get());
-    for (size_t op = 0; op < kLogOpCount; ++op) {
-      if (static_cast<LogOp>(op) != LogOp::kRemoveDirectory) {
-        EXPECT_GT(run.log().Count(static_cast<LogOp>(op)), 0u)
-            << LogOpName(static_cast<LogOp>(op));
-      }
+TEST_P(RecordedRunTest, SeesEveryKindOfOperation) {
+  const RecordedFileSystem file_system(GetParam());
+  WorkloadOptions options;
+  options.files = files_;
+  options.seed = TestSeed();
+  const RecordedRun run(options, file_system.get());
+  for (size_t i = 0; i < kLogOpCount; ++i) {
+    const auto op = static_cast<LogOp>(i);
+    if (op != LogOp::kRemoveDirectory) {
+      EXPECT_GT(run.log().Count(op), 0u) << LogOpName(op);
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(All, RecordedRunTest,
+                         ::testing::ValuesIn(FileSystemCases()),
+                         [](const auto& info) {
+                           return std::string(info.param.name);
+                         });
 
 }  // namespace
 }  // namespace rocksdb_uring

@@ -59,8 +59,10 @@ class Workload {
  private:
   void Open();
   void Close();
-  // Writes by all threads, while this one flushes, compacts and ingests.
+  // Writes by all threads, while this one reorganises.
   void Round(size_t batches);
+  // Flushes, ingests and compacts.
+  void Reorganise();
   void Write(Stream* stream, size_t batches, uint64_t seed);
   // By sync=true, or by a SyncWAL that follows, or not.
   enum class SyncBy { kNothing, kWrite, kSyncWal };
