@@ -7,9 +7,9 @@ namespace rocksdb_uring {
 
 std::vector<FileSystemCase> FileSystemCases() {
   return {
-      {"Posix", nullptr, nullptr}, {"Plugin", "", "opens"},
-      // Here: {"PluginRings", "writes=uring;syncs=uring",
-      //        "ops.write.ring.count"}, and the like.
+      {"Posix", nullptr, nullptr},
+      {"Plugin", "", "ops.fdatasync.posix.count"},
+      {"PluginRings", "writes=uring;syncs=uring", "ops.fdatasync.ring.count"},
   };
 }
 

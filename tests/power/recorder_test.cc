@@ -280,7 +280,10 @@ TEST_P(RecordedRunTest, SeesEveryKindOfOperation) {
   const RecordedRun run(options, file_system.get());
   for (size_t i = 0; i < kLogOpCount; ++i) {
     const auto op = static_cast<LogOp>(i);
-    if (op != LogOp::kRemoveDirectory) {
+    // RocksDB asks for none in files this small; the default file system tries
+    // at each open whether there is such a call.
+    const bool not_here = op == LogOp::kRangeSync && GetParam().is_plugin();
+    if (op != LogOp::kRemoveDirectory && !not_here) {
       EXPECT_GT(run.log().Count(op), 0u) << LogOpName(op);
     }
   }
