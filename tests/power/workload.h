@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct WorkloadCase {
 };
 // Letters only.
 std::string WorkloadName(const WorkloadCase& files);
+inline void PrintTo(const WorkloadCase& files, std::ostream* out) {
+  *out << WorkloadName(files);
+}
 std::vector<WorkloadCase> WorkloadCases();
 
 struct WorkloadOptions {
