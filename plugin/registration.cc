@@ -1,33 +1,109 @@
 #include "plugin/registration.h"
 
 #include <memory>
+#include <unordered_map>
+#include <utility>
 
 #include "env/fs/uring_file_system.h"
+#include "rocksdb/env.h"
 #include "rocksdb/utilities/object_registry.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+using rocksdb::ConfigOptions;
+using rocksdb::Env;
+using rocksdb::FileSystem;
+using rocksdb::ObjectLibrary;
+using rocksdb::Status;
+
+// What an Env URI names: the default Env on a file system of ours, whose
+// options it takes. Not a CompositeEnvWrapper, which has no place for them.
+class UringEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit UringEnv(std::shared_ptr<UringFileSystem> file_system)
+      : EnvWrapper(rocksdb::NewCompositeEnv(file_system)),
+        uring_(std::move(file_system)) {
+    // Or RocksDB would go through the older interface of Env, which has no
+    // asynchronous reads.
+    file_system_ = uring_;
+    system_clock_ = target()->GetSystemClock();
+  }
+
+  static const char* kClassName() { return "UringEnv"; }
+  const char* Name() const override { return kClassName(); }
+  const char* NickName() const override { return UringFileSystem::kNickName(); }
+  std::string GetId() const override { return UringFileSystem::kNickName(); }
+  Status PrepareOptions(const ConfigOptions& config) override {
+    const Status status = uring_->PrepareOptions(config);
+    return status.ok() ? EnvWrapper::PrepareOptions(config) : status;
+  }
+
+ protected:
+  Status ConfigureOptions(
+      const ConfigOptions& config,
+      const std::unordered_map<std::string, std::string>& options,
+      std::unordered_map<std::string, std::string>* unused) override {
+    ConfigOptions not_yet = config;
+    not_yet.invoke_prepare_options = false;
+    if (!options.empty()) {
+      const Status status = uring_->ConfigureFromMap(not_yet, options, unused);
+      if (!status.ok()) {
+        return status;
+      }
+    }
+    return EnvWrapper::ConfigureOptions(config, {}, unused);
+  }
+
+ private:
+  const std::shared_ptr<UringFileSystem> uring_;
+};
+
+// RocksDB configures and prepares an object that it asks for by its bare name;
+// a URI brings its options along. Null, with `*error` set, on failure.
+std::unique_ptr<UringFileSystem> CreateForUri(const std::string& uri,
+                                              std::string* error) {
+  std::unique_ptr<UringFileSystem> file_system;
+  const bool ready = uri != UringFileSystem::kNickName();
+  const Status status = UringFileSystem::Create(uri, ready, &file_system);
+  if (!status.ok()) {
+    *error = status.ToString();
+  }
+  return file_system;
+}
+
+FileSystem* FileSystemFactory(const std::string& uri,
+                              std::unique_ptr<FileSystem>* guard,
+                              std::string* error) {
+  *guard = CreateForUri(uri, error);
+  return guard->get();
+}
+
+Env* EnvFactory(const std::string& uri, std::unique_ptr<Env>* guard,
+                std::string* error) {
+  std::shared_ptr<UringFileSystem> file_system = CreateForUri(uri, error);
+  if (file_system != nullptr) {
+    *guard = std::make_unique<UringEnv>(std::move(file_system));
+  }
+  return guard->get();
+}
+
+}  // namespace
+
+}  // namespace rocksdb_uring
 
 namespace ROCKSDB_NAMESPACE {
 
 int RegisterUringFileSystem(ObjectLibrary& library,
                             const std::string& /*arg*/) {
-  using rocksdb_uring::UringFileSystem;
-  library.AddFactory<FileSystem>(
-      ObjectLibrary::PatternEntry(UringFileSystem::kNickName(), true)
-          .AddSeparator("://", false),
-      [](const std::string& uri, std::unique_ptr<FileSystem>* guard,
-         std::string* error) -> FileSystem* {
-        // RocksDB configures and prepares an object that it asks for by its
-        // bare name; a URI brings its options along.
-        const bool ready = uri != UringFileSystem::kNickName();
-        std::unique_ptr<UringFileSystem> file_system;
-        const Status status = UringFileSystem::Create(uri, ready, &file_system);
-        if (!status.ok()) {
-          *error = status.ToString();
-          return nullptr;
-        }
-        *guard = std::move(file_system);
-        return guard->get();
-      });
-  return 1;
+  const ObjectLibrary::PatternEntry pattern =
+      ObjectLibrary::PatternEntry(rocksdb_uring::UringFileSystem::kNickName(),
+                                  true)
+          .AddSeparator("://", false);
+  library.AddFactory<FileSystem>(pattern, rocksdb_uring::FileSystemFactory);
+  library.AddFactory<Env>(pattern, rocksdb_uring::EnvFactory);
+  return 2;
 }
 
 }  // namespace ROCKSDB_NAMESPACE

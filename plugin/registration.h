@@ -9,9 +9,10 @@ namespace ROCKSDB_NAMESPACE {
 
 class ObjectLibrary;
 
-// Adds the factory of the file system to `library` under `uring` and
-// `uring://...`; `arg` is not used. Returns how many factories it added. In
-// RocksDB's namespace because RocksDB's plugin table calls it by name.
+// Adds the factories of the file system and of an Env around it to `library`,
+// both under `uring` and `uring://...`; `arg` is not used. Returns how many
+// factories it added. In RocksDB's namespace because RocksDB's plugin table
+// calls it by name.
 int RegisterUringFileSystem(ObjectLibrary& library, const std::string& arg);
 
 }  // namespace ROCKSDB_NAMESPACE

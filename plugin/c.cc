@@ -1,0 +1,28 @@
+#include "rocksdb_uring/c.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "rocksdb/env.h"
+#include "rocksdb_uring/uring.h"
+
+// RocksDB keeps the type to itself; rocksdb_env_destroy deletes both. A test
+// compares it with what the library makes.
+struct rocksdb_env_t {
+  ROCKSDB_NAMESPACE::Env* rep;
+  bool is_default;
+};
+
+extern "C" rocksdb_env_t* rocksdb_uring_create_env(const char* options,
+                                                   char** errptr) {
+  std::unique_ptr<ROCKSDB_NAMESPACE::Env> env;
+  const ROCKSDB_NAMESPACE::Status status = rocksdb_uring::NewUringEnv(
+      options == nullptr ? std::string() : std::string(options), &env);
+  if (!status.ok()) {
+    free(*errptr);
+    *errptr = strdup(status.ToString().c_str());
+    return nullptr;
+  }
+  return new rocksdb_env_t{env.release(), false};
+}
