@@ -88,6 +88,14 @@ UringFileSystem::~UringFileSystem() {
 Status UringFileSystem::Create(const std::string& uri, bool ready,
                                std::unique_ptr<UringFileSystem>* result) {
   auto self = std::make_unique<UringFileSystem>(nullptr);
+  Status status = self->Configure(uri, ready);
+  if (status.ok()) {
+    *result = std::move(self);
+  }
+  return status;
+}
+
+Status UringFileSystem::Configure(const std::string& uri, bool ready) {
   ConfigOptions config;
   config.ignore_unknown_options = false;
   config.ignore_unsupported_options = false;
@@ -98,7 +106,7 @@ Status UringFileSystem::Create(const std::string& uri, bool ready,
         std::string(kSwitchVariable) + "=" + word + " in the environment",
         "allowed is on, off");
   }
-  self->switched_off_ = word == "off";
+  switched_off_ = word == "off";
   if (DebugLogError() != 0) {
     return Status::InvalidArgument(
         "ROCKSDB_URING_LOG=" + Environment("ROCKSDB_URING_LOG") +
@@ -107,22 +115,18 @@ Status UringFileSystem::Create(const std::string& uri, bool ready,
         "name a file in a directory that can be written");
   }
   const std::string from_environment = Environment(kOptionsVariable);
-  Status status =
-      ExplainOptions(self->ConfigureFromString(config, from_environment),
-                     std::string(kOptionsVariable) + "=" + from_environment +
-                         " in the environment");
+  Status status = ExplainOptions(ConfigureFromString(config, from_environment),
+                                 std::string(kOptionsVariable) + "=" +
+                                     from_environment + " in the environment");
   std::unordered_map<std::string, std::string> from_uri;
   if (status.ok()) {
     status = ParseUriQuery(uri, &from_uri);
   }
   if (status.ok()) {
-    status = ExplainOptions(self->ConfigureFromMap(config, from_uri), uri);
+    status = ExplainOptions(ConfigureFromMap(config, from_uri), uri);
   }
   if (status.ok() && ready) {
-    status = self->PrepareOptions(config);
-  }
-  if (status.ok()) {
-    *result = std::move(self);
+    status = PrepareOptions(config);
   }
   return status;
 }

@@ -32,6 +32,10 @@ class UringFileSystem final : public rocksdb::FileSystemWrapper {
   // whether more options are to come.
   static rocksdb::Status Create(const std::string& uri, bool ready,
                                 std::unique_ptr<UringFileSystem>* result);
+  // What Create does to a new object. Needs Env::Default(), as every parser of
+  // RocksDB's options does.
+  // REQUIRES: external synchronization, and no other call before it.
+  rocksdb::Status Configure(const std::string& uri, bool ready);
 
   static const char* kClassName() { return "UringFileSystem"; }
   static const char* kNickName() { return "uring"; }

@@ -1,0 +1,153 @@
+// The file systems that stand in for FileSystem::Default() under the preload.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "env/file/rocksdb_compat.h"
+#include "env/fs/uring_file_system.h"
+
+namespace rocksdb_uring {
+
+// RocksDB's default file system while it is not what FileSystem::Default()
+// gives: PosixFileSystem asserts that it is (in 7.8, when it may map a file
+// that it writes), so files are written unmapped. Goes by the names of the file
+// system below. Safe for concurrent use.
+class BaseFileSystem final : public rocksdb::FileSystemWrapper {
+ public:
+  explicit BaseFileSystem(const std::shared_ptr<rocksdb::FileSystem>& real)
+      : FileSystemWrapper(real) {}
+
+  const char* Name() const override { return target()->Name(); }
+  bool IsInstanceOf(const std::string& name) const override {
+    return target()->IsInstanceOf(name);
+  }
+
+  rocksdb::IOStatus NewWritableFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus ReopenWritableFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus ReuseWritableFile(
+      const std::string& name, const std::string& old_name,
+      const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+
+  // FileSystemWrapper forwards neither.
+  rocksdb::Status RegisterDbPaths(
+      const std::vector<std::string>& paths) override {
+    return target()->RegisterDbPaths(paths);
+  }
+  rocksdb::Status UnregisterDbPaths(
+      const std::vector<std::string>& paths) override {
+    return target()->UnregisterDbPaths(paths);
+  }
+};
+
+// What FileSystem::Default() gives under the preload: a uring file system that
+// takes its options from the environment when the first file is opened. It
+// cannot do so before, because parsing options needs Env::Default(), whose
+// constructor asks for this object. From then on a bad option or an unmet
+// fallback=require is the status of every open. Safe for concurrent use.
+class DefaultFileSystem final : public rocksdb::FileSystemWrapper {
+ public:
+  // `uring` must not have been configured yet.
+  explicit DefaultFileSystem(const std::shared_ptr<UringFileSystem>& uring)
+      : FileSystemWrapper(uring), uring_(uring) {}
+
+  const char* Name() const override { return UringFileSystem::kClassName(); }
+  const char* NickName() const override { return UringFileSystem::kNickName(); }
+  // Goes by all names of the file system that it replaces too: what asks for
+  // one of those wants the default. Not by the class name of the one inside,
+  // so that CheckedCast finds that one.
+  bool IsInstanceOf(const std::string& name) const override {
+    return name == UringFileSystem::kNickName() ||
+           uring_->target()->IsInstanceOf(name);
+  }
+  // Whoever reaches through finds a file system with its options.
+  const rocksdb::Customizable* Inner() const override {
+    Ready().PermitUncheckedError();
+    return FileSystemWrapper::Inner();
+  }
+  rocksdb::Status PrepareOptions(
+      const rocksdb::ConfigOptions& /*config*/) override {
+    return Ready();
+  }
+
+  rocksdb::IOStatus NewSequentialFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSSequentialFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus NewRandomAccessFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus NewWritableFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus ReopenWritableFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus ReuseWritableFile(
+      const std::string& name, const std::string& old_name,
+      const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSWritableFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus NewRandomRWFile(
+      const std::string& name, const rocksdb::FileOptions& options,
+      std::unique_ptr<rocksdb::FSRandomRWFile>* result,
+      rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus NewMemoryMappedFileBuffer(
+      const std::string& name,
+      std::unique_ptr<rocksdb::MemoryMappedFileBuffer>* result) override;
+  rocksdb::IOStatus NewDirectory(const std::string& name,
+                                 const rocksdb::IOOptions& options,
+                                 std::unique_ptr<rocksdb::FSDirectory>* result,
+                                 rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus NewLogger(const std::string& name,
+                              const rocksdb::IOOptions& options,
+                              std::shared_ptr<rocksdb::Logger>* result,
+                              rocksdb::IODebugContext* dbg) override;
+  rocksdb::IOStatus LockFile(const std::string& name,
+                             const rocksdb::IOOptions& options,
+                             rocksdb::FileLock** lock,
+                             rocksdb::IODebugContext* dbg) override;
+
+  rocksdb::Status RegisterDbPaths(
+      const std::vector<std::string>& paths) override {
+    return target()->RegisterDbPaths(paths);
+  }
+  rocksdb::Status UnregisterDbPaths(
+      const std::vector<std::string>& paths) override {
+    return target()->UnregisterDbPaths(paths);
+  }
+#if ROCKSDB_URING_ROCKSDB_GE(8, 4)
+  void SupportedOps(int64_t& supported_ops) override {
+    Ready().PermitUncheckedError();
+    target()->SupportedOps(supported_ops);
+  }
+#elif ROCKSDB_URING_ROCKSDB_GE(8, 1)
+  bool use_async_io() override {
+    return Ready().ok() && target()->use_async_io();
+  }
+#endif
+
+ private:
+  // Configures the file system inside, once.
+  rocksdb::Status Ready() const;
+  rocksdb::IOStatus ReadyToOpen() const;
+
+  const std::shared_ptr<UringFileSystem> uring_;
+  mutable std::once_flag once_;
+  mutable rocksdb::Status status_;
+};
+
+}  // namespace rocksdb_uring

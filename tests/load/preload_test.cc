@@ -1,0 +1,193 @@
+// librocksdb_uring_preload.so in front of programs of all kinds.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tests/file/file_test_support.h"
+#include "tests/load/load_test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+// Programs of other people say nothing of us.
+::testing::AssertionResult Untouched(const Ran& ran) {
+  const auto plugin = ran.said.find("plugin");
+  const auto shared = ran.said.find("shared");
+  return ran.exit_code == 0 && plugin != ran.said.end() &&
+                 plugin->second == "0" && shared != ran.said.end() &&
+                 shared->second == "0"
+             ? ::testing::AssertionSuccess()
+             : ::testing::AssertionFailure() << "exit code " << ran.exit_code
+                                             << ", output " << ran.output;
+}
+
+TEST_F(PreloadTest, ProgramWithoutFlagUsesThePlugin) {
+  const Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "round_trip", db_});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said.at("status"), "OK");
+  EXPECT_GT(Opens(), 0u);
+  EXPECT_NE(ReadWholeFile(db_ + "/LOG").find("uring file system:"),
+            std::string::npos);
+}
+
+TEST_F(PreloadTest, DefaultAnswersToAllItsNames) {
+  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "identity"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said["name"], "UringFileSystem");
+  for (const char* name :
+       {"posix", "PosixFileSystem", "DefaultFileSystem", "uring"}) {
+    EXPECT_EQ(ran.said[std::string("is_") + name], "1") << name;
+    EXPECT_EQ(ran.said[std::string("create_") + name], "default") << name;
+  }
+  EXPECT_EQ(ran.said["is_other"], "0");
+  EXPECT_NE(ran.said["create_other"], "default");
+  EXPECT_EQ(ran.said["same_again"], "1");
+  EXPECT_EQ(ran.said["same_in_env"], "1");
+}
+
+TEST_F(PreloadTest, DefaultIsOneObjectForAllThreads) {
+  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "threads"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said["objects"], "1");
+}
+
+TEST_F(PreloadTest, MappedWritesWork) {
+  for (const std::string uri : {"", "uring://", "uring"}) {
+    std::vector<std::string> argv = {LOAD_TEST_PROGRAM, "mmap", db_ + uri[0]};
+    if (!uri.empty()) {
+      argv.push_back(uri);
+    }
+    Ran ran = RunPreloaded(argv);
+    EXPECT_EQ(ran.exit_code, 0) << uri << ": " << ran.output;
+    EXPECT_EQ(ran.said["status"], "OK") << uri;
+    EXPECT_GT(Opens(), 0u) << uri;
+  }
+}
+
+TEST_F(PreloadTest, LayersOnTheDefaultWork) {
+  ASSERT_TRUE(std::filesystem::create_directory(db_));
+  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "layers", db_});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_GE(ran.said.size(), 14u) << ran.output;
+  for (const auto& layer : ran.said) {
+    EXPECT_EQ(layer.second, "OK") << layer.first;
+  }
+}
+
+TEST_F(PreloadTest, WithAUriThereIsOneLayer) {
+  for (const char* kind : {"fs", "env"}) {
+    Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "uri", db_, kind, "uring://"});
+    EXPECT_EQ(ran.exit_code, 0) << ran.output;
+    EXPECT_EQ(ran.said["created"], "OK");
+    EXPECT_EQ(ran.said["status"], "OK");
+    EXPECT_EQ(ran.said["chain"],
+              "UringFileSystem>PosixFileSystem>PosixFileSystem");
+    EXPECT_GT(Opens(), 0u);
+  }
+}
+
+TEST_F(PreloadTest, WithThePluginPreloadedTooThereIsOneEngine) {
+  for (const char* both : {ROCKSDB_URING_PRELOAD ":" ROCKSDB_URING_LIBRARY,
+                           ROCKSDB_URING_LIBRARY ":" ROCKSDB_URING_PRELOAD}) {
+    Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "uri", db_, "fs", "uring://"},
+                           {{"LD_PRELOAD", both}});
+    EXPECT_EQ(ran.exit_code, 0) << ran.output;
+    EXPECT_EQ(ran.said["status"], "OK");
+    EXPECT_EQ(ran.said["chain"],
+              "UringFileSystem>PosixFileSystem>PosixFileSystem");
+    // The file of the plugin is there once.
+    const std::string& libraries = ran.said["libraries"];
+    const size_t first = libraries.find("librocksdb_uring.so");
+    EXPECT_NE(first, std::string::npos) << libraries;
+    EXPECT_EQ(libraries.find("librocksdb_uring.so", first + 1),
+              std::string::npos)
+        << libraries;
+  }
+}
+
+TEST_F(PreloadTest, BadOptionIsTheStatusOfEveryOpen) {
+  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "round_trip", db_},
+                         {{"ROCKSDB_URING_OPTIONS", "queue_dept=64"}});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_NE(ran.output.find("Invalid argument"), std::string::npos)
+      << ran.output;
+  EXPECT_NE(ran.output.find("queue_dept"), std::string::npos) << ran.output;
+  // With a value for the switch that is none.
+  ran = RunPreloaded({LOAD_TEST_PROGRAM, "round_trip", db_},
+                     {{"ROCKSDB_URING", "of"}});
+  EXPECT_NE(ran.output.find("allowed is on, off"), std::string::npos)
+      << ran.output;
+}
+
+TEST_F(PreloadTest, SwitchedOffItIsThePosixFileSystem) {
+  const Environment off = {{"ROCKSDB_URING", "off"}};
+  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "identity"}, off);
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said["name"], "PosixFileSystem");
+  EXPECT_EQ(ran.said["same_in_env"], "1");
+  // Nor do bad options matter then.
+  ran = RunPreloaded(
+      {LOAD_TEST_PROGRAM, "mmap", db_},
+      {{"ROCKSDB_URING", "off"}, {"ROCKSDB_URING_OPTIONS", "bad=1"}});
+  EXPECT_EQ(ran.said["status"], "OK");
+  EXPECT_TRUE(Statistics().is_null());
+  // A URI is still known, and means POSIX.
+  ran = RunPreloaded({LOAD_TEST_PROGRAM, "uri", db_, "fs", "uring://"}, off);
+  EXPECT_EQ(ran.said["created"], "OK") << ran.output;
+  EXPECT_EQ(ran.said["status"], "OK") << ran.output;
+  EXPECT_EQ(Opens(), 0u);
+}
+
+TEST_F(PreloadTest, ProgramWithoutRocksDbIsLeftAlone) {
+  EXPECT_TRUE(Untouched(RunPreloaded({LOAD_TEST_NONE})));
+  const Ran shell = RunPreloaded({"/bin/sh", "-c", "echo quiet"});
+  EXPECT_EQ(shell.output, "quiet\n");
+}
+
+TEST_F(PreloadTest, ProgramThatLoadsTheSharedRocksDbLateUsesThePlugin) {
+  Ran ran = RunPreloaded({LOAD_TEST_NONE, "late", db_});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said["status"], "OK");
+  EXPECT_EQ(ran.said["plugin"], "1");
+  EXPECT_GT(Opens(), 0u);
+}
+
+TEST_F(PreloadTest, LibraryWithARocksDbOfItsOwnKeepsIt) {
+  Ran ran = RunPreloaded({LOAD_TEST_NONE, "bundled", LOAD_TEST_BUNDLED});
+  EXPECT_EQ(ran.said["bundled"], "bundled 1.2.3") << ran.output;
+  EXPECT_TRUE(Untouched(ran));
+}
+
+TEST_F(PreloadTest, LibraryWithARocksDbOfItsOwnKeepsItBesideTheSharedOne) {
+  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "bundled", LOAD_TEST_BUNDLED});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said["bundled"], "bundled 1.2.3");
+  EXPECT_EQ(ran.said["shared"], "UringFileSystem");
+}
+
+#ifdef LOAD_TEST_STATIC
+TEST_F(PreloadTest, ProgramWithAStaticRocksDbIsLeftAlone) {
+  for (const char* program : {LOAD_TEST_STATIC, LOAD_TEST_EXPORTED}) {
+    Ran ran = RunPreloaded({program, db_});
+    EXPECT_TRUE(Untouched(ran)) << program;
+    EXPECT_EQ(ran.said["status"], "OK");
+    EXPECT_EQ(ran.said["name"], "PosixFileSystem");
+    EXPECT_TRUE(Statistics().is_null());
+  }
+}
+#endif
+
+TEST_F(PreloadTest, RelativePathSurvivesAChangeOfDirectory) {
+  const std::string library = ROCKSDB_URING_PRELOAD;
+  const size_t slash = library.rfind('/');
+  const Ran ran = RunPreloaded(
+      {"/bin/sh", "-c",
+       "cd " + library.substr(0, slash) + " && LD_PRELOAD=./" +
+           library.substr(slash + 1) + " " LOAD_TEST_NONE " late " + db_},
+      {{"LD_PRELOAD", ""}});
+  EXPECT_EQ(ran.said.at("plugin"), "1") << ran.output;
+  EXPECT_GT(Opens(), 0u);
+}
+
+}  // namespace
+}  // namespace rocksdb_uring

@@ -1,0 +1,419 @@
+// A program that is linked with the shared librocksdb and knows nothing of the
+// plugin: what a user starts under the preload. One task a run, given on the
+// command line; prints one `name=value` a line.
+#include <dlfcn.h>
+#include <signal.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "rocksdb/convenience.h"
+#include "rocksdb/db.h"
+#include "rocksdb/env.h"
+#include "rocksdb/env_encryption.h"
+#include "rocksdb/file_system.h"
+#include "rocksdb/options.h"
+
+namespace {
+
+using rocksdb::ConfigOptions;
+using rocksdb::DB;
+using rocksdb::Env;
+using rocksdb::EnvWrapper;
+using rocksdb::FileSystem;
+using rocksdb::FileSystemWrapper;
+using rocksdb::Options;
+using rocksdb::Status;
+
+using Arguments = std::vector<std::string>;
+
+void Print(const std::string& name, const std::string& value) {
+  std::cout << name << "=" << value << std::endl;
+}
+
+// The libraries of ours and of RocksDB that the process has.
+std::string LoadedLibraries() {
+  std::ifstream maps("/proc/self/maps");
+  std::set<std::string> names;
+  for (std::string line; std::getline(maps, line);) {
+    const size_t slash = line.rfind('/');
+    if (slash != std::string::npos &&
+        line.compare(slash, 11, "/librocksdb") == 0) {
+      names.insert(line.substr(slash + 1));
+    }
+  }
+  std::string all;
+  for (const std::string& name : names) {
+    all += (all.empty() ? "" : " ") + name;
+  }
+  return all;
+}
+
+// The names of a file system and of those that it sits on.
+std::string Chain(FileSystem* file_system) {
+  std::string chain;
+  const rocksdb::Customizable* link = file_system;
+  for (; link != nullptr; link = link->Inner()) {
+    chain += (chain.empty() ? "" : ">") + std::string(link->Name());
+  }
+  return chain;
+}
+
+std::string Key(uint64_t number) { return "key" + std::to_string(number); }
+std::string Value(uint64_t number) {
+  return std::string(200, static_cast<char>('a' + number % 26)) +
+         std::to_string(number);
+}
+
+Options MakeOptions(Env* env) {
+  Options options;
+  options.create_if_missing = true;
+  options.env = env;
+  options.write_buffer_size = 256 << 10;
+  return options;
+}
+
+Status Open(const Options& options, const std::string& path,
+            std::unique_ptr<DB>* result) {
+  DB* db = nullptr;
+  const Status status = DB::Open(options, path, &db);
+  result->reset(db);
+  return status;
+}
+
+Status Fill(DB* db, uint64_t first, uint64_t end) {
+  Status status;
+  for (uint64_t i = first; i < end && status.ok(); ++i) {
+    status = db->Put(rocksdb::WriteOptions(), Key(i), Value(i));
+  }
+  return status;
+}
+
+// Get, MultiGet and an iterator find keys 0 to `count` and nothing else.
+Status Check(DB* db, uint64_t count) {
+  std::vector<std::string> keys;
+  for (uint64_t i = 0; i < count; ++i) {
+    keys.push_back(Key(i));
+  }
+  const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+  std::vector<rocksdb::PinnableSlice> values(count);
+  std::vector<Status> statuses(count);
+  db->MultiGet(rocksdb::ReadOptions(), db->DefaultColumnFamily(), count,
+               slices.data(), values.data(), statuses.data());
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string value;
+    const Status got = db->Get(rocksdb::ReadOptions(), keys[i], &value);
+    if (!got.ok() || !statuses[i].ok() || value != Value(i) ||
+        values[i] != value) {
+      return Status::Corruption(keys[i], got.ToString());
+    }
+  }
+  std::unique_ptr<rocksdb::Iterator> iterator(
+      db->NewIterator(rocksdb::ReadOptions()));
+  uint64_t seen = 0;
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    ++seen;
+  }
+  return seen == count ? iterator->status()
+                       : Status::Corruption("keys", std::to_string(seen));
+}
+
+// A database on `env`, written, closed, opened again and read.
+Status RoundTrip(const Options& options, const std::string& path) {
+  constexpr uint64_t kKeys = 3000;
+  std::unique_ptr<DB> db;
+  Status status = Open(options, path, &db);
+  if (status.ok()) {
+    status = Fill(db.get(), 0, kKeys);
+  }
+  if (status.ok()) {
+    status = db->Flush(rocksdb::FlushOptions());
+  }
+  db.reset();
+  if (status.ok()) {
+    status = Open(options, path, &db);
+  }
+  return status.ok() ? Check(db.get(), kKeys) : status;
+}
+
+// What FileSystem::Default() is.
+int Identity(const Arguments& /*arguments*/) {
+  const std::shared_ptr<FileSystem> file_system = FileSystem::Default();
+  Print("name", file_system->Name());
+  for (const char* name :
+       {"posix", "PosixFileSystem", "DefaultFileSystem", "uring", "other"}) {
+    Print(std::string("is_") + name,
+          file_system->IsInstanceOf(name) ? "1" : "0");
+    std::shared_ptr<FileSystem> created;
+    ConfigOptions config;
+    config.ignore_unsupported_options = false;
+    const Status status = FileSystem::CreateFromString(config, name, &created);
+    Print(std::string("create_") + name,
+          created == file_system ? "default" : status.ToString());
+  }
+  Print("same_again", FileSystem::Default() == file_system ? "1" : "0");
+  Print("same_in_env",
+        Env::Default()->GetFileSystem() == file_system ? "1" : "0");
+  Print("libraries", LoadedLibraries());
+  return 0;
+}
+
+// The first calls come from many threads at once.
+int Threads(const Arguments& /*arguments*/) {
+  constexpr size_t kThreads = 16;
+  std::vector<FileSystem*> seen(kThreads);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&seen, i] {
+      seen[i] = i % 2 == 0 ? FileSystem::Default().get()
+                           : Env::Default()->GetFileSystem().get();
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  Print("objects",
+        std::to_string(std::set<FileSystem*>(seen.begin(), seen.end()).size()));
+  return 0;
+}
+
+int RoundTripTask(const Arguments& arguments) {
+  Print("status",
+        RoundTrip(MakeOptions(Env::Default()), arguments[0]).ToString());
+  return 0;
+}
+
+int MappedWrites(const Arguments& arguments) {
+  Env* env = Env::Default();
+  std::shared_ptr<Env> guard;
+  Status status;
+  if (arguments.size() > 1) {
+    status =
+        Env::CreateFromUri(ConfigOptions(), "", arguments[1], &env, &guard);
+  }
+  if (status.ok()) {
+    Options options = MakeOptions(env);
+    options.allow_mmap_writes = true;
+    options.allow_mmap_reads = true;
+    options.recycle_log_file_num = 2;
+    status = RoundTrip(options, arguments[0]);
+  }
+  Print("status", status.ToString());
+  return 0;
+}
+
+class PlainWrapper final : public FileSystemWrapper {
+ public:
+  using FileSystemWrapper::FileSystemWrapper;
+  const char* Name() const override { return "PlainWrapper"; }
+};
+
+class PlainEnv final : public EnvWrapper {
+ public:
+  using EnvWrapper::EnvWrapper;
+};
+
+Status RoundTripOn(const std::shared_ptr<FileSystem>& file_system,
+                   const std::string& path) {
+  const std::unique_ptr<Env> env = rocksdb::NewCompositeEnv(file_system);
+  return RoundTrip(MakeOptions(env.get()), path);
+}
+
+Status RoundTripOnString(const std::string& value, const std::string& path) {
+  ConfigOptions config;
+  config.ignore_unsupported_options = false;
+  std::shared_ptr<FileSystem> file_system;
+  const Status status =
+      FileSystem::CreateFromString(config, value, &file_system);
+  if (status.ok() && file_system == nullptr) {
+    return Status::Corruption("OK, and no file system", value);
+  }
+  return status.ok() ? RoundTripOn(file_system, path) : status;
+}
+
+Status RoundTripEncrypted(const std::string& path) {
+  std::shared_ptr<rocksdb::EncryptionProvider> provider;
+  const Status status = rocksdb::EncryptionProvider::CreateFromString(
+      ConfigOptions(), "1://test", &provider);
+  return status.ok() ? RoundTripOn(rocksdb::NewEncryptedFS(
+                                       FileSystem::Default(), provider),
+                                   path)
+                     : status;
+}
+
+// File systems and Envs that sit on the default one.
+int Layers(const Arguments& arguments) {
+  const std::string& top = arguments[0];
+  const std::unique_ptr<Env> timed(rocksdb::NewTimedEnv(Env::Default()));
+  const std::unique_ptr<Env> memory(rocksdb::NewMemEnv(Env::Default()));
+  PlainEnv wrapper(Env::Default());
+  Print("timed_env",
+        RoundTrip(MakeOptions(timed.get()), top + "/1").ToString());
+  Print("mem_env", RoundTrip(MakeOptions(memory.get()), top + "/2").ToString());
+  Print("env_wrapper", RoundTrip(MakeOptions(&wrapper), top + "/3").ToString());
+  Print("wrapper",
+        RoundTripOn(std::make_shared<PlainWrapper>(FileSystem::Default()),
+                    top + "/4")
+            .ToString());
+  Print("encrypted", RoundTripEncrypted(top + "/5").ToString());
+  int number = 6;
+  for (const char* value :
+       {"TimedFS", "id=TimedFS;target=posix", "id=TimedFS;target=uring",
+        "id=TimedFS;target=uring://", "CountedFileSystem", "PosixFileSystem",
+        "uring", "id=uring", "uring://"}) {
+    Print(value, RoundTripOnString(value, top + "/" + std::to_string(number++))
+                     .ToString());
+  }
+  return 0;
+}
+
+// What URIs for a file system and for an Env give.
+int Uri(const Arguments& arguments) {
+  Env* env = Env::Default();
+  std::shared_ptr<Env> guard;
+  ConfigOptions config;
+  const bool for_env = arguments[1] == "env";
+  const Status status =
+      Env::CreateFromUri(config, for_env ? arguments[2] : "",
+                         for_env ? "" : arguments[2], &env, &guard);
+  Print("created", status.ToString());
+  if (status.ok() && env->GetFileSystem() != nullptr) {
+    Print("chain", Chain(env->GetFileSystem().get()));
+    Print("status", RoundTrip(MakeOptions(env), arguments[0]).ToString());
+  }
+  Print("libraries", LoadedLibraries());
+  return 0;
+}
+
+// Writes keys FIRST to END; the part that follows decides how it ends.
+int Write(const Arguments& arguments) {
+  const std::string& how = arguments[3];
+  std::unique_ptr<DB> db;
+  Status status = Open(MakeOptions(Env::Default()), arguments[0], &db);
+  if (status.ok()) {
+    status =
+        Fill(db.get(), std::stoull(arguments[1]), std::stoull(arguments[2]));
+  }
+  Print("status", status.ToString());
+  if (how == "kill") {
+    raise(SIGKILL);
+  }
+  if (how == "leak") {
+    (void)db.release();
+  }
+  return 0;
+}
+
+int Read(const Arguments& arguments) {
+  std::unique_ptr<DB> db;
+  Status status = Open(MakeOptions(Env::Default()), arguments[0], &db);
+  if (status.ok()) {
+    status = Check(db.get(), std::stoull(arguments[1]));
+  }
+  Print("status", status.ToString());
+  return 0;
+}
+
+// A database that is still open when main returns, as a static object has it.
+struct AtExit {
+  explicit AtExit(std::unique_ptr<DB> opened) : db(std::move(opened)) {}
+  ~AtExit() { Print("at_exit", Check(db.get(), 2000).ToString()); }
+  std::unique_ptr<DB> db;
+};
+
+int ExitWithStatic(const Arguments& arguments) {
+  std::unique_ptr<DB> db;
+  Status status = Open(MakeOptions(Env::Default()), arguments[0], &db);
+  if (status.ok()) {
+    status = Fill(db.get(), 0, 2000);
+  }
+  if (status.ok()) {
+    status = db->Flush(rocksdb::FlushOptions());
+  }
+  Print("status", status.ToString());
+  // What is made last goes first: RocksDB's own static objects must be there
+  // still when the database is closed.
+  static AtExit last(std::move(db));
+  return 0;
+}
+
+// A thread goes on reading batches from a file while the process ends.
+int ExitWithThread(const Arguments& arguments) {
+  rocksdb::FileOptions options;
+  std::unique_ptr<rocksdb::FSRandomAccessFile> file;
+  const rocksdb::IOStatus status = FileSystem::Default()->NewRandomAccessFile(
+      arguments[0], options, &file, nullptr);
+  Print("status", status.ToString());
+  if (!status.ok()) {
+    return 1;
+  }
+  std::atomic<int> rounds{0};
+  std::thread([&rounds, reader = file.release()] {
+    static char scratch[8][512];
+    for (;;) {
+      rocksdb::FSReadRequest requests[8];
+      for (size_t i = 0; i < 8; ++i) {
+        requests[i].offset = i * 512;
+        requests[i].len = 512;
+        requests[i].scratch = scratch[i];
+      }
+      reader->MultiRead(requests, 8, rocksdb::IOOptions(), nullptr)
+          .PermitUncheckedError();
+      rounds.fetch_add(1);
+    }
+  }).detach();
+  while (rounds.load() < 10) {
+    std::this_thread::yield();
+  }
+  // Not past the end of `rounds`.
+  std::exit(0);
+}
+
+// A library that has a RocksDB of its own, loaded beside the shared one.
+int Bundled(const Arguments& arguments) {
+  void* const library = dlopen(arguments[0].c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    Print("dlopen", dlerror());
+    return 1;
+  }
+  const auto version = reinterpret_cast<const char* (*)()>(
+      dlsym(library, "bundled_default_version"));
+  Print("bundled", version());
+  Print("shared", FileSystem::Default()->Name());
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  struct Task {
+    const char* name;
+    int arguments_min;
+    int (*run)(const Arguments&);
+  };
+  const Task tasks[] = {{"identity", 0, Identity},
+                        {"threads", 0, Threads},
+                        {"round_trip", 1, RoundTripTask},
+                        {"mmap", 1, MappedWrites},
+                        {"layers", 1, Layers},
+                        {"uri", 3, Uri},
+                        {"write", 4, Write},
+                        {"read", 2, Read},
+                        {"exit_static", 1, ExitWithStatic},
+                        {"exit_thread", 1, ExitWithThread},
+                        {"bundled", 1, Bundled}};
+  for (const Task& task : tasks) {
+    if (argc >= task.arguments_min + 2 && task.name == std::string(argv[1])) {
+      return task.run(Arguments(argv + 2, argv + argc));
+    }
+  }
+  return 2;
+}
