@@ -4,6 +4,7 @@
 //   probe/kernel       kernel, limits, rings that can be had
 //   probe/storage      file system and device of a path
 //   probe/path_trials  reads of an existing file: direct, NOWAIT, ring
+//   probe/program      whether a preload reaches a program's RocksDB
 //   probe/diagnosis    all of it, and the verdict
 //   probe/report       as text and as JSON
 #include <gflags/gflags.h>
@@ -14,8 +15,12 @@
 #include "tools/command_line.h"
 #include "tools/probe/diagnosis.h"
 #include "tools/probe/path_trials.h"
+#include "tools/probe/program.h"
 
 DEFINE_bool(json, false, "Print JSON instead of text.");
+DEFINE_string(program, "",
+              "Say instead whether LD_PRELOAD puts the plugin into this "
+              "program, such as /usr/bin/db_bench.");
 
 namespace rocksdb_uring {
 namespace {
@@ -25,14 +30,25 @@ constexpr int kExitPosixOnly = 1;
 constexpr int kExitUsage = 2;
 
 constexpr const char* kUsage =
-    "uring_probe [--json] [PATH]\n"
+    "uring_probe [--json] [PATH], or uring_probe [--json] --program=FILE\n"
     "Says whether rocksdb-uring can use io_uring here, and on the file system\n"
     "of PATH (a file or directory; default: the current directory).\n"
-    "Creates no file. Exit status: 0 usable, 1 POSIX only, 2 bad usage.";
+    "Creates no file. Exit status: 0 usable, 1 POSIX only, 2 bad usage. With\n"
+    "--program: 0 a preload reaches its RocksDB, 1 not, 2 bad usage.";
 
 int BadUsage(const std::string& error) {
   fprintf(stderr, "uring_probe: %s (see --help)\n", error.c_str());
   return kExitUsage;
+}
+
+int ReportProgram() {
+  ProgramReport report;
+  std::string error;
+  if (!InspectProgram(FLAGS_program, &report, &error)) {
+    return BadUsage("--program: '" + FLAGS_program + "': " + error);
+  }
+  fputs((FLAGS_json ? FormatJson(report) : FormatText(report)).c_str(), stdout);
+  return report.reachable ? kExitUsable : kExitPosixOnly;
 }
 
 int Main(int argc, char** argv) {
@@ -48,6 +64,10 @@ int Main(int argc, char** argv) {
   if (line.arguments.size() > 1) {
     return BadUsage("more than one path: '" + line.arguments[0] + "' and '" +
                     line.arguments[1] + "'");
+  }
+  if (!FLAGS_program.empty()) {
+    return line.arguments.empty() ? ReportProgram()
+                                  : BadUsage("--program takes no path besides");
   }
   const std::string path = line.arguments.empty() ? "." : line.arguments[0];
   switch (ClassifyPath(path, &error)) {
