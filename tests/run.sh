@@ -12,7 +12,8 @@ Installs what is missing (as root), builds, and runs the tests.
                  optimisation), clang17, clang20, gcc20 (compiled only, warnings
                  and clang's thread-safety analysis are errors). May be repeated.
                  Default: dev, asan, tsan, release (built only), and the rest.
-  --full         more repetitions, each with another seed, and the long suites
+  --full         more repetitions, each with another seed, the long suites,
+                 and the packages on a Debian that has nothing else (as root)
   --help         this text
 
 Environment:
@@ -26,10 +27,13 @@ TEXT
 
 readonly packages=(
   cmake ninja-build g++ clang pkg-config liburing-dev librocksdb-dev
-  rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev)
+  rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
+  # Examples of README.md in other languages, and the Debian packages.
+  python3 golang-go rustc default-jdk-headless dpkg-dev binutils)
 
 full=0
 chosen=()
+full_packages=(debootstrap)
 while (($# > 0)); do
   case "$1" in
     --full) full=1 ;;
@@ -70,7 +74,9 @@ fail() {
 
 set_up() {
   local missing=() package
-  for package in "${packages[@]}"; do
+  local wanted=("${packages[@]}")
+  ((full)) && wanted+=("${full_packages[@]}")
+  for package in "${wanted[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
       grep -q 'ok installed' || missing+=("$package")
   done
@@ -146,6 +152,21 @@ compile_only() {
     -DROCKSDB_URING_WERROR=ON -DROCKSDB_URING_BUILD_TESTS=OFF
 }
 
+# The packages of the optimised build, installed on a bare Debian.
+test_packages() {
+  configure_and_build release build/release --preset release || return
+  title "testing the packages on a bare Debian"
+  if ((EUID != 0)); then
+    skipped=$((skipped + 1))
+    echo "skipped: a bare Debian takes root"
+  elif tests/load/clean_root.sh build/release; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    fail "testing the packages"
+  fi
+}
+
 run() {
   case "$1" in
     dev | asan | tsan) test_preset "$1" ;;
@@ -168,6 +189,7 @@ set_up || exit 1
 for name in "${chosen[@]}"; do
   run "$name"
 done
+((full)) && test_packages
 
 title "summary"
 for failure in ${failures[@]+"${failures[@]}"}; do

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# clean_root.sh BUILD_DIRECTORY: makes the Debian packages of a build, and runs
+# README.md's block "With the package installed" in a Debian 12 that has nothing
+# else. As root, with debootstrap; takes a minute. The root is made below
+# $TEST_TMPDIR or /tmp and removed at the end.
+set -euo pipefail
+
+build=$(cd "$1" && pwd)
+source=$(cd "$(dirname "$0")/../.." && pwd)
+root=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-root.XXXXXX")
+
+clean_up() {
+  umount "$root/proc" 2>/dev/null || true
+  rm -rf --one-file-system "$root"
+}
+trap clean_up EXIT
+
+cd "$source"
+rm -rf "$build/package"
+cpack --config "$build/CPackConfig.cmake"
+
+debootstrap --variant=minbase bookworm "$root"
+# As this machine reaches the archive.
+cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+rm -f "$root"/etc/apt/apt.conf.d/*docker*
+mkdir -p "$root/work/build/release/package"
+cp "$build"/package/*.deb "$root/work/build/release/package/"
+mount -t proc proc "$root/proc"
+
+inside() {
+  chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+inside apt-get update -q
+block=$("$source/tests/load/readme_block.sh" "$source/README.md" "With the package installed")
+inside ROCKSDB_URING_OPTIONS="stats_interval_s=0;stats_file=/work/uring-%p.json" \
+  bash -euo pipefail -c "cd /work; $block"
+
+# Both ways have used the plugin, and the package has brought all it needs.
+used=$(grep -lE '"opens": [1-9]' "$root"/work/uring-*.json | wc -l)
+if ((used < 2)); then
+  echo "clean_root.sh: $used of 2 programs have used the plugin" >&2
+  exit 1
+fi
+inside uring_probe --program=/usr/bin/db_bench
+# What compiles against it comes with the development package.
+inside apt-get install -qy --no-install-recommends g++ pkg-config cmake make \
+  ./work/build/release/package/librocksdb-uring-dev_*.deb
+cp -r "$source/plugin/examples" "$root/work/"
+# shellcheck disable=SC2016  # expanded inside
+inside bash -euo pipefail -c '
+  cd /work/examples
+  cc env.c -o /work/env_c $(pkg-config --cflags --libs rocksdb_uring)
+  /work/env_c /work/db_c
+  cmake -S . -B /work/cmake && cmake --build /work/cmake
+  /work/cmake/uring_example /work/db_cc'
+# Nothing stays when it goes.
+inside apt-get purge -qy rocksdb-uring
+if find "$root/usr" -name '*rocksdb_uring*' | grep .; then
+  echo "clean_root.sh: the package has left files" >&2
+  exit 1
+fi
+echo "clean_root.sh: passed"

@@ -1,0 +1,161 @@
+// The section "Load it" of README.md: every block is run as it stands there,
+// the way a new user would, in a directory and a home of its own.
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "tests/file/file_test_support.h"
+#include "tests/load/load_test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A plain Debian's: no toolchain from a home directory.
+constexpr char kPath[] =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+std::string ReadmeBlock(const std::string& heading) {
+  std::vector<std::string> argv = {ROCKSDB_URING_SOURCE_DIR
+                                   "/tests/load/readme_block.sh",
+                                   ROCKSDB_URING_SOURCE_DIR "/README.md"};
+  if (!heading.empty()) {
+    argv.push_back(heading);
+  }
+  const ChildResult result = RunChild(argv);
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  return result.output;
+}
+
+struct Way {
+  const char* heading;
+  // Programs that it needs, beside a compiler.
+  std::vector<std::string> needs;
+  // What its output must hold.
+  const char* output;
+  // Whether a program of it uses the plugin and can prove it.
+  bool statistics;
+};
+
+void PrintTo(const Way& way, std::ostream* out) { *out << way.heading; }
+
+const std::vector<Way>& Ways() {
+  static const auto* ways = new std::vector<Way>{
+      {"Install", {}, "librocksdb_uring_preload.so", false},
+      {"A program that takes a URI", {"db_bench"}, "readseq", true},
+      {"A program that takes nothing", {"db_bench"}, "readseq", true},
+      {"C++ with CMake", {}, "OK: hello", true},
+      {"C++ with pkg-config", {"pkg-config"}, "OK: hello", true},
+      {"C", {"pkg-config"}, "hello", true},
+      {"Python", {"python3"}, "hello", true},
+      {"Go", {"go", "pkg-config"}, "hello", true},
+      {"Rust", {"rustc"}, "hello", true},
+      {"Java", {"javac", "java", "pkg-config"}, "hello", true},
+      {"Debian package", {"dpkg-shlibdeps"}, "librocksdb7.8", false},
+      {"Roll back", {"db_bench"}, "readseq", true}};
+  return *ways;
+}
+
+class ReadmeTest : public ::testing::TestWithParam<Way> {
+ protected:
+  void SetUp() override {
+    if (BuiltWithSanitizer()) {
+      GTEST_SKIP() << "programs of users are built without sanitizers";
+    }
+    for (const std::string& program : GetParam().needs) {
+      if (RunBash("command -v " + program).exit_code != 0) {
+        if (RingRequired()) {
+          FAIL() << "ROCKSDB_URING_REQUIRE is set, but there is no " << program;
+        }
+        GTEST_SKIP() << "no " << program << " here";
+      }
+    }
+    fs::create_directories(home_);
+    fs::create_directories(checkout_ + "/build");
+    fs::create_directory_symlink(ROCKSDB_URING_BINARY_DIR,
+                                 checkout_ + "/build/release");
+    fs::create_directory_symlink(ROCKSDB_URING_SOURCE_DIR "/plugin",
+                                 checkout_ + "/plugin");
+  }
+
+  // In the checkout, with the home, and options that make programs write
+  // statistics.
+  ChildResult RunBash(const std::string& text) {
+    return RunChild(
+        {"/bin/bash", "-euo", "pipefail", "-c",
+         (fs::exists(checkout_) ? "cd " + checkout_ + "\n" : "") + text},
+        {{"HOME", home_},
+         {"PATH", kPath},
+         {"TMPDIR", home_},
+         {"GOCACHE", ROCKSDB_URING_BINARY_DIR "/go-cache"},
+         {"ROCKSDB_URING", "on"},
+         {"ROCKSDB_URING_OPTIONS",
+          "stats_interval_s=0;stats_file=" + home_ + "/uring-%p.json"}});
+  }
+
+  // Files that the programs have opened through the plugin.
+  uint64_t Opens() const {
+    uint64_t opens = 0;
+    for (const auto& entry : fs::directory_iterator(home_)) {
+      const std::string name = entry.path().filename();
+      if (name.rfind("uring-", 0) == 0) {
+        opens += nlohmann::json::parse(ReadWholeFile(entry.path()))["opens"]
+                     .get<uint64_t>();
+      }
+    }
+    return opens;
+  }
+
+  TempDir directory_;
+  const std::string home_ = directory_.file("home");
+  const std::string checkout_ = directory_.file("checkout");
+};
+
+TEST_P(ReadmeTest, RunsAsWritten) {
+  const Way& way = GetParam();
+  const std::string install = ReadmeBlock("Install");
+  std::string output;
+  if (way.heading != std::string("Install")) {
+    const ChildResult installed = RunBash(install);
+    ASSERT_EQ(installed.exit_code, 0) << installed.output;
+  }
+  const ChildResult result = RunBash(ReadmeBlock(way.heading));
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find(way.output), std::string::npos) << result.output;
+  EXPECT_EQ(Opens() > 0, way.statistics) << result.output;
+}
+
+INSTANTIATE_TEST_SUITE_P(LoadIt, ReadmeTest, ::testing::ValuesIn(Ways()),
+                         [](const ::testing::TestParamInfo<Way>& info) {
+                           std::string name;
+                           for (const char c :
+                                std::string(info.param.heading)) {
+                             name += c == '+'               ? "p"
+                                     : std::isalnum(c) != 0 ? std::string(1, c)
+                                                            : "";
+                           }
+                           return name;
+                         });
+
+TEST(ReadmeWaysTest, AllAreTested) {
+  std::set<std::string> tested;
+  for (const Way& way : Ways()) {
+    tested.insert(way.heading);
+  }
+  // tests/load/clean_root.sh runs that one: it changes the system.
+  tested.insert("With the package installed");
+  std::set<std::string> written;
+  std::istringstream headings(ReadmeBlock(""));
+  for (std::string heading; std::getline(headings, heading);) {
+    written.insert(heading);
+  }
+  EXPECT_EQ(written, tested);
+}
+
+}  // namespace
+}  // namespace rocksdb_uring
