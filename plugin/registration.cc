@@ -60,12 +60,12 @@ class UringEnv final : public rocksdb::EnvWrapper {
   const std::shared_ptr<UringFileSystem> uring_;
 };
 
-// RocksDB configures and prepares an object that it asks for by its bare name;
-// a URI brings its options along. Null, with `*error` set, on failure.
+// RocksDB configures and prepares an object that it asks for by a bare name; a
+// URI brings its options along. Null, with `*error` set, on failure.
 std::unique_ptr<UringFileSystem> CreateForUri(const std::string& uri,
                                               std::string* error) {
   std::unique_ptr<UringFileSystem> file_system;
-  const bool ready = uri != UringFileSystem::kNickName();
+  const bool ready = uri.find("://") != std::string::npos;
   const Status status = UringFileSystem::Create(uri, ready, &file_system);
   if (!status.ok()) {
     *error = status.ToString();
@@ -89,6 +89,13 @@ Env* EnvFactory(const std::string& uri, std::unique_ptr<Env>* guard,
   return guard->get();
 }
 
+// `uring`, `uring://...`, and the name by which an object calls itself.
+ObjectLibrary::PatternEntry Pattern(const char* class_name) {
+  return ObjectLibrary::PatternEntry(UringFileSystem::kNickName(), true)
+      .AddSeparator("://", false)
+      .AnotherName(class_name);
+}
+
 }  // namespace
 
 }  // namespace rocksdb_uring
@@ -97,12 +104,12 @@ namespace ROCKSDB_NAMESPACE {
 
 int RegisterUringFileSystem(ObjectLibrary& library,
                             const std::string& /*arg*/) {
-  const ObjectLibrary::PatternEntry pattern =
-      ObjectLibrary::PatternEntry(rocksdb_uring::UringFileSystem::kNickName(),
-                                  true)
-          .AddSeparator("://", false);
-  library.AddFactory<FileSystem>(pattern, rocksdb_uring::FileSystemFactory);
-  library.AddFactory<Env>(pattern, rocksdb_uring::EnvFactory);
+  library.AddFactory<FileSystem>(
+      rocksdb_uring::Pattern(rocksdb_uring::UringFileSystem::kClassName()),
+      rocksdb_uring::FileSystemFactory);
+  library.AddFactory<Env>(
+      rocksdb_uring::Pattern(rocksdb_uring::UringEnv::kClassName()),
+      rocksdb_uring::EnvFactory);
   return 2;
 }
 

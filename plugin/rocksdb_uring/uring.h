@@ -27,15 +27,16 @@ namespace rocksdb_uring {
 // that the process already shares, an unmet fallback=require) returns a status
 // that says what to change, and leaves `*result` alone.
 //
-// The file system must outlive every database opened on it. Safe for
-// concurrent use. Blocks for about 100 microseconds the first time.
+// Whoever uses the file system shares it; files that it has opened may outlive
+// it. Safe for concurrent use. Blocks for about 100 microseconds the first
+// time.
 ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status NewUringFileSystem(
     const std::string& options,
     std::shared_ptr<ROCKSDB_NAMESPACE::FileSystem>* result);
 
 // Makes an Env around such a file system, for Options::env. It shares the
-// thread pools of Env::Default(), and must outlive every database opened on
-// it. Otherwise as NewUringFileSystem.
+// thread pools of Env::Default(), holds its file system, and must outlive every
+// database opened on it. Otherwise as NewUringFileSystem.
 ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status NewUringEnv(
     const std::string& options,
     std::unique_ptr<ROCKSDB_NAMESPACE::Env>* result);

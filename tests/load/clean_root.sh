@@ -45,8 +45,8 @@ if ((used < 2)); then
 fi
 inside uring_probe --program=/usr/bin/db_bench
 # What compiles against it comes with the development package.
-inside apt-get install -qy --no-install-recommends g++ pkg-config cmake make \
-  ./work/build/release/package/librocksdb-uring-dev_*.deb
+inside bash -c "apt-get install -qy --no-install-recommends g++ pkg-config \
+  cmake make /work/build/release/package/librocksdb-uring-dev_*.deb"
 cp -r "$source/plugin/examples" "$root/work/"
 # shellcheck disable=SC2016  # expanded inside
 inside bash -euo pipefail -c '

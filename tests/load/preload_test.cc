@@ -177,6 +177,15 @@ TEST_F(PreloadTest, ProgramWithAStaticRocksDbIsLeftAlone) {
 }
 #endif
 
+TEST_F(PreloadTest, WithoutThePluginItIsThePosixFileSystem) {
+  const std::string alone = directory_.file("librocksdb_uring_preload.so");
+  std::filesystem::copy_file(ROCKSDB_URING_PRELOAD, alone);
+  Ran ran =
+      RunPreloaded({LOAD_TEST_PROGRAM, "identity"}, {{"LD_PRELOAD", alone}});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said["name"], "PosixFileSystem");
+}
+
 TEST_F(PreloadTest, RelativePathSurvivesAChangeOfDirectory) {
   const std::string library = ROCKSDB_URING_PRELOAD;
   const size_t slash = library.rfind('/');

@@ -3,6 +3,8 @@
 // command line; prints one `name=value` a line.
 #include <dlfcn.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -325,8 +327,12 @@ int Read(const Arguments& arguments) {
 // A database that is still open when main returns, as a static object has it.
 struct AtExit {
   explicit AtExit(std::unique_ptr<DB> opened) : db(std::move(opened)) {}
-  ~AtExit() { Print("at_exit", Check(db.get(), 2000).ToString()); }
+  ~AtExit() {
+    Print("at_exit", Check(db.get(), 2000).ToString());
+    Print("same_default", FileSystem::Default().get() == before ? "1" : "0");
+  }
   std::unique_ptr<DB> db;
+  FileSystem* const before = FileSystem::Default().get();
 };
 
 int ExitWithStatic(const Arguments& arguments) {
@@ -377,6 +383,36 @@ int ExitWithThread(const Arguments& arguments) {
   std::exit(0);
 }
 
+// A daemon, which forks after the plugin was loaded and used. No database
+// before: RocksDB's own threads do not survive a fork.
+int Fork(const Arguments& arguments) {
+  const std::shared_ptr<FileSystem> file_system = FileSystem::Default();
+  std::string own;
+  Status status =
+      rocksdb::ReadFileToString(file_system.get(), "/proc/self/exe", &own);
+  Print("before", status.ToString());
+  const pid_t child = fork();
+  const std::string path = arguments[0] + (child == 0 ? "/child" : "/parent");
+  status = RoundTrip(MakeOptions(Env::Default()), path);
+  Print(child == 0 ? "child" : "parent", status.ToString());
+  int ended = 0;
+  return child == 0 || (waitpid(child, &ended, 0) == child && ended == 0) ? 0
+                                                                          : 1;
+}
+
+// A database that is opened before main, by the initialiser of a static object.
+const std::string early = [] {
+  const char* const path = std::getenv("LOAD_TEST_EARLY");
+  return path == nullptr
+             ? std::string()
+             : RoundTrip(MakeOptions(Env::Default()), path).ToString();
+}();
+
+int Early(const Arguments& /*arguments*/) {
+  Print("status", early);
+  return 0;
+}
+
 // A library that has a RocksDB of its own, loaded beside the shared one.
 int Bundled(const Arguments& arguments) {
   void* const library = dlopen(arguments[0].c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -407,6 +443,8 @@ int main(int argc, char** argv) {
                         {"uri", 3, Uri},
                         {"write", 4, Write},
                         {"read", 2, Read},
+                        {"fork", 1, Fork},
+                        {"early", 0, Early},
                         {"exit_static", 1, ExitWithStatic},
                         {"exit_thread", 1, ExitWithThread},
                         {"bundled", 1, Bundled}};

@@ -51,6 +51,22 @@ TEST_F(EnvUriTest, GiveThePlugin) {
   }
 }
 
+TEST_F(EnvUriTest, ObjectsAreFoundByTheirOwnNames) {
+  ASSERT_TRUE(Create("UringEnv").ok());
+  ASSERT_NE(env_, nullptr);
+  EXPECT_STREQ(env_->Name(), "UringEnv");
+  ConfigOptions config;
+  config.ignore_unsupported_options = false;
+  for (const char* name :
+       {"UringFileSystem", "id=UringFileSystem;reads=posix"}) {
+    std::shared_ptr<rocksdb::FileSystem> file_system;
+    const Status status =
+        rocksdb::FileSystem::CreateFromString(config, name, &file_system);
+    ASSERT_TRUE(status.ok()) << name << ": " << status.ToString();
+    EXPECT_STREQ(file_system->Name(), "UringFileSystem");
+  }
+}
+
 TEST_F(EnvUriTest, OptionsReachTheFileSystem) {
   ASSERT_TRUE(Create("id=uring;reads=posix").ok());
   std::string value;

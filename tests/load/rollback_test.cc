@@ -2,6 +2,7 @@
 // same files.
 #include <cerrno>
 #include <csignal>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -121,7 +122,24 @@ TEST_F(LifetimeTest, StaticDatabaseIsReadAndClosedAtExit) {
   const Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "exit_static", db_});
   EXPECT_EQ(ran.exit_code, 0) << ran.output;
   EXPECT_EQ(ran.said.at("at_exit"), "OK");
+  EXPECT_EQ(ran.said.at("same_default"), "1");
   EXPECT_GT(Opens(), 0u);
+}
+
+TEST_F(LifetimeTest, DatabaseBeforeMain) {
+  const Ran ran =
+      RunPreloaded({LOAD_TEST_PROGRAM, "early"}, {{"LOAD_TEST_EARLY", db_}});
+  EXPECT_EQ(ran.said.at("status"), "OK") << ran.output;
+  EXPECT_GT(Opens(), 0u);
+}
+
+TEST_F(LifetimeTest, ParentAndForkedChildHaveDatabases) {
+  ASSERT_TRUE(std::filesystem::create_directory(db_));
+  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "fork", db_});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said["before"], "OK");
+  EXPECT_EQ(ran.said["parent"], "OK");
+  EXPECT_EQ(ran.said["child"], "OK");
 }
 
 TEST_F(LifetimeTest, ThreadReadsWhileTheProcessEnds) {
