@@ -159,6 +159,8 @@ __attribute__((constructor)) void LoadEarly() {
       ObjectOf(dlsym(RTLD_DEFAULT, kSymbol)) == ObjectOf(&kSymbol)) {
     Hooks(next);
   }
+  // Programs without RocksDB are to find no message that they did not cause.
+  dlerror();
 }
 
 }  // namespace
