@@ -86,6 +86,20 @@ TEST_F(PreloadTest, WithAUriThereIsOneLayer) {
   }
 }
 
+TEST_F(PreloadTest, PluginAloneServesUrisOfBothKinds) {
+  for (const char* kind : {"fs", "env"}) {
+    Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "uri", db_, kind, "uring://"},
+                           {{"LD_PRELOAD", ROCKSDB_URING_LIBRARY}});
+    EXPECT_EQ(ran.said["status"], "OK") << ran.output;
+    EXPECT_EQ(ran.said["chain"], "UringFileSystem>PosixFileSystem");
+    EXPECT_GT(Opens(), 0u);
+    // A program that gives no URI is not touched.
+    ran = RunPreloaded({LOAD_TEST_PROGRAM, "identity"},
+                       {{"LD_PRELOAD", ROCKSDB_URING_LIBRARY}});
+    EXPECT_EQ(ran.said["name"], "PosixFileSystem");
+  }
+}
+
 TEST_F(PreloadTest, WithThePluginPreloadedTooThereIsOneEngine) {
   for (const char* both : {ROCKSDB_URING_PRELOAD ":" ROCKSDB_URING_LIBRARY,
                            ROCKSDB_URING_LIBRARY ":" ROCKSDB_URING_PRELOAD}) {
