@@ -28,12 +28,14 @@ TEXT
 readonly packages=(
   cmake ninja-build g++ clang pkg-config liburing-dev librocksdb-dev
   rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
-  # Examples of README.md in other languages, and the Debian packages.
-  python3 golang-go rustc default-jdk-headless dpkg-dev binutils)
+  # An example of README.md, and the Debian packages.
+  python3 dpkg-dev binutils)
+# The examples in other languages, whose tests are skipped without, and a bare
+# Debian.
+readonly full_packages=(golang-go rustc default-jdk-headless debootstrap)
 
 full=0
 chosen=()
-full_packages=(debootstrap)
 while (($# > 0)); do
   case "$1" in
     --full) full=1 ;;
@@ -109,20 +111,66 @@ count_of() {
     sed -nE "s/.*[[:space:]]$2=\"([0-9]+)\".*/\1/p" | head -n 1
 }
 
-run_ctest() {
-  local name="$1" prefix=() repeat=()
-  local directory="build/$name" report
-  report="$PWD/$directory/tests.xml"
+# Whole suites, in as many shards as there are jobs: with a sanitizer a process
+# for each test takes longer to start than most tests run.
+run_suites() {
+  local name="$1" prefix=() repeat=1 suite shard pids pid report
+  local directory="$PWD/build/$name"
   # Where the kernel randomises addresses more than the thread sanitizer of
   # this compiler knows, it must not randomise them at all.
   if [[ $name == tsan ]] && "$directory/bin/engine_tests" --gtest_list_tests \
       2>&1 | grep -q 'unexpected memory mapping'; then
     prefix=(setarch -R)
   fi
+  ((full)) && repeat=5
+  for suite in "$directory"/bin/*_test "$directory"/bin/*_tests; do
+    title "testing $name: ${suite##*/}"
+    pids=()
+    for ((shard = 0; shard < jobs; ++shard)); do
+      report="$directory/${suite##*/}.$shard"
+      rm -f "$report.xml"
+      GTEST_TOTAL_SHARDS="$jobs" GTEST_SHARD_INDEX="$shard" \
+        TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp" \
+        timeout 1800 ${prefix[@]+"${prefix[@]}"} "$suite" --gtest_brief=1 \
+        --gtest_repeat="$repeat" --gtest_output="xml:$report.xml" \
+        >"$report.log" 2>&1 &
+      pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+      wait "$pid" || fail "testing $name: ${suite##*/}"
+    done
+    for ((shard = 0; shard < jobs; ++shard)); do
+      count_suite "$directory/${suite##*/}.$shard"
+    done
+  done
+}
+
+# Adds the shard with the report $1.xml and the output $1.log to the sums.
+count_suite() {
+  local all bad out
+  if [[ ! -s $1.xml ]]; then
+    tail -n 60 "$1.log"
+    fail "no report: $1.xml"
+    return
+  fi
+  all="$(grep -c '<testcase .*status="run"' "$1.xml")"
+  bad="$(grep -c '<failure ' "$1.xml")"
+  out="$(grep -c 'result="skipped"' "$1.xml")"
+  ((bad == 0)) || cat "$1.log"
+  passed=$((passed + all - bad - out))
+  failed=$((failed + bad))
+  skipped=$((skipped + out))
+  sed -nE 's/.*<testcase name="([^"]*)".*result="skipped".*classname="([^"]*)".*/skipped: \2.\1/p' "$1.xml"
+}
+
+run_ctest() {
+  local name="$1" repeat=()
+  local directory="build/$name" report
+  report="$PWD/$directory/tests.xml"
   ((full)) && repeat=(--repeat until-fail:5)
   rm -f "$report"
   title "testing $name"
-  ${prefix[@]+"${prefix[@]}"} ctest --preset "$name" -j"$jobs" \
+  ctest --preset "$name" -j"$jobs" \
     --no-tests=error --output-junit "$report" \
     ${repeat[@]+"${repeat[@]}"} || fail "testing $name"
   if [[ ! -s $report ]]; then
@@ -141,7 +189,11 @@ run_ctest() {
 }
 
 test_preset() {
-  configure_and_build "$1" "build/$1" --preset "$1" && run_ctest "$1"
+  configure_and_build "$1" "build/$1" --preset "$1" || return
+  case "$1" in
+    asan | tsan) run_suites "$1" ;;
+    *) run_ctest "$1" ;;
+  esac
 }
 
 # compile_only NAME C_COMPILER CXX_COMPILER STANDARD
