@@ -253,10 +253,16 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
 }
 
 void PosixEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
-  const bool parallel =
-      count > 1 && std::all_of(ops, ops + count, [](const IoOp& op) {
-        return op.kind == IoKind::kRead && op.alignment == 0;
-      });
+  if (count <= 1) {
+    // The way of every small append: nothing is looked at twice.
+    std::for_each(ops, ops + count, [this](IoOp& op) { RunOne(&op); });
+    CountCompleted(ops, count, statistics_);
+    CompleteAll(ops, count);
+    return;
+  }
+  const bool parallel = std::all_of(ops, ops + count, [](const IoOp& op) {
+    return op.kind == IoKind::kRead && op.alignment == 0;
+  });
   if (parallel) {
     PageCacheHint none;
     PageCacheHint* const hint =
@@ -269,9 +275,7 @@ void PosixEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
   } else {
     std::for_each(ops, ops + count, [this](IoOp& op) { RunOne(&op); });
   }
-  if (count > 1) {
-    statistics_->CountBatch(count);
-  }
+  statistics_->CountBatch(count);
   CountCompleted(ops, count, statistics_);
   CompleteAll(ops, count);
 }

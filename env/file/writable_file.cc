@@ -80,10 +80,7 @@ UringWritableFile::~UringWritableFile() {
   }
 }
 
-IOStatus UringWritableFile::Earlier() {
-  if (!failed_.load(std::memory_order_acquire)) {
-    return IOStatus::OK();
-  }
+IOStatus UringWritableFile::FirstError() {
   MutexLock lock(&error_mutex_);
   return error_;
 }
@@ -126,9 +123,11 @@ IOStatus UringWritableFile::Verify(uint64_t offset, const Slice& data,
 
 IOStatus UringWritableFile::WriteNow(uint64_t offset, const Slice& data,
                                      Verification verification) {
-  const IOStatus verified = Verify(offset, data, verification);
-  if (!verified.ok()) {
-    return verified;
+  if (verification != nullptr) {
+    const IOStatus verified = Verify(offset, data, verification);
+    if (!verified.ok()) {
+      return verified;
+    }
   }
   IoOp op;
   file_->Describe(IoKind::kWrite, StatKind::kWrite, offset, data.size(),
@@ -164,9 +163,8 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
       (IsAligned(offset, file_->alignment) &&
        IsAligned(data.size(), file_->alignment) &&
        IsAligned(reinterpret_cast<uintptr_t>(data.data()), file_->alignment)));
-  IOStatus status = Earlier();
-  if (!status.ok()) {
-    return status;
+  if (failed()) {
+    return FirstError();
   }
   if (write_behind_ == nullptr) {
     return WriteNow(offset, data, verification);
@@ -174,9 +172,10 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
   if (verification != nullptr && data.size() > WriteBehind::kWriteBytesMax) {
     // One checksum for several buffers: what was verified is written from
     // where it is.
-    status = DrainWrites();
+    const IOStatus status = DrainWrites();
     return status.ok() ? WriteNow(offset, data, verification) : status;
   }
+  IOStatus status;
   for (size_t done = 0; done < data.size() && status.ok();) {
     const size_t size =
         std::min(data.size() - done, WriteBehind::kWriteBytesMax);

@@ -81,8 +81,14 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
  private:
   using Verification = const rocksdb::DataVerificationInfo*;
 
+  // Whether a write or a sync has failed. Asked before every small append.
+  bool failed() const { return failed_.load(std::memory_order_acquire); }
+  // REQUIRES: failed().
+  rocksdb::IOStatus FirstError() URING_EXCLUDES(error_mutex_);
   // What has failed before, or OK.
-  rocksdb::IOStatus Earlier() URING_EXCLUDES(error_mutex_);
+  rocksdb::IOStatus Earlier() URING_EXCLUDES(error_mutex_) {
+    return failed() ? FirstError() : rocksdb::IOStatus::OK();
+  }
   // Remembers the failure if it is the first; returns the first.
   rocksdb::IOStatus Fail(const std::string& what, int64_t result)
       URING_EXCLUDES(error_mutex_);
