@@ -1,0 +1,22 @@
+// The one place that says which paths to the disk these tests take.
+#pragma once
+
+namespace rocksdb_uring {
+
+// Options of the plugin that send through rings what can be sent.
+constexpr char kRingOptions[] = "reads=uring";
+
+// Whether that holds for writes and syncs, too: the statistics must prove it.
+constexpr bool kRingOptionsWrite = false;
+
+struct DiskPath {
+  const char* name;
+  // Of the plugin.
+  const char* options;
+  bool rings;
+};
+
+constexpr DiskPath kDiskPaths[] = {{"Auto", "", false},
+                                   {"Rings", kRingOptions, true}};
+
+}  // namespace rocksdb_uring
