@@ -18,7 +18,8 @@ Installs what is missing (as root), builds, and runs the tests.
 
 Environment:
   ROCKSDB_URING_REQUIRE=1      a test that would be skipped because there is no
-                               io_uring fails instead
+                               io_uring, or no root and no loop device, fails
+                               instead
   ROCKSDB_URING_TEST_SEED=N    seed of the random tests (they print theirs)
   TEST_TMPDIR=DIRECTORY        where tests put their files, on a disk
   JOBS=N                       parallel compilations and tests (default: nproc)
@@ -28,6 +29,7 @@ TEXT
 readonly packages=(
   cmake ninja-build g++ clang pkg-config liburing-dev librocksdb-dev
   rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
+  e2fsprogs mount
   # An example of README.md, and the Debian packages.
   python3 dpkg-dev binutils)
 # The examples in other languages, whose tests are skipped without, and a bare
