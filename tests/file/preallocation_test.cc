@@ -132,8 +132,9 @@ TEST_P(PreallocationTest, GivenBackAfterTruncate) {
 TEST_P(PreallocationTest, AllocateAnswersAsTheDefault) {
   for (bool allow_fallocate : {true, false}) {
     New(allow_fallocate, false);
-    for (uint64_t offset : {uint64_t{0}, uint64_t{1} << 62}) {
-      for (uint64_t length : {uint64_t{0}, uint64_t{8192}}) {
+    // A range that ends beyond the largest file there can be is refused.
+    for (uint64_t offset : {uint64_t{0}, uint64_t{INT64_MAX} - kBlock}) {
+      for (uint64_t length : {uint64_t{0}, uint64_t{2 * kBlock}}) {
         pair_.ExpectSameOutcome([=](FSWritableFile* file) {
           return file->Allocate(offset, length, IOOptions(), nullptr);
         });

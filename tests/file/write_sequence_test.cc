@@ -85,13 +85,13 @@ class WriteSequence {
       Write();
     } else if (dice < 82) {
       Flush();
-    } else if (dice < 86) {
+    } else if (dice < 84) {
       RangeSync();
-    } else if (dice < 87) {
+    } else if (dice < 85) {
       Sync();
-    } else if (dice < 89) {
+    } else if (dice < 86) {
       InvalidateCache();
-    } else if (dice < 92) {
+    } else if (dice < 90) {
       Truncate();
     } else if (dice < 97) {
       pair_.ExpectSizes();
@@ -135,12 +135,19 @@ class WriteSequence {
   }
 
   void Sync() {
-    if (OneIn(2)) {
-      pair_.Sync();
-    } else {
-      pair_.Fsync();
+    // Seldom, for the device's sake.
+    switch (Below(4)) {
+      case 0:
+        pair_.Sync();
+        pair_.ExpectSameFiles();
+        break;
+      case 1:
+        pair_.Fsync();
+        pair_.ExpectSameFiles();
+        break;
+      default:
+        pair_.ExpectSizes();
     }
-    pair_.ExpectSameFiles();
   }
 
   void InvalidateCache() {
