@@ -133,7 +133,11 @@ IOStatus UringWritableFile::WriteNow(uint64_t offset, const Slice& data,
   file_->Describe(IoKind::kWrite, StatKind::kWrite, offset, data.size(),
                   const_cast<char*>(data.data()), &op);
   const int64_t result = file_->Run(&op, file_->paths.writes);
-  return result < 0 ? Fail(WritingAt(offset, data.size()), result)
+  // Not kept: the caller of this very append is told, nothing was appended, and
+  // a database that has run out of space goes on with its WAL once there is
+  // some again.
+  return result < 0 ? MakeIOStatus(WritingAt(offset, data.size()), file_->name,
+                                   Errno::FromResult(result))
                     : IOStatus::OK();
 }
 

@@ -18,8 +18,9 @@ namespace rocksdb_uring {
 // files are written before it does. What Flush, RangeSync, Sync and Close wait
 // for is in env/README.md ("What a write promises").
 //
-// An error of a write or a sync stays: every later call returns it, and no
-// later sync turns it into success.
+// An error of a write in flight or of a sync stays: every later call returns
+// it, and no later sync turns it into success. An append that is written before
+// it returns, and fails, has appended nothing, and may be tried again.
 //
 // REQUIRES: external synchronization, except that Sync and Fsync may run beside
 // Append and Flush.

@@ -6,9 +6,6 @@ namespace rocksdb_uring {
 // Options of the plugin that send through rings what can be sent.
 constexpr char kRingOptions[] = "reads=uring;writes=uring;syncs=uring";
 
-// Whether that holds for writes and syncs, too: the statistics must prove it.
-constexpr bool kRingOptionsWrite = true;
-
 struct DiskPath {
   const char* name;
   // Of the plugin.
