@@ -135,7 +135,7 @@ class Writer {
     Publish();
     std::vector<std::thread> threads;
     for (size_t thread = 0; thread < kWriters; ++thread) {
-      threads.emplace_back([=] { WriteForEver(db, thread); });
+      threads.emplace_back([this, db, thread] { WriteForEver(db, thread); });
     }
     threads[0].join();
   }

@@ -1,6 +1,8 @@
 // The one place that says which paths to the disk these tests take.
 #pragma once
 
+#include <ostream>
+
 namespace rocksdb_uring {
 
 // Options of the plugin that send through rings what can be sent.
@@ -12,6 +14,10 @@ struct DiskPath {
   const char* options;
   bool rings;
 };
+
+inline void PrintTo(const DiskPath& path, std::ostream* out) {
+  *out << "options=\"" << path.options << "\"";
+}
 
 constexpr DiskPath kDiskPaths[] = {{"Auto", "", false},
                                    {"Rings", kRingOptions, true}};
