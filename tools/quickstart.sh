@@ -167,8 +167,8 @@ compare() {
 }
 
 measure() {
-  local amount=(--pairs=3 --seconds=2)
-  [[ $quick == no ]] || amount=(--pairs=2 --seconds=1)
+  local amount=(--pairs=3 --seconds=1 --write_mb=256)
+  [[ $quick == no ]] || amount=(--pairs=2 --seconds=1 --write_mb=128)
   # Progress goes to stderr; the table is kept for the end.
   compare --workloads="$workloads" "${amount[@]}" --table=short --json="$dir/results.json" \
     >"$dir/table.txt"
