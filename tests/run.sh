@@ -31,7 +31,7 @@ readonly packages=(
   rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
   e2fsprogs mount
   # An example of README.md, and the Debian packages.
-  python3 dpkg-dev binutils)
+  python3 dpkg-dev file binutils)
 # The examples in other languages, whose tests are skipped without, and a bare
 # Debian.
 readonly full_packages=(golang-go rustc default-jdk-headless debootstrap)
