@@ -48,6 +48,14 @@ std::string WritingAt(uint64_t offset, uint64_t length) {
          " len " + std::to_string(length);
 }
 
+// Whether the name still stands for the open file.
+bool IsNameOf(int fd, const std::string& name) {
+  struct stat open_file = {};
+  struct stat named = {};
+  return fstat(fd, &open_file) == 0 && stat(name.c_str(), &named) == 0 &&
+         open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
+}
+
 // The default file system knows of the same two cases.
 bool SyncFileRangeWorks(int fd) {
   constexpr __fsword_t kZfsMagic = 0x2fc12fc1;
@@ -244,7 +252,11 @@ void UringWritableFile::TrimPreallocation() {
   size_t block_size = 0;
   size_t last_block = 0;
   GetPreallocationStatus(&block_size, &last_block);
-  if (last_block == 0) {
+  // RocksDB 7.8 hands a WAL to its next writer before it closes this one: a log
+  // that has another name by now is not ours to cut.
+  const bool recycled =
+      file_->kind == FileKind::kWal && !IsNameOf(file_->fd.get(), file_->name);
+  if (last_block == 0 || recycled) {
     return;
   }
   // What was preallocated and not written is given back. Failures do no harm:

@@ -522,6 +522,23 @@ TEST_F(WriteFaultTest, TruncateErrorStays) {
   ExpectEveryCallFailsAs(status);
 }
 
+// RocksDB recycles a WAL before it has closed its old writer.
+TEST_F(WriteFaultTest, ClosingTheOldWriterDoesNotCutARecycledLog) {
+  const std::unique_ptr<UringWritableFile> old = OpenNew("000004.log");
+  old->SetPreallocationBlockSize(1 << 20);
+  old->PrepareWrite(0, 1000, IOOptions(), nullptr);
+  ASSERT_TRUE(old->Append("old", IOOptions(), nullptr).ok());
+  std::shared_ptr<OpenFile> reused;
+  path_ = directory_.file("000009.log");
+  ASSERT_TRUE(OpenForReuse(path_, directory_.file("000004.log"), options_,
+                           FileContext{PathChoices(), engine_}, &reused)
+                  .ok());
+  file_ = std::make_unique<UringWritableFile>(std::move(reused), options_, 0);
+  MustAppend(10000);
+  EXPECT_TRUE(old->Close(IOOptions(), nullptr).ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+}
+
 TEST_F(WriteFaultTest, PreallocationThatFailsDoesNotMatter) {
   Open();
   FailFrom(RingOpcode::kFallocate, 0, -ENOSPC);
