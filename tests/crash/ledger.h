@@ -30,8 +30,8 @@ struct Ledger {
     std::atomic<uint64_t> ring_writes;
     // Completions, or requests, that the seam has held back.
     std::atomic<uint64_t> delays;
-    std::atomic<uint64_t> flushes;
-    std::atomic<uint64_t> compactions;
+    std::atomic<uint64_t> flushes;      // that have ended
+    std::atomic<uint64_t> compactions;  // that have begun
   };
 
   // Batches acknowledged by all threads.
