@@ -252,11 +252,13 @@ void UringWritableFile::TrimPreallocation() {
   size_t block_size = 0;
   size_t last_block = 0;
   GetPreallocationStatus(&block_size, &last_block);
+  if (last_block == 0) {
+    return;
+  }
   // RocksDB 7.8 hands a WAL to its next writer before it closes this one: a log
   // that has another name by now is not ours to cut.
-  const bool recycled =
-      file_->kind == FileKind::kWal && !IsNameOf(file_->fd.get(), file_->name);
-  if (last_block == 0 || recycled) {
+  if (file_->kind == FileKind::kWal &&
+      !IsNameOf(file_->fd.get(), file_->name)) {
     return;
   }
   // What was preallocated and not written is given back. Failures do no harm:

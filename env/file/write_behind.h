@@ -27,9 +27,9 @@ struct WriteFailure {
 // so and writes by itself: nobody ever waits for another file.
 class WriteBehind {
  public:
-  // Longest write, and number of writes of one file in flight. RocksDB hands
-  // over at most writable_file_max_buffer_size bytes, 1 MiB by default. More
-  // than four gained nothing (measured: env/README.md).
+  // Longest write, and number of writes of one file in flight: four blocks of
+  // 1 MiB, RocksDB's writable_file_max_buffer_size by default, in halves, so
+  // that the device has two even of a single block (measured: env/README.md).
   static constexpr size_t kWriteBytesMax = 512 << 10;
   static constexpr size_t kWritesMax = 8;
 

@@ -8,7 +8,7 @@ namespace rocksdb_uring {
 
 WriteOut::~WriteOut() { (void)Finish(); }
 
-int64_t WriteOut::Collect() {
+int64_t WriteOut::Finish() {
   if (op_.state() == IoState::kIdle) {
     return 0;
   }
@@ -17,8 +17,6 @@ int64_t WriteOut::Collect() {
   op_.Reset();
   return result;
 }
-
-int64_t WriteOut::Finish() { return Collect(); }
 
 int64_t WriteOut::Request(uint64_t begin, uint64_t end, uint64_t complete) {
   begin_ = std::min(begin_.value_or(begin), begin);
@@ -29,7 +27,7 @@ int64_t WriteOut::Request(uint64_t begin, uint64_t end, uint64_t complete) {
     if (!engine->Wait(&op_, 0)) {
       return 0;
     }
-    const int64_t result = Collect();
+    const int64_t result = Finish();
     if (result < 0) {
       return result;
     }
@@ -43,7 +41,7 @@ int64_t WriteOut::Request(uint64_t begin, uint64_t end, uint64_t complete) {
   begin_ = stop;
   if (file_->paths.syncs == PathChoice::kPosix || !engine->Submit(&op_)) {
     file_->Run(&op_, PathChoice::kPosix);
-    return Collect();
+    return Finish();
   }
   return 0;
 }

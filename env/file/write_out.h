@@ -26,13 +26,10 @@ class WriteOut {
   // Returns 0, or the negated errno of a range that has failed.
   int64_t Request(uint64_t begin, uint64_t end, uint64_t complete);
 
-  // Waits for what is in flight; returns as Request.
+  // Waits for what is in flight; returns as Request, 0 if there is nothing.
   int64_t Finish();
 
  private:
-  // The result of the range in flight, 0 if there is none.
-  int64_t Collect();
-
   const std::shared_ptr<const OpenFile> file_;
   IoOp op_;
   // What was asked for and not started.
