@@ -64,18 +64,24 @@ AsyncShard::~AsyncShard() {
 
 bool AsyncShard::EnsureRing() {
   RetireIfIdle();
-  if (ring_ != nullptr) {
-    return !dead_;
+  if (dead_) {
+    return false;
   }
+  const bool was_open = environment_.breaker->open();
   if (!environment_.breaker->Allow()) {
     return false;
+  }
+  if (ring_ != nullptr) {
+    // As a trial it has to prove itself again.
+    proven_ = proven_ && !was_open;
+    return true;
   }
   RingOrError made = options_.factory(options_.ring);
   if (made.ring == nullptr) {
     DebugLog("ring of shard %u refused: %s", options_.index,
              made.error.message().c_str());
     environment_.statistics->Count(StatEvent::kRingRefused);
-    if (environment_.breaker->RecordFailure()) {
+    if (environment_.breaker->RecordFailure("io_uring_setup", made.error)) {
       environment_.statistics->Count(StatEvent::kBreakerOpened);
     }
     return false;
@@ -87,6 +93,7 @@ bool AsyncShard::EnsureRing() {
   environment_.statistics->Count(StatEvent::kRingCreated);
   environment_.account->Add(ring_->memory_bytes());
   proven_ = false;
+  refusals_in_a_row_ = 0;
   return true;
 }
 
@@ -99,14 +106,15 @@ void AsyncShard::RetireIfIdle() {
   }
 }
 
-void AsyncShard::MarkDead() {
+void AsyncShard::MarkDead(const char* call, Errno error) {
   if (dead_) {
     return;
   }
   dead_ = true;
-  DebugLog("ring of shard %u given up: %zu requests go to POSIX",
-           options_.index, unsubmitted_.size() + backlog_.size());
-  if (environment_.breaker->RecordFailure()) {
+  DebugLog("ring of shard %u given up: %s: %s; %zu requests go to POSIX",
+           options_.index, call, error.message().c_str(),
+           unsubmitted_.size() + backlog_.size());
+  if (environment_.breaker->RecordFailure(call, error)) {
     environment_.statistics->Count(StatEvent::kBreakerOpened);
   }
   // What the kernel has not consumed it never will: those are ours again.
@@ -172,7 +180,7 @@ void AsyncShard::FlushQueue() {
       continue;
     }
     if (result < 0 && !IsBusy(result)) {
-      MarkDead();
+      MarkDead("io_uring_enter", Errno::FromResult(result));
       return;
     }
     if (result <= 0) {
@@ -254,13 +262,9 @@ void AsyncShard::Reap(ReapedList* reaped) {
       --in_flight_;
     } else if (IsOutstanding(tag)) {
       --in_flight_;
-      reaped->items[reaped->count++] = {slots_[slot].op, completions[i].result};
+      reaped->items[reaped->count++] = {slots_[slot].op, completions[i].result,
+                                        /*orphan=*/false};
       FreeSlot(slot);
-      // Only now: a ring that can be made may still take no request.
-      if (!proven_) {
-        proven_ = true;
-        environment_.breaker->RecordSuccess();
-      }
     } else {
       environment_.statistics->Count(StatEvent::kUnknownCompletion);
     }
@@ -272,25 +276,54 @@ void AsyncShard::TakeOrphans(ReapedList* reaped) {
     IoOp* const op = orphans_.front();
     orphans_.pop_front();
     // Not begun: IsFinal hands it to POSIX.
-    reaped->items[reaped->count++] = {op, -EAGAIN};
+    reaped->items[reaped->count++] = {op, -EAGAIN, /*orphan=*/true};
   }
 }
 
-void AsyncShard::CompleteReaped(const ReapedList& reaped) {
+AsyncShard::Evidence AsyncShard::CompleteReaped(const ReapedList& reaped) {
+  Evidence evidence;
   for (size_t i = 0; i < reaped.count; ++i) {
     IoOp* const op = reaped.items[i].op;
+    const int32_t ring_result = reaped.items[i].result;
+    bool refused = false;
     uint64_t done = 0;
     op->path = IoPath::kRing;
-    if (!IsFinal(*op, reaped.items[i].result, &op->result, &done)) {
-      if (reaped.items[i].result < 0) {
+    if (!IsFinal(*op, ring_result, &op->result, &done)) {
+      if (ring_result < 0) {
         op->path = IoPath::kPosix;
         environment_.statistics->Count(StatEvent::kPosixRescue);
-        LogRescue(*op, reaped.items[i].result);
+        LogRescue(*op, ring_result);
       }
       op->result = environment_.posix->Finish(*op, done);
+      refused = SpeaksAgainstRing(ring_result) && op->result >= 0;
+    }
+    if (refused) {
+      ++evidence.refused;
+      evidence.last_refusal = ring_result;
+    } else if (!reaped.items[i].orphan) {
+      ++evidence.worked;
     }
     CountCompleted(op, 1, environment_.statistics);
     CompleteAll(op, 1);
+  }
+  return evidence;
+}
+
+void AsyncShard::Judge(const Evidence& evidence) {
+  if (evidence.worked > 0) {
+    refusals_in_a_row_ = 0;
+    // Only now: a ring that can be made may still take no request.
+    if (!proven_) {
+      proven_ = true;
+      environment_.breaker->RecordSuccess();
+    }
+  }
+  if (evidence.refused == 0 || ring_ == nullptr) {
+    return;
+  }
+  refusals_in_a_row_ += evidence.refused;
+  if (!proven_ || refusals_in_a_row_ >= kRefusalsMax) {
+    MarkDead(kRingOperation, Errno::FromResult(evidence.last_refusal));
   }
 }
 
@@ -305,8 +338,9 @@ size_t AsyncShard::Advance() {
     return 0;
   }
   mutex_.Unlock();
-  CompleteReaped(reaped);
+  const Evidence evidence = CompleteReaped(reaped);
   mutex_.Lock();
+  Judge(evidence);
   if (waiters_ > 0) {
     completed_.NotifyAll();
   }
@@ -355,7 +389,7 @@ void AsyncShard::Lead(uint64_t timeout_us) {
     pauses_ = 0;
   }
   if (failed || stuck) {
-    MarkDead();
+    MarkDead("io_uring_enter", Errno::FromResult(failed ? result : -EBUSY));
   }
 }
 
@@ -426,17 +460,25 @@ bool AsyncShard::PrepareControl(RingOpcode opcode, uint64_t target) {
 
 void AsyncShard::Cancel(IoOp* op) {
   op->request_cancel();
+  bool was_queued = false;
+  bool ring_died = false;
   {
     MutexLock lock(&mutex_);
     const auto queued = std::find(backlog_.begin(), backlog_.end(), op);
-    if (queued == backlog_.end()) {
-      if (op->state() == IoState::kInFlight && !dead_) {
-        cancels_.push_back(op->tag);
-        Pump();
-      }
-      return;
+    was_queued = queued != backlog_.end();
+    if (was_queued) {
+      backlog_.erase(queued);
+    } else if (op->state() == IoState::kInFlight && !dead_) {
+      cancels_.push_back(op->tag);
+      Pump();
+      ring_died = !orphans_.empty();
     }
-    backlog_.erase(queued);
+  }
+  if (ring_died) {
+    Poll();
+  }
+  if (!was_queued) {
+    return;
   }
   op->result = -ECANCELED;
   op->path = IoPath::kRing;

@@ -70,23 +70,37 @@ class AsyncShard {
   struct Reaped {
     IoOp* op;
     int32_t result;
+    // The ring has not answered: it never took the request.
+    bool orphan;
   };
   static constexpr size_t kReapMax = 64;
   struct ReapedList {
     Reaped items[kReapMax];
     size_t count = 0;
   };
+  // What completions say about the ring.
+  struct Evidence {
+    size_t worked = 0;
+    // Failed by the ring, and possible without it.
+    size_t refused = 0;
+    int32_t last_refusal = 0;
+  };
+  // So many refusals in a row and a ring is given up; a ring that has not
+  // proven itself is with the first.
+  static constexpr size_t kRefusalsMax = 8;
 
   bool EnsureRing() URING_REQUIRES(mutex_);
   bool Start(IoOp* op) URING_REQUIRES(mutex_);
   void Pump() URING_REQUIRES(mutex_);
   void FlushQueue() URING_REQUIRES(mutex_);
-  void MarkDead() URING_REQUIRES(mutex_);
+  // `call` and `error` as for the breaker.
+  void MarkDead(const char* call, Errno error) URING_REQUIRES(mutex_);
+  void Judge(const Evidence& evidence) URING_REQUIRES(mutex_);
   void RetireIfIdle() URING_REQUIRES(mutex_);
   uint32_t TakeSlot(IoOp* op) URING_REQUIRES(mutex_);
   void Reap(ReapedList* reaped) URING_REQUIRES(mutex_);
   void TakeOrphans(ReapedList* reaped) URING_REQUIRES(mutex_);
-  void CompleteReaped(const ReapedList& reaped) URING_EXCLUDES(mutex_);
+  Evidence CompleteReaped(const ReapedList& reaped) URING_EXCLUDES(mutex_);
   void FreeSlot(uint32_t slot) URING_REQUIRES(mutex_);
   // Whether the request with this tag has not been reaped.
   bool IsOutstanding(uint64_t tag) const URING_REQUIRES(mutex_);
@@ -128,8 +142,10 @@ class AsyncShard {
   bool leader_ URING_GUARDED_BY(mutex_) = false;
   // The kernel refuses the ring; it is replaced once it is empty.
   bool dead_ URING_GUARDED_BY(mutex_) = false;
-  // A request of ours has come back from this ring: it works.
+  // A request of ours has come back from this ring since it was made, or since
+  // the breaker allowed it as a trial: it works.
   bool proven_ URING_GUARDED_BY(mutex_) = false;
+  size_t refusals_in_a_row_ URING_GUARDED_BY(mutex_) = 0;
   // Waits in a row that the ring gave no occasion for.
   int pauses_ URING_GUARDED_BY(mutex_) = 0;
 };

@@ -43,8 +43,10 @@ void Breaker::RecordSuccess() {
   open_.store(false, std::memory_order_relaxed);
 }
 
-bool Breaker::RecordFailure() {
+bool Breaker::RecordFailure(const char* call, Errno error) {
   MutexLock lock(&mutex_);
+  last_failure_.call = call;
+  last_failure_.error = error;
   if (open()) {
     // Failures of batches that began before it opened do not prolong the
     // pause; that of the trial does.
@@ -65,6 +67,13 @@ bool Breaker::RecordFailure() {
            kFailuresMax, static_cast<long long>(pause_.count()));
   open_.store(true, std::memory_order_relaxed);
   return true;
+}
+
+RingFailure Breaker::last_failure() {
+  MutexLock lock(&mutex_);
+  RingFailure failure = last_failure_;
+  failure.current = open() || failures_.load(std::memory_order_relaxed) > 0;
+  return failure;
 }
 
 }  // namespace rocksdb_uring

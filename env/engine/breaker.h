@@ -6,9 +6,20 @@
 #include <chrono>
 #include <cstdint>
 
+#include "env/base/errno_code.h"
 #include "env/base/mutex.h"
 
 namespace rocksdb_uring {
+
+// Why a ring could not be used.
+struct RingFailure {
+  // The system call that failed, or what else did; null if nothing has. Never
+  // freed.
+  const char* call = nullptr;
+  Errno error = Errno::FromErrno(0);
+  // No ring has worked since.
+  bool current = false;
+};
 
 // Safe for concurrent use. While closed, Allow costs one load.
 class Breaker {
@@ -29,13 +40,18 @@ class Breaker {
   bool MayAllow();
 
   void RecordSuccess();
-  // Returns true if this failure opened the breaker.
-  bool RecordFailure();
+  // `call` must live for ever: a literal. Returns true if this failure opened
+  // the breaker.
+  bool RecordFailure(const char* call, Errno error);
+
+  // The last one, also when rings work again.
+  RingFailure last_failure();
 
  private:
   std::atomic<bool> open_{false};
   std::atomic<uint32_t> failures_{0};
   Mutex mutex_;
+  RingFailure last_failure_ URING_GUARDED_BY(mutex_);
   bool trial_running_ URING_GUARDED_BY(mutex_) = false;
   std::chrono::milliseconds pause_ URING_GUARDED_BY(mutex_) = kPauseMin;
   Clock::time_point retry_at_ URING_GUARDED_BY(mutex_);

@@ -47,6 +47,24 @@ bool IsInterruption(int result) {
 
 }  // namespace
 
+// Notes why the ring is given up.
+bool RingBatch::FailedEnter(int result) {
+  failed_call_ = "io_uring_enter";
+  error_ = Errno::FromResult(result);
+  return false;
+}
+
+// A ring that takes every request and carries out none, of which each is
+// possible without it, is no use: restrictions and security modules do that.
+bool RingBatch::RefusedEverything() {
+  if (rescued_ == 0 || rescued_ < answered_) {
+    return false;
+  }
+  failed_call_ = kRingOperation;
+  error_ = Errno::FromResult(last_rescued_);
+  return true;
+}
+
 bool RingBatch::FlushQueue() {
   for (int attempt = 0; unsubmitted_ > 0;) {
     const int result = ring_->Submit();
@@ -61,11 +79,11 @@ bool RingBatch::FlushQueue() {
         return true;
       }
       if (++attempt > kBusyAttemptsMax) {
-        return false;
+        return FailedEnter(result == 0 ? -EBUSY : result);
       }
       sched_yield();
     } else {
-      return false;
+      return FailedEnter(result);
     }
   }
   return true;
@@ -106,7 +124,7 @@ bool RingBatch::AwaitSome() {
         now >= deadline_us_ ? -ETIME : ring_->Wait(deadline_us_ - now);
     timed_out_ = result == -ETIME;
     all_cancelled_ = !timed_out_;
-    return timed_out_ || IsInterruption(result);
+    return timed_out_ || IsInterruption(result) || FailedEnter(result);
   }
   // With more to come, wake up when half is there and refill.
   unsigned wanted = next_ < count_ ? std::max(1U, in_flight_ / 2) : in_flight_;
@@ -121,15 +139,18 @@ bool RingBatch::AwaitSome() {
   }
   if (result == 0 || IsBusy(result)) {
     // Completions give the kernel its memory back.
-    return in_flight_ > unsubmitted_
-               ? IsInterruption(ring_->Wait(Ring::kNoTimeout))
-               : FlushQueue();
+    if (in_flight_ == unsubmitted_) {
+      return FlushQueue();
+    }
+    const int waited = ring_->Wait(Ring::kNoTimeout);
+    return IsInterruption(waited) || FailedEnter(waited);
   }
-  return IsInterruption(result);
+  return IsInterruption(result) || FailedEnter(result);
 }
 
 void RingBatch::Settle(IoOp* op, int32_t ring_result) {
   uint64_t done = 0;
+  ++answered_;
   op->path = IoPath::kRing;
   if (!IsFinal(*op, ring_result, &op->result, &done)) {
     // Only a failure changes the path: the end of a file is no rescue.
@@ -139,6 +160,10 @@ void RingBatch::Settle(IoOp* op, int32_t ring_result) {
       LogRescue(*op, ring_result);
     }
     op->result = posix_->Finish(*op, done);
+    if (SpeaksAgainstRing(ring_result) && op->result >= 0) {
+      ++rescued_;
+      last_rescued_ = ring_result;
+    }
   } else if (op->result == -ECANCELED && timed_out_) {
     op->result = -ETIMEDOUT;
   }
@@ -241,7 +266,7 @@ bool RingBatch::Run(IoOp* ops, size_t count) {
       CancelRest(progress.data());
     }
   }
-  return true;
+  return !RefusedEverything();
 }
 
 }  // namespace rocksdb_uring

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "env/base/errno_code.h"
 #include "env/engine/io_op.h"
 #include "env/engine/posix_engine.h"
 #include "env/engine/statistics.h"
@@ -28,6 +29,11 @@ class RingBatch {
   // be retired; the operations have their results all the same.
   bool Run(IoOp* ops, size_t count);
 
+  // How the ring has failed, as the breaker takes it, after Run has returned
+  // false.
+  const char* failed_call() const { return failed_call_; }
+  Errno error() const { return error_; }
+
  private:
   // What has become of each operation.
   enum class Progress : uint8_t { kWaiting, kInFlight, kReaped };
@@ -39,6 +45,8 @@ class RingBatch {
   void DrainDeadRing(Progress* progress);
   void CancelRest(Progress* progress);
   void Settle(IoOp* op, int32_t ring_result);
+  bool FailedEnter(int result);
+  bool RefusedEverything();
 
   Ring* const ring_;
   PosixEngine* const posix_;
@@ -55,6 +63,13 @@ class RingBatch {
   unsigned in_flight_ = 0;
   // Cancel requests put on the queue.
   unsigned cancels_ = 0;
+  // Operations that the ring answered, and those among them that it failed
+  // and that POSIX could do.
+  size_t answered_ = 0;
+  size_t rescued_ = 0;
+  int32_t last_rescued_ = 0;
+  const char* failed_call_ = nullptr;
+  Errno error_ = Errno::FromErrno(0);
   uint32_t canary_ = 0;
   uint64_t deadline_us_ = 0;
   bool timed_out_ = false;

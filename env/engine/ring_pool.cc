@@ -43,7 +43,7 @@ std::unique_ptr<Ring> RingPool::Create() {
       --rings_;
     }
     statistics_->Count(StatEvent::kRingRefused);
-    if (breaker_->RecordFailure()) {
+    if (breaker_->RecordFailure("io_uring_setup", made.error)) {
       statistics_->Count(StatEvent::kBreakerOpened);
     }
     return nullptr;
@@ -61,12 +61,13 @@ void RingPool::Return(std::unique_ptr<Ring> ring) {
   idle_.push_back(std::move(ring));
 }
 
-void RingPool::Retire(std::unique_ptr<Ring> ring) {
+void RingPool::Retire(std::unique_ptr<Ring> ring, const char* call,
+                      Errno error) {
   account_->Subtract(ring->memory_bytes());
-  DebugLog("ring for batches retired after a failure");
+  DebugLog("ring for batches retired: %s: %s", call, error.message().c_str());
   statistics_->Count(StatEvent::kRingRetired);
   ring.reset();
-  if (breaker_->RecordFailure()) {
+  if (breaker_->RecordFailure(call, error)) {
     statistics_->Count(StatEvent::kBreakerOpened);
   }
   MutexLock lock(&mutex_);

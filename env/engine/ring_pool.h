@@ -37,8 +37,10 @@ class RingPool {
   // Takes a ring with no request in flight back.
   void Return(std::unique_ptr<Ring> ring) URING_EXCLUDES(mutex_);
 
-  // Destroys a ring that failed; a new one may take its place.
-  void Retire(std::unique_ptr<Ring> ring) URING_EXCLUDES(mutex_);
+  // Destroys a ring that failed, in `call` with `error` (as for the breaker); a
+  // new one may take its place.
+  void Retire(std::unique_ptr<Ring> ring, const char* call, Errno error)
+      URING_EXCLUDES(mutex_);
 
   // Rings that exist, leased ones included.
   size_t size() const URING_EXCLUDES(mutex_);

@@ -13,10 +13,25 @@ namespace {
 // The most that Linux transfers in one request.
 constexpr uint64_t kRingBytesMax = 0x7ffff000;
 
-// The request was not carried out, for a reason of the ring and not of the
-// file.
-bool WasNotBegun(int32_t result) {
+// The kernel did not take the request up at that moment.
+bool WasPostponed(int32_t result) {
   return result == -EAGAIN || result == -EINTR || result == -ECANCELED;
+}
+
+// The kernel does not do this with a ring (restrictions, a security module, an
+// operation or a file that rings do not know), or not with this call at all:
+// POSIX tells. None of them consumes an error that a sync has to report.
+bool WasRefused(int32_t result) {
+  return result == -EINVAL || result == -EOPNOTSUPP || result == -EACCES ||
+         result == -EPERM || result == -EFAULT || result == -EBADF ||
+         result == -ENOSYS;
+}
+
+bool WasNotBegun(const IoOp& op, int32_t result) {
+  return WasPostponed(result) || WasRefused(result) ||
+         // No memory for the request itself, or, for a sync, an answer of the
+         // filesystem.
+         (result == -ENOMEM && IsTransfer(op));
 }
 
 }  // namespace
@@ -71,12 +86,12 @@ bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
              uint64_t* done) {
   *done = 0;
   *result = ring_result;
-  if (op.cancel_requested() && WasNotBegun(ring_result)) {
+  if (op.cancel_requested() && WasPostponed(ring_result)) {
     *result = -ECANCELED;
     return true;
   }
   if (ring_result < 0) {
-    return !IsRead(op) && !WasNotBegun(ring_result);
+    return !IsRead(op) && !WasNotBegun(op, ring_result);
   }
   if (!IsTransfer(op)) {
     return true;
@@ -95,6 +110,11 @@ bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
   // Direct I/O can only go on from the beginning of the sector.
   *done -= *done % op.alignment;
   return false;
+}
+
+bool SpeaksAgainstRing(int32_t ring_result) {
+  return ring_result < 0 && !WasPostponed(ring_result) &&
+         ring_result != -EFAULT;
 }
 
 void LogRescue(const IoOp& op, int32_t ring_result) {

@@ -23,10 +23,17 @@ RingRequest MakeRequest(const IoOp& op, uint64_t user_data);
 // A read is never reported as failed before POSIX was tried: a ring answers
 // -EFAULT or -ECANCELED for a read whose submitting thread has exited, for
 // example. A short transfer is finished by POSIX, which also decides where the
-// end of the file is. The result of a sync is final unless the kernel says
-// that it was not begun: a failed sync must not be repeated into success.
+// end of the file is. The result of a write or a sync is final unless it says
+// that nothing was begun: a failed sync must not be repeated into success.
 bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
              uint64_t* done);
+
+// What the breaker is told of a ring whose requests fail one and all.
+constexpr char kRingOperation[] = "an operation on a ring";
+
+// Whether the result speaks against the ring and not the file, when POSIX can
+// do what the ring failed. What a thread leaves behind when it exits does not.
+bool SpeaksAgainstRing(int32_t ring_result);
 
 // Notes in the debug log that POSIX has to do what a ring failed.
 void LogRescue(const IoOp& op, int32_t ring_result);

@@ -1,6 +1,7 @@
 #include "env/engine/shared_engine.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include <utility>
 
@@ -120,6 +121,34 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
 }
 
 SharedEngine::~SharedEngine() = default;
+
+FallbackState SharedEngine::fallback() const {
+  const RingFailure failure =
+      uring_ == nullptr ? RingFailure() : uring_->last_failure();
+  if (failure.call != nullptr) {
+    RingFeatures refusal = ExplainRefusal(failure.call, failure.error);
+    return {std::move(refusal.reason), std::move(refusal.remedy),
+            failure.current};
+  }
+  const bool refused_now =
+      features_.verdict == RingVerdict::kRefusedNow &&
+      statistics_.Snapshot().event(StatEvent::kRingCreated) == 0;
+  return {features_.reason, features_.remedy, uring_ == nullptr || refused_now};
+}
+
+FallbackState SharedEngine::TryRing() {
+  // The kernel gives the memory of a destroyed ring, such as the one that
+  // detection made, back a little later.
+  constexpr int kAttempts = 20;
+  constexpr timespec kPause = {0, 5 * 1000 * 1000};
+  for (int attempt = 0; uring_ != nullptr && attempt < kAttempts; ++attempt) {
+    if (uring_->TryRing()) {
+      return {};
+    }
+    nanosleep(&kPause, nullptr);
+  }
+  return fallback();
+}
 
 size_t SharedEngine::rings() const {
   return uring_ == nullptr ? 0 : uring_->rings();

@@ -23,6 +23,17 @@ struct EngineRequest {
   std::optional<uint64_t> write_buffer_bytes;
 };
 
+// Why POSIX serves, or has served at times, where a ring was wanted.
+struct FallbackState {
+  // Empty if there is nothing to tell; else one sentence each, without a full
+  // stop.
+  std::string reason;
+  std::string remedy;
+  // It does so now: no ring can be had, or none has worked since the last
+  // failure.
+  bool active = false;
+};
+
 // Safe for concurrent use.
 class SharedEngine {
  public:
@@ -48,6 +59,11 @@ class SharedEngine {
   IoEngine* engine() { return engine_.get(); }
   bool has_rings() const { return uring_ != nullptr; }
   const RingFeatures& features() const { return features_; }
+  // What detection found, and after it the last failure of a ring.
+  FallbackState fallback() const;
+  // Makes a ring, or takes an idle one, and gives it back; for those who would
+  // rather fail than be served through POSIX. May block for some milliseconds.
+  FallbackState TryRing();
   const EngineOptions& options() const { return options_; }
   Statistics* statistics() { return &statistics_; }
   const Statistics* statistics() const { return &statistics_; }

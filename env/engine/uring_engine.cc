@@ -82,7 +82,7 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
   if (batch.Run(ops, count)) {
     pool_.Return(std::move(ring));
   } else {
-    pool_.Retire(std::move(ring));
+    pool_.Retire(std::move(ring), batch.failed_call(), batch.error());
   }
   if (count > 1) {
     statistics_->CountBatch(count);
@@ -124,6 +124,15 @@ void UringEngine::Cancel(IoOp* op) {
   if (!forked() && !op->completed() && op->state() != IoState::kIdle) {
     shards_[op->shard]->Cancel(op);
   }
+}
+
+bool UringEngine::TryRing() {
+  std::unique_ptr<Ring> ring = pool_.Lease();
+  if (ring == nullptr) {
+    return false;
+  }
+  pool_.Return(std::move(ring));
+  return true;
 }
 
 bool UringEngine::asynchronous() { return !forked() && breaker_.MayAllow(); }

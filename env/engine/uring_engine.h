@@ -65,6 +65,10 @@ class UringEngine final : public IoEngine {
   bool asynchronous() override;
   Statistics* statistics() override { return statistics_; }
 
+  // Leases a ring and gives it back; whether there was one.
+  bool TryRing();
+  RingFailure last_failure() { return breaker_.last_failure(); }
+
   // Rings of the pool that exist.
   size_t rings() const { return pool_.size(); }
 

@@ -103,8 +103,9 @@ void WriteAllAtExit() {
 std::string StatsToJson(const SharedEngine* engine, const StatsExtra& extra) {
   Json json;
   json["opens"] = extra.opens;
-  json["fallback"] = {{"reason", extra.fallback_reason},
-                      {"remedy", extra.fallback_remedy}};
+  json["fallback"] = {{"reason", extra.fallback.reason},
+                      {"remedy", extra.fallback.remedy},
+                      {"active", extra.fallback.active}};
   if (engine == nullptr) {
     json["engine"] = {{"kind", "off"}};
   } else {

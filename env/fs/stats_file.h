@@ -17,9 +17,7 @@ namespace rocksdb_uring {
 struct StatsExtra {
   // Files that the file system has opened through the engine.
   uint64_t opens = 0;
-  // Empty where a ring is in use.
-  std::string fallback_reason;
-  std::string fallback_remedy;
+  FallbackState fallback;
 };
 
 // One JSON object; its keys are part of the interface and only ever added.

@@ -166,11 +166,13 @@ Status UringFileSystem::AcquireEngine() {
   if (engine == nullptr) {
     return Status::InvalidArgument(conflict);
   }
-  if (options_.fallback == Fallback::kRequire && !engine->has_rings()) {
-    return Status::NotSupported(
-        "fallback=require, and io_uring cannot be used: " +
-            engine->features().reason,
-        engine->features().remedy);
+  if (options_.fallback == Fallback::kRequire) {
+    const FallbackState refusal = engine->TryRing();
+    if (!refusal.reason.empty()) {
+      return Status::NotSupported(
+          "fallback=require, and io_uring cannot be used: " + refusal.reason,
+          refusal.remedy);
+    }
   }
   if (engine != engine_) {
     // The first engine, or a forked child's own: what was counted before is
@@ -368,18 +370,12 @@ IOStatus UringFileSystem::NewDirectory(const std::string& name,
   return status;
 }
 
-std::string UringFileSystem::FallbackReason(const SharedEngine* engine) const {
+FallbackState UringFileSystem::WhyPosix(const SharedEngine* engine) const {
   if (switched_off()) {
-    return "ROCKSDB_URING=off in the environment";
+    return {"ROCKSDB_URING=off in the environment",
+            "remove ROCKSDB_URING from the environment", /*active=*/true};
   }
-  return engine == nullptr ? "" : engine->features().reason;
-}
-
-std::string UringFileSystem::FallbackRemedy(const SharedEngine* engine) const {
-  if (switched_off()) {
-    return "remove ROCKSDB_URING from the environment";
-  }
-  return engine == nullptr ? "" : engine->features().remedy;
+  return engine == nullptr ? FallbackState() : engine->fallback();
 }
 
 IOStatus UringFileSystem::NewLogger(const std::string& name,
@@ -393,20 +389,20 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
   Status ignored;
   const std::shared_ptr<SharedEngine> engine =
       switched_off() ? nullptr : Engine(&ignored);
-  const std::string reason = FallbackReason(engine.get());
+  const FallbackState fallback = WhyPosix(engine.get());
   // A new logger takes errors only; RocksDB sets the level that it wants later.
   Logger* const logger = result->get();
   const rocksdb::InfoLogLevel level = logger->GetInfoLogLevel();
   logger->SetInfoLogLevel(rocksdb::InfoLogLevel::INFO_LEVEL);
-  if (reason.empty() && engine != nullptr) {
+  if (fallback.active) {
+    rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, logger,
+                 "uring file system: POSIX in use: %s; remedy: %s",
+                 fallback.reason.c_str(), fallback.remedy.c_str());
+  } else if (engine != nullptr) {
     rocksdb::Log(rocksdb::InfoLogLevel::INFO_LEVEL, logger,
                  "uring file system: io_uring in use, queue depth %" PRIu32
                  ", at most %" PRIu32 " rings",
                  engine->options().queue_depth, engine->options().rings_max);
-  } else if (!reason.empty()) {
-    rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, logger,
-                 "uring file system: POSIX in use: %s; remedy: %s",
-                 reason.c_str(), FallbackRemedy(engine.get()).c_str());
   }
   logger->SetInfoLogLevel(level);
   return status;
@@ -466,8 +462,7 @@ bool UringFileSystem::use_async_io() {
 std::string UringFileSystem::Report(const SharedEngine* engine) const {
   StatsExtra extra;
   extra.opens = opens_.load(std::memory_order_relaxed);
-  extra.fallback_reason = FallbackReason(engine);
-  extra.fallback_remedy = FallbackRemedy(engine);
+  extra.fallback = WhyPosix(engine);
   return StatsToJson(engine, extra);
 }
 

@@ -125,8 +125,7 @@ class UringFileSystem final : public rocksdb::FileSystemWrapper {
   void StartReporting() URING_REQUIRES(mutex_);
   std::string Report(const SharedEngine* engine) const;
   // Empty where a ring is in use.
-  std::string FallbackReason(const SharedEngine* engine) const;
-  std::string FallbackRemedy(const SharedEngine* engine) const;
+  FallbackState WhyPosix(const SharedEngine* engine) const;
   bool ReadsAsynchronously();
 
   FileSystemOptions options_;

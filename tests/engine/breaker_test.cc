@@ -1,6 +1,7 @@
 #include "env/engine/breaker.h"
 
 #include <atomic>
+#include <cerrno>
 #include <thread>
 
 #include "tests/engine/test_support.h"
@@ -10,12 +11,16 @@ namespace {
 
 class BreakerTest : public ::testing::Test {
  protected:
+  bool Fail() {
+    return breaker_.RecordFailure("io_uring_enter", Errno::FromErrno(EPERM));
+  }
+
   void Open() {
     opened_at_ = Breaker::Clock::now();
     for (uint32_t i = 0; i + 1 < Breaker::kFailuresMax; ++i) {
-      EXPECT_FALSE(breaker_.RecordFailure());
+      EXPECT_FALSE(Fail());
     }
-    EXPECT_TRUE(breaker_.RecordFailure()) << "this one opens it";
+    EXPECT_TRUE(Fail()) << "this one opens it";
   }
 
   // Waits for the trial.
@@ -49,12 +54,12 @@ TEST_F(BreakerTest, OpensAfterFailuresInARow) {
   Open();
   EXPECT_TRUE(breaker_.open());
   ExpectRefused(Breaker::kPauseMin);
-  EXPECT_FALSE(breaker_.RecordFailure()) << "it is open already";
+  EXPECT_FALSE(Fail()) << "it is open already";
 }
 
 TEST_F(BreakerTest, ASuccessBetweenFailuresKeepsItClosed) {
   for (uint32_t i = 0; i < 10 * Breaker::kFailuresMax; ++i) {
-    EXPECT_FALSE(breaker_.RecordFailure());
+    EXPECT_FALSE(Fail());
     breaker_.RecordSuccess();
   }
   EXPECT_FALSE(breaker_.open());
@@ -81,7 +86,7 @@ TEST_F(BreakerTest, ATrialThatFailsDoublesThePause) {
   Open();
   AwaitTrial();
   opened_at_ = Breaker::Clock::now();
-  EXPECT_FALSE(breaker_.RecordFailure());
+  EXPECT_FALSE(Fail());
   ExpectRefused(2 * Breaker::kPauseMin);
   AwaitTrial();
   EXPECT_GE(Breaker::Clock::now() - opened_at_, 2 * Breaker::kPauseMin);
@@ -90,12 +95,28 @@ TEST_F(BreakerTest, ATrialThatFailsDoublesThePause) {
 TEST_F(BreakerTest, ASuccessForgetsOldPausesAndFailures) {
   Open();
   AwaitTrial();
-  breaker_.RecordFailure();
+  Fail();
   AwaitTrial();
   breaker_.RecordSuccess();
   Open();
   ExpectRefused(Breaker::kPauseMin);
   AwaitTrial();
+}
+
+TEST_F(BreakerTest, TellsTheLastFailureAndWhetherItIsOver) {
+  EXPECT_EQ(breaker_.last_failure().call, nullptr);
+  EXPECT_FALSE(breaker_.last_failure().current);
+  Fail();
+  breaker_.RecordFailure("io_uring_setup", Errno::FromErrno(ENOMEM));
+  EXPECT_STREQ(breaker_.last_failure().call, "io_uring_setup");
+  EXPECT_EQ(breaker_.last_failure().error.value(), ENOMEM);
+  EXPECT_TRUE(breaker_.last_failure().current);
+  breaker_.RecordSuccess();
+  EXPECT_FALSE(breaker_.last_failure().current);
+  EXPECT_STREQ(breaker_.last_failure().call, "io_uring_setup")
+      << "what was is still worth knowing";
+  Open();
+  EXPECT_TRUE(breaker_.last_failure().current);
 }
 
 TEST_F(BreakerTest, ManyThreadsGetOneTrial) {

@@ -72,7 +72,7 @@ TEST_F(RingPoolTest, IsBounded) {
 TEST_F(RingPoolTest, ARetiredRingMakesRoomForAnother) {
   Make(1);
   std::unique_ptr<Ring> ring = pool_->Lease();
-  pool_->Retire(std::move(ring));
+  pool_->Retire(std::move(ring), "io_uring_enter", Errno::FromErrno(EBADF));
   EXPECT_EQ(pool_->size(), 0u);
   EXPECT_EQ(kernel_.observations().rings_alive, 0u);
   EXPECT_EQ(Event(StatEvent::kRingRetired), 1u);
@@ -85,7 +85,7 @@ TEST_F(RingPoolTest, RetiredMemoryIsGivenBack) {
   const uint64_t before = account_.bytes();
   std::unique_ptr<Ring> ring = pool_->Lease();
   EXPECT_EQ(account_.bytes(), before + ring->memory_bytes());
-  pool_->Retire(std::move(ring));
+  pool_->Retire(std::move(ring), "io_uring_enter", Errno::FromErrno(EBADF));
   EXPECT_EQ(account_.bytes(), before);
 }
 

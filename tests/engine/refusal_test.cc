@@ -1,0 +1,319 @@
+// Rings that can be had and are no use: refused when they are wanted, or every
+// operation failed that is possible without them. What the breaker makes of
+// it, and what users are told.
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include "env/engine/shared_engine.h"
+#include "tests/engine/async_fixture.h"
+
+namespace rocksdb_uring {
+namespace {
+
+// How a ring answers what a restriction, a security module or an old kernel
+// does not let it do.
+constexpr int kRefusals[] = {-EACCES,     -EPERM, -EINVAL,
+                             -EOPNOTSUPP, -EBADF, -ENOSYS};
+
+FakeKernel::RequestScript FailAll(int error) {
+  return [error](const RingRequest&, uint64_t) {
+    FakeKernel::Verdict verdict;
+    verdict.error = error;
+    return verdict;
+  };
+}
+
+class Refusals : public AsyncFixture {
+ protected:
+  // A batch through a ring, or through POSIX if there is none.
+  void RunReads(size_t count) {
+    ReadBatch batch(file_.fd(), 0, Ranges(count));
+    RunOptions options;
+    options.path = PathChoice::kUring;
+    engine_->Run(batch.ops(), batch.size(), options);
+    EXPECT_TRUE(batch.Matches(file_.model()));
+    last_path_ = batch[0].path;
+  }
+
+  // Asynchronous reads; returns how many were taken.
+  size_t SubmitReads(size_t count) {
+    ReadBatch batch(file_.fd(), 0, Ranges(count));
+    const std::vector<IoOp*> ops = batch.pointers();
+    const size_t taken = engine_->Submit(ops.data(), ops.size());
+    for (size_t i = 0; i < taken; ++i) {
+      EXPECT_TRUE(engine_->Wait(ops[i]));
+      EXPECT_TRUE(batch.Matches(file_.model(), i));
+      last_path_ = ops[i]->path;
+    }
+    return taken;
+  }
+
+  void AwaitTrial() {
+    while (!engine_->asynchronous()) {
+      std::this_thread::yield();
+    }
+  }
+
+  IoPath last_path_ = IoPath::kPageCache;
+};
+
+TEST_F(Refusals, OfAllOperationsOfBatchesOpenTheBreaker) {
+  for (const int error : kRefusals) {
+    MakeEngine(kernel_.factory());
+    const uint64_t opened = Event(StatEvent::kBreakerOpened);
+    kernel_.SetRequestScript(FailAll(error));
+    for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
+      RunReads(8);
+      EXPECT_EQ(last_path_, IoPath::kPosix);
+    }
+    EXPECT_EQ(Event(StatEvent::kBreakerOpened), opened + 1) << error;
+    EXPECT_EQ(engine_->rings(), 0u);
+    const RingFailure failure = engine_->last_failure();
+    EXPECT_STREQ(failure.call, "an operation on a ring");
+    EXPECT_EQ(failure.error.value(), -error);
+    EXPECT_TRUE(failure.current);
+  }
+}
+
+TEST_F(Refusals, OfSomeOperationsAreNoFailureOfTheRing) {
+  kernel_.SetRequestScript([](const RingRequest&, uint64_t ordinal) {
+    FakeKernel::Verdict verdict;
+    verdict.error = ordinal % 8 != 0 ? -EINVAL : 0;
+    return verdict;
+  });
+  for (uint32_t i = 0; i < 2 * Breaker::kFailuresMax; ++i) {
+    RunReads(8);
+    EXPECT_EQ(SubmitReads(8), 8u);
+  }
+  EXPECT_EQ(Event(StatEvent::kRingRetired), 0u);
+  EXPECT_EQ(engine_->last_failure().call, nullptr);
+}
+
+// What POSIX fails, too, is the file's fault.
+TEST_F(Refusals, ThatPosixConfirmsAreNoFailureOfTheRing) {
+  kernel_.SetRequestScript(FailAll(-EINVAL));
+  calls_.Fail(FakeSystemCalls::kPread, FakeSystemCalls::kAlways, -EINVAL);
+  for (uint32_t i = 0; i < 2 * Breaker::kFailuresMax; ++i) {
+    ReadBatch batch(file_.fd(), 0, Ranges(4));
+    RunOptions options;
+    options.path = PathChoice::kUring;
+    engine_->Run(batch.ops(), batch.size(), options);
+    EXPECT_EQ(batch[0].result, -EINVAL);
+  }
+  EXPECT_EQ(Event(StatEvent::kRingRetired), 0u);
+  EXPECT_EQ(engine_->last_failure().call, nullptr);
+}
+
+TEST_F(Refusals, OfWritesAndSyncsAreDoneByPosix) {
+  std::string bytes = RandomBytes(5000, 3);
+  for (const int error : kRefusals) {
+    for (const IoKind kind :
+         {IoKind::kWrite, IoKind::kFsync, IoKind::kFdatasync,
+          IoKind::kSyncFileRange, IoKind::kFallocate}) {
+      for (const bool asynchronous : {false, true}) {
+        MakeEngine(kernel_.factory());
+        kernel_.SetRequestScript(FailAll(error));
+        IoOp op;
+        op.kind = kind;
+        op.fd = file_.fd();
+        op.buffer = bytes.data();
+        op.length = bytes.size();
+        RunOptions options;
+        options.path = PathChoice::kUring;
+        if (asynchronous) {
+          ASSERT_TRUE(engine_->IoEngine::Submit(&op));
+          EXPECT_TRUE(engine_->Wait(&op));
+        } else {
+          engine_->Run(&op, 1, options);
+        }
+        EXPECT_EQ(op.result, kind == IoKind::kWrite ? 5000 : 0) << error;
+        EXPECT_EQ(op.path, IoPath::kPosix);
+      }
+    }
+  }
+  EXPECT_EQ(file_.Contents().substr(0, 5000), bytes);
+}
+
+TEST_F(Refusals, OfAllAsynchronousOperationsOpenTheBreaker) {
+  kernel_.SetRequestScript(FailAll(-EACCES));
+  for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
+    EXPECT_EQ(SubmitReads(1), 1u);
+    EXPECT_EQ(last_path_, IoPath::kPosix);
+  }
+  EXPECT_EQ(Event(StatEvent::kBreakerOpened), 1u);
+  EXPECT_EQ(engine_->last_failure().error.value(), EACCES);
+}
+
+TEST_F(Refusals, BeginningLaterAreNoticedToo) {
+  EXPECT_EQ(SubmitReads(100), 100u);
+  EXPECT_EQ(last_path_, IoPath::kRing);
+  kernel_.SetRequestScript(FailAll(-EACCES));
+  // A ring that has worked is given a few more chances than a new one.
+  for (int i = 0; i < 7; ++i) {
+    EXPECT_EQ(SubmitReads(1), 1u);
+  }
+  EXPECT_EQ(engine_->last_failure().call, nullptr);
+  EXPECT_EQ(SubmitReads(1), 1u);
+  EXPECT_NE(engine_->last_failure().call, nullptr);
+  EXPECT_EQ(Event(StatEvent::kBreakerOpened), 0u);
+}
+
+// Left by threads that have exited: no reason to give a ring up.
+TEST_F(Refusals, FaultsOfThreadsThatExitedAreNone) {
+  for (const int error : {-EFAULT, -ECANCELED}) {
+    kernel_.SetRequestScript(FailAll(error));
+    EXPECT_EQ(SubmitReads(200), 200u);
+    EXPECT_EQ(last_path_, IoPath::kPosix);
+  }
+  EXPECT_EQ(Event(StatEvent::kRingRetired), 0u);
+  EXPECT_EQ(engine_->last_failure().call, nullptr);
+}
+
+// A shard whose ring works must stop, too, while the breaker is open.
+TEST_F(Refusals, AnOpenBreakerStopsRingsThatAreAlive) {
+  ASSERT_EQ(SubmitReads(1), 1u);
+  kernel_.SetFactoryError(-ENOMEM);
+  const auto before = Breaker::Clock::now();
+  for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
+    RunReads(2);
+  }
+  ASSERT_EQ(Event(StatEvent::kBreakerOpened), 1u);
+  const size_t taken = SubmitReads(1);
+  if (Breaker::Clock::now() - before < Breaker::kPauseMin) {
+    EXPECT_EQ(taken, 0u);
+  }
+  // Its own next operation is the trial, and closes it.
+  AwaitTrial();
+  EXPECT_EQ(SubmitReads(1), 1u);
+  EXPECT_EQ(last_path_, IoPath::kRing);
+  EXPECT_FALSE(engine_->last_failure().current);
+  EXPECT_EQ(SubmitReads(10), 10u);
+}
+
+TEST_F(Refusals, ATrialOnALiveRingThatFailsKeepsTheBreakerOpen) {
+  ASSERT_EQ(SubmitReads(1), 1u);
+  kernel_.SetFactoryError(-ENOMEM);
+  for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
+    RunReads(2);
+  }
+  kernel_.SetRequestScript(FailAll(-EACCES));
+  AwaitTrial();
+  const auto failed_at = Breaker::Clock::now();
+  EXPECT_EQ(SubmitReads(1), 1u);
+  EXPECT_EQ(last_path_, IoPath::kPosix);
+  const size_t taken = SubmitReads(1);
+  if (Breaker::Clock::now() - failed_at < 2 * Breaker::kPauseMin) {
+    EXPECT_EQ(taken, 0u);
+  }
+  EXPECT_TRUE(engine_->last_failure().current);
+}
+
+// A ring that dies when an operation is cancelled leaves the others to POSIX,
+// also those that nobody waits for.
+TEST_F(Refusals, OfACancelRequestLeaveNothingBehind) {
+  kernel_.WithholdAll();
+  ReadBatch first(file_.fd(), 0, Ranges(1));
+  SubmitAll(&first);
+  // Busy, so that the next one stays on the queue.
+  kernel_.SetSubmitError(-EAGAIN);
+  static std::atomic<int> called{0};
+  called = 0;
+  ReadBatch second(file_.fd(), 0, Ranges(1));
+  second[0].callback = [](IoOp*) { ++called; };
+  SubmitAll(&second);
+  kernel_.SetSubmitError(-EPERM);
+  engine_->Cancel(&first[0]);
+  EXPECT_EQ(called, 1);
+  EXPECT_TRUE(second.Matches(file_.model()));
+  kernel_.StopWithholding();
+  WaitAll(&first);
+}
+
+class FallbackStates : public ::testing::Test {
+ protected:
+  void Make(RingVerdict verdict) {
+    RingFeatures features;
+    features.verdict = verdict;
+    if (verdict != RingVerdict::kUsable) {
+      features = ExplainRefusal(
+          "io_uring_setup",
+          Errno::FromErrno(verdict == RingVerdict::kRefused ? ENOSYS : EMFILE));
+    }
+    EngineOptions options;
+    options.ring_factory = kernel_.factory();
+    engine_ = std::make_unique<SharedEngine>(options, features);
+  }
+
+  void RunReads() {
+    ReadBatch batch(file_.fd(), 0, {{0, 100}, {200, 100}});
+    RunOptions options;
+    options.path = PathChoice::kUring;
+    engine_->engine()->Run(batch.ops(), batch.size(), options);
+    EXPECT_TRUE(batch.Matches(file_.model()));
+  }
+
+  FakeKernel kernel_;
+  TestFile file_{4096};
+  std::unique_ptr<SharedEngine> engine_;
+};
+
+TEST_F(FallbackStates, NothingToTellOfRingsThatWork) {
+  Make(RingVerdict::kUsable);
+  RunReads();
+  EXPECT_EQ(engine_->fallback().reason, "");
+  EXPECT_EQ(engine_->fallback().remedy, "");
+  EXPECT_FALSE(engine_->fallback().active);
+  EXPECT_EQ(engine_->TryRing().reason, "");
+}
+
+TEST_F(FallbackStates, ARefusalAtDetectionStays) {
+  Make(RingVerdict::kRefused);
+  RunReads();
+  EXPECT_NE(engine_->fallback().reason.find("io_uring_setup"),
+            std::string::npos);
+  EXPECT_NE(engine_->fallback().remedy, "");
+  EXPECT_TRUE(engine_->fallback().active);
+  EXPECT_EQ(engine_->TryRing().reason, engine_->fallback().reason);
+}
+
+TEST_F(FallbackStates, ALimitAtDetectionEndsWithTheFirstRing) {
+  Make(RingVerdict::kRefusedNow);
+  EXPECT_TRUE(engine_->fallback().active);
+  RunReads();
+  EXPECT_FALSE(engine_->fallback().active);
+}
+
+// Detection's ring fitted, and none does now.
+TEST_F(FallbackStates, ALaterRefusalIsTold) {
+  Make(RingVerdict::kUsable);
+  kernel_.SetFactoryError(-ENOMEM);
+  RunReads();
+  const FallbackState state = engine_->fallback();
+  EXPECT_NE(state.reason.find("io_uring_setup: Cannot allocate memory"),
+            std::string::npos)
+      << state.reason;
+  EXPECT_NE(state.remedy.find("RLIMIT_MEMLOCK"), std::string::npos);
+  EXPECT_TRUE(state.active);
+  EXPECT_EQ(engine_->TryRing().reason, state.reason);
+  kernel_.SetFactoryError(0);
+  while (engine_->fallback().active) {
+    RunReads();
+  }
+  EXPECT_EQ(engine_->fallback().reason, state.reason)
+      << "what was is still worth knowing";
+}
+
+TEST_F(FallbackStates, AForbiddenEnterIsTold) {
+  Make(RingVerdict::kUsable);
+  kernel_.SetSubmitError(-EPERM);
+  RunReads();
+  const FallbackState state = engine_->fallback();
+  EXPECT_NE(state.reason.find("io_uring_enter: Operation not permitted"),
+            std::string::npos)
+      << state.reason;
+  EXPECT_TRUE(state.active);
+}
+
+}  // namespace
+}  // namespace rocksdb_uring
