@@ -132,8 +132,10 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
                                           IOHandleDeleter* deleter,
                                           IODebugContext* /*dbg*/) {
   AssertAligned(*file_, request.offset, request.len, request.scratch);
-  if (file_->paths.reads == PathChoice::kPosix ||
-      !file_->engine->engine()->asynchronous()) {
+  // RocksDB takes NotSupported for an answer when a scan begins, and fails a
+  // scan that meets it later: only what holds for ever may say so. A ring that
+  // is refused or fails on the way makes the read synchronous.
+  if (file_->paths.reads == PathChoice::kPosix || !file_->engine->has_rings()) {
     return IOStatus::NotSupported("ReadAsync");
   }
   if (read_ahead_ != nullptr) {

@@ -25,9 +25,10 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, size_t count,
                               const rocksdb::IOOptions& options,
                               rocksdb::IODebugContext* dbg) override;
-  // NotSupported while the engine has no ring: RocksDB then reads by itself.
-  // With a ring and no room the read is made before the call returns, the
-  // callback run, and the handle null.
+  // NotSupported where there is no ring for as long as the process lives:
+  // RocksDB then reads by itself. With no ring or no room at this moment the
+  // read is made before the call returns, the callback run, and the handle
+  // null.
   rocksdb::IOStatus ReadAsync(rocksdb::FSReadRequest& request,
                               const rocksdb::IOOptions& options,
                               ReadAsyncCallback callback, void* argument,
