@@ -61,8 +61,9 @@ class SharedEngine {
   const RingFeatures& features() const { return features_; }
   // What detection found, and after it the last failure of a ring.
   FallbackState fallback() const;
-  // Makes a ring, or takes an idle one, and gives it back; for those who would
-  // rather fail than be served through POSIX. May block for some milliseconds.
+  // Makes a ring, or takes an idle one, and tries whether it works; for those
+  // who would rather fail than be served through POSIX. May block for some
+  // milliseconds.
   FallbackState TryRing();
   const EngineOptions& options() const { return options_; }
   Statistics* statistics() { return &statistics_; }

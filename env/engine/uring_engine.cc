@@ -1,12 +1,14 @@
 #include "env/engine/uring_engine.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <thread>
 #include <utility>
 
 #include "env/base/thread_number.h"
 #include "env/engine/fork_generation.h"
 #include "env/engine/ring_batch.h"
+#include "env/ring/features.h"
 
 namespace rocksdb_uring {
 
@@ -129,6 +131,15 @@ void UringEngine::Cancel(IoOp* op) {
 bool UringEngine::TryRing() {
   std::unique_ptr<Ring> ring = pool_.Lease();
   if (ring == nullptr) {
+    return false;
+  }
+  // A ring that can be made may still take no request.
+  RingFeatures refusal;
+  if (!TestRing(ring.get(), &refusal)) {
+    if (refusal.error.ok()) {
+      refusal.error = Errno::FromErrno(EIO);
+    }
+    pool_.Retire(std::move(ring), "io_uring_enter", refusal.error);
     return false;
   }
   pool_.Return(std::move(ring));

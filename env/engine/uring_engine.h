@@ -65,7 +65,8 @@ class UringEngine final : public IoEngine {
   bool asynchronous() override;
   Statistics* statistics() override { return statistics_; }
 
-  // Leases a ring and gives it back; whether there was one.
+  // Leases a ring, runs an operation that needs no file through it and gives it
+  // back; whether that went well.
   bool TryRing();
   RingFailure last_failure() { return breaker_.last_failure(); }
 

@@ -71,31 +71,6 @@ RingFeatures ExplainPermission(const std::string& call, Errno error) {
                 "the container's seccomp profile or security policy");
 }
 
-bool FunctionalTest(LiburingRing* ring, RingFeatures* features) {
-  RingRequest nop;
-  nop.user_data = 1;
-  ring->Prepare(nop);
-  const int submitted = ring->Submit();
-  if (submitted < 0) {
-    *features = ExplainRefusal("io_uring_enter", Errno::FromResult(submitted));
-    return false;
-  }
-  constexpr uint64_t kPatienceUs = 5 * 1000 * 1000;
-  int waited = 0;
-  do {
-    waited = ring->Wait(kPatienceUs);
-  } while (waited == -EINTR);
-  RingCompletion completion;
-  if (waited < 0 || ring->Reap(&completion, 1) != 1 ||
-      completion.user_data != 1 || completion.result != 0) {
-    *features = Refuse(RingVerdict::kRefused, Errno::FromResult(waited),
-                       "io_uring accepts an operation and does not complete it",
-                       "use another kernel, or set ROCKSDB_URING=off");
-    return false;
-  }
-  return true;
-}
-
 bool CheckOpcodes(LiburingRing* ring, RingFeatures* features) {
   io_uring_probe* probe = io_uring_get_probe_ring(ring->raw());
   if (probe == nullptr) {
@@ -162,6 +137,31 @@ RingFeatures ExplainRefusal(const std::string& call, Errno error) {
   }
 }
 
+bool TestRing(Ring* ring, RingFeatures* refusal) {
+  RingRequest nop;
+  nop.user_data = 1;
+  ring->Prepare(nop);
+  const int submitted = ring->Submit();
+  if (submitted < 0) {
+    *refusal = ExplainRefusal("io_uring_enter", Errno::FromResult(submitted));
+    return false;
+  }
+  constexpr uint64_t kPatienceUs = 5 * 1000 * 1000;
+  int waited = 0;
+  do {
+    waited = ring->Wait(kPatienceUs);
+  } while (waited == -EINTR);
+  RingCompletion completion;
+  if (waited < 0 || ring->Reap(&completion, 1) != 1 ||
+      completion.user_data != 1 || completion.result != 0) {
+    *refusal = Refuse(RingVerdict::kRefused, Errno::FromResult(waited),
+                      "io_uring accepts an operation and does not complete it",
+                      "use another kernel, or set ROCKSDB_URING=off");
+    return false;
+  }
+  return true;
+}
+
 RingFeatures DetectRingFeatures() {
   Errno error = Errno::FromErrno(0);
   RingOptions options;
@@ -185,7 +185,7 @@ RingFeatures DetectRingFeatures() {
     return features;
   }
   RingFeatures failure;
-  if (!FunctionalTest(ring.get(), &failure)) {
+  if (!TestRing(ring.get(), &failure)) {
     failure.kernel_features = features.kernel_features;
     failure.setup_flags = features.setup_flags;
     return failure;

@@ -42,6 +42,12 @@ struct RingFeatures {
 // limits are counted per user and may refuse later what was allowed now.
 RingFeatures DetectRingFeatures();
 
+// Runs one operation, which needs no file, through a ring with none in flight;
+// if that fails, returns false and sets `*refusal`, and the ring can only be
+// destroyed. Blocks for seconds if the kernel takes it and does not complete
+// it.
+bool TestRing(Ring* ring, RingFeatures* refusal);
+
 // The reason and the remedy for a refused io_uring_setup or io_uring_enter.
 // `call` is the name of the system call.
 RingFeatures ExplainRefusal(const std::string& call, Errno error);

@@ -315,5 +315,17 @@ TEST_F(FallbackStates, AForbiddenEnterIsTold) {
   EXPECT_TRUE(state.active);
 }
 
+// A ring can be made and takes nothing: to have one is not enough.
+TEST_F(FallbackStates, ARingThatTakesNothingIsNoRing) {
+  Make(RingVerdict::kUsable);
+  kernel_.SetSubmitError(-EPERM);
+  const FallbackState state = engine_->TryRing();
+  EXPECT_NE(state.reason.find("io_uring_enter: Operation not permitted"),
+            std::string::npos)
+      << state.reason;
+  EXPECT_TRUE(state.active);
+  EXPECT_EQ(engine_->rings(), 0u);
+}
+
 }  // namespace
 }  // namespace rocksdb_uring
