@@ -13,6 +13,10 @@ namespace {
 // The most that Linux transfers in one request.
 constexpr uint64_t kRingBytesMax = 0x7ffff000;
 
+// A ring takes it for the position of the descriptor, pread and pwrite for an
+// error.
+constexpr uint64_t kHere = UINT64_MAX;
+
 // The kernel did not take the request up at that moment.
 bool WasPostponed(int32_t result) {
   return result == -EAGAIN || result == -EINTR || result == -ECANCELED;
@@ -39,7 +43,7 @@ bool WasNotBegun(const IoOp& op, int32_t result) {
 bool FitsRing(const IoOp& op) {
   const uint64_t length =
       op.kind == IoKind::kSyncFileRange ? op.length : TransferLength(op);
-  return length <= kRingBytesMax;
+  return length <= kRingBytesMax && op.offset != kHere;
 }
 
 RingRequest MakeRequest(const IoOp& op, uint64_t user_data) {

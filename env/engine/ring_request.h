@@ -11,7 +11,7 @@ namespace rocksdb_uring {
 constexpr unsigned kSubmitChunk = 8;
 
 // Whether one request can carry the whole operation: lengths are 32 bits wide
-// on a ring.
+// on a ring, and one offset has another meaning there.
 bool FitsRing(const IoOp& op);
 
 // REQUIRES: FitsRing(op).

@@ -25,6 +25,10 @@ int64_t SystemCalls::Pread(int fd, void* buffer, size_t size, uint64_t offset) {
 
 int64_t SystemCalls::PreadNoWait(int fd, void* buffer, size_t size,
                                  uint64_t offset) {
+  if (offset == UINT64_MAX) {
+    // preadv2 would read at the position of the descriptor.
+    return -EINVAL;
+  }
   const iovec iov = {buffer, size};
   return OrNegatedErrno(
       ::preadv2(fd, &iov, 1, static_cast<off_t>(offset), RWF_NOWAIT));

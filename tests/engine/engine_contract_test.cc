@@ -131,6 +131,30 @@ TEST_P(EngineContract, ReadsDirectBatchesOfAnySize) {
   }
 }
 
+// A damaged index may ask for any offset. The last one stands for the
+// position of the descriptor in some of the kernel's calls.
+TEST_P(EngineContract, OffsetsThatNoFileHas) {
+  for (const uint64_t offset : {uint64_t{1} << 63, ~uint64_t{0}}) {
+    for (const PathChoice path :
+         {PathChoice::kAuto, PathChoice::kUring, PathChoice::kPosix}) {
+      ReadBatch batch(file_.fd(), 0, {{offset, 100}, {0, 100}, {offset, 100}});
+      Run(batch.ops(), batch.size(), path);
+      EXPECT_EQ(batch[0].result, -EINVAL);
+      EXPECT_EQ(batch[2].result, -EINVAL);
+      EXPECT_TRUE(batch.Matches(file_.model(), 1));
+    }
+    ReadBatch later(file_.fd(), 0, {{offset, 100}});
+    if (engine_->Submit(&later[0])) {
+      EXPECT_TRUE(engine_->Wait(&later[0]));
+      EXPECT_EQ(later[0].result, -EINVAL);
+    }
+    ReadBatch written(file_.fd(), 0, {{offset, 100}});
+    written[0].kind = IoKind::kWrite;
+    EXPECT_EQ(RunOne(&written[0]), -EINVAL);
+  }
+  EXPECT_TRUE(file_.Contents() == file_.model());
+}
+
 TEST_P(EngineContract, AnEmptyBatchIsNoWork) {
   Run(nullptr, 0);
   Run(nullptr, 0, PathChoice::kAuto);
