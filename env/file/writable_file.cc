@@ -48,6 +48,16 @@ std::string WritingAt(uint64_t offset, uint64_t length) {
          " len " + std::to_string(length);
 }
 
+// A signal is no reason to leave a file at another size.
+template <typename SystemCall>
+int64_t UnlessInterrupted(const SystemCall& call) {
+  int64_t result = 0;
+  do {
+    result = call();
+  } while (result == -EINTR);
+  return result;
+}
+
 // Whether the name still stands for the open file.
 bool IsNameOf(int fd, const std::string& name) {
   struct stat open_file = {};
@@ -178,7 +188,8 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
   if (failed()) {
     return FirstError();
   }
-  if (write_behind_ == nullptr) {
+  // To a closed file nothing is written behind: nobody would be told.
+  if (write_behind_ == nullptr || !file_->fd.valid()) {
     return WriteNow(offset, data, verification);
   }
   if (verification != nullptr && data.size() > WriteBehind::kWriteBytesMax) {
@@ -239,8 +250,9 @@ IOStatus UringWritableFile::Truncate(uint64_t size,
   if (!status.ok()) {
     return status;
   }
-  const int64_t result =
-      file_->engine->options().system_calls->Ftruncate(file_->fd.get(), size);
+  SystemCalls* const calls = file_->engine->options().system_calls;
+  const int64_t result = UnlessInterrupted(
+      [&] { return calls->Ftruncate(file_->fd.get(), size); });
   if (result < 0) {
     return Fail("While ftruncate file to size " + std::to_string(size), result);
   }
@@ -266,7 +278,7 @@ void UringWritableFile::TrimPreallocation() {
   SystemCalls* const calls = file_->engine->options().system_calls;
   const int fd = file_->fd.get();
   const uint64_t size = size_.load(std::memory_order_relaxed);
-  (void)calls->Ftruncate(fd, size);
+  (void)UnlessInterrupted([&] { return calls->Ftruncate(fd, size); });
   struct stat attributes = {};
   constexpr int64_t kSectorBytes = 512;
   const uint64_t allocated = static_cast<uint64_t>(block_size) * last_block;
@@ -276,8 +288,10 @@ void UringWritableFile::TrimPreallocation() {
               attributes.st_blksize !=
           attributes.st_blocks / (attributes.st_blksize / kSectorBytes)) {
     const IoStatsTimer timer(&rocksdb::IOStatsContext::allocate_nanos);
-    (void)calls->Fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE, size,
-                           allocated - size);
+    (void)UnlessInterrupted([&] {
+      return calls->Fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+                              size, allocated - size);
+    });
   }
 }
 

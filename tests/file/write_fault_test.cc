@@ -513,6 +513,20 @@ TEST_F(WriteFaultTest, RangeSyncErrorComesOutAndStays) {
   ExpectEveryCallFailsAs(status);
 }
 
+TEST_F(WriteFaultTest, SignalsDoNotChangeTheSize) {
+  Open();
+  file_->SetPreallocationBlockSize(1 << 20);
+  file_->PrepareWrite(0, 100, IOOptions(), nullptr);
+  MustAppend(100);
+  calls_.Fail(FakeSystemCalls::kFtruncate, 1, -EINTR);
+  EXPECT_TRUE(file_->Truncate(50, IOOptions(), nullptr).ok());
+  // That of Close gives the preallocated space back.
+  calls_.Fail(FakeSystemCalls::kFtruncate, 1, -EINTR);
+  calls_.Fail(FakeSystemCalls::kFallocate, 1, -EINTR);
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_).size(), 50u);
+}
+
 TEST_F(WriteFaultTest, TruncateErrorStays) {
   Open();
   MustAppend(100);
