@@ -334,6 +334,9 @@ size_t AsyncShard::Advance() {
     Reap(&reaped);
   }
   Pump();
+  // The ring may have died just now. An operation that it gives back looks as
+  // if somebody were completing it: that is us.
+  TakeOrphans(&reaped);
   if (reaped.count == 0) {
     return 0;
   }

@@ -273,6 +273,25 @@ TEST_F(DyingRing, AtASubmissionWhileAThreadWaits) {
   EXPECT_TRUE(first.Matches(file_.model()));
 }
 
+// Random histories came upon it: requests that a busy kernel had left on the
+// queue, a ring that then refused them for good, and a waiter that slept
+// because it took them for being completed by somebody else.
+TEST_F(DyingRing, WhenWhatWasLeftOnItsQueueIsHandedOver) {
+  for (const bool waits : {false, true}) {
+    kernel_.SetSubmitError(-EAGAIN);
+    ReadBatch batch(file_.fd(), 0, Ranges(3));
+    SubmitAll(&batch);
+    kernel_.SetSubmitError(-EBADF);
+    if (waits) {
+      WaitAll(&batch);
+    } else {
+      EXPECT_EQ(engine_->Poll(), batch.size());
+    }
+    EXPECT_TRUE(batch.Matches(file_.model()));
+    kernel_.SetSubmitError(0);
+  }
+}
+
 TEST_F(DyingRing, AtAWait) {
   kernel_.WithholdAll();
   ReadBatch batch(file_.fd(), 0, Ranges(kCapacity + 100));
