@@ -29,7 +29,7 @@ TEXT
 readonly packages=(
   cmake ninja-build g++ clang pkg-config liburing-dev librocksdb-dev
   rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
-  e2fsprogs mount
+  e2fsprogs mount libseccomp-dev
   # An example of README.md, and the Debian packages.
   python3 dpkg-dev file binutils)
 # The examples in other languages, whose tests are skipped without, and a bare

@@ -3,22 +3,9 @@
 //   file_test_child leak OPTIONS FILE
 //     reads FILE through a file system that is never destroyed, and returns
 //     from main
-//   file_test_child deny ERRNO FILE REPORT
-//     reads FILE while io_uring_setup fails with ERRNO, and writes what it met
-//     to REPORT, one `name=value` a line
-//   file_test_child deny_enter ERRNO FILE REPORT
-//     the same with io_uring_enter
 //
 // It prints nothing.
-#include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <cstddef>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -38,31 +25,11 @@ namespace rocksdb = ROCKSDB_NAMESPACE;
 
 constexpr size_t kBlock = 4096;
 
-bool DenyCall(unsigned call, unsigned error) {
-  sock_filter filter[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
 std::string Contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream contents;
   contents << file.rdbuf();
   return contents.str();
-}
-
-// One line whatever is in it.
-std::string Line(std::string text) {
-  for (char& c : text) {
-    c = c == '\n' ? ' ' : c;
-  }
-  return text;
 }
 
 std::unique_ptr<rocksdb::FSRandomAccessFile> Open(
@@ -107,56 +74,6 @@ bool ReadsRight(rocksdb::FSRandomAccessFile* file, const std::string& model) {
   return batch == model && singles == model;
 }
 
-std::string ReadAsyncStatus(rocksdb::FSRandomAccessFile* file) {
-  const AlignedBuffer buffer(kBlock, kBlock);
-  rocksdb::FSReadRequest request;
-  request.offset = 0;
-  request.len = kBlock;
-  request.scratch = buffer.data();
-  void* handle = nullptr;
-  rocksdb::IOHandleDeleter deleter = nullptr;
-  int callbacks = 0;
-  const rocksdb::IOStatus status = file->ReadAsync(
-      request, rocksdb::IOOptions(),
-      [&callbacks](const rocksdb::FSReadRequest&, void*) { ++callbacks; },
-      nullptr, &handle, &deleter, nullptr);
-  if (handle != nullptr) {
-    deleter(handle);
-    return "a handle";
-  }
-  return callbacks == 0 ? status.ToString() : "a callback";
-}
-
-int ReportDenied(const std::string& path, const std::string& report_path) {
-  std::ofstream report(report_path);
-  std::shared_ptr<rocksdb::FileSystem> file_system;
-  report << "open=" << Line(NewUringFileSystem("", &file_system).ToString())
-         << "\n";
-  if (file_system == nullptr) {
-    return 1;
-  }
-  const std::string model = Contents(path);
-  for (bool direct : {false, true}) {
-    const auto file = Open(file_system.get(), path, direct);
-    const std::string mode = direct ? "direct" : "buffered";
-    report << mode << "=" << (file != nullptr && ReadsRight(file.get(), model))
-           << "\n";
-    if (file != nullptr) {
-      report << mode << "_async=" << ReadAsyncStatus(file.get()) << "\n";
-    }
-  }
-  std::string json;
-  rocksdb_uring::GetUringStatisticsJson(file_system.get(), &json)
-      .PermitUncheckedError();
-  report << "statistics=" << Line(json) << "\n";
-  std::shared_ptr<rocksdb::FileSystem> required;
-  report << "require="
-         << Line(NewUringFileSystem("fallback=require", &required).ToString())
-         << "\n";
-  report << "required_is_null=" << (required == nullptr) << "\n";
-  return 0;
-}
-
 int Leak(const std::string& options, const std::string& path) {
   // Reachable for ever, as RocksDB's default file system.
   static auto* leaked = new std::shared_ptr<rocksdb::FileSystem>();
@@ -173,13 +90,6 @@ int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
   if (mode == "leak" && argc == 4) {
     return Leak(argv[2], argv[3]);
-  }
-  if ((mode == "deny" || mode == "deny_enter") && argc == 5) {
-    const unsigned call =
-        mode == "deny" ? __NR_io_uring_setup : __NR_io_uring_enter;
-    return DenyCall(call, static_cast<unsigned>(atoi(argv[2])))
-               ? ReportDenied(argv[3], argv[4])
-               : 3;
   }
   return 2;
 }
