@@ -8,10 +8,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "env/base/debug_log.h"
 #include "env/base/process_path.h"
 #include "env/engine/fork_generation.h"
 #include "nlohmann/json.hpp"
@@ -186,8 +188,13 @@ StatsFile::StatsFile(std::string path, uint32_t interval_s,
     registry->files.push_back(this);
   }
   if (interval_s > 0) {
-    ticker_ = std::make_unique<Ticker>(std::chrono::seconds(interval_s),
-                                       [this] { Write(); });
+    try {
+      ticker_ = std::make_unique<Ticker>(std::chrono::seconds(interval_s),
+                                         [this] { Write(); });
+    } catch (const std::system_error& error) {
+      // A process that may have no more threads still writes at its end.
+      DebugLog("no thread for the statistics file: %s", error.what());
+    }
   }
 }
 

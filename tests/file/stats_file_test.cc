@@ -1,4 +1,5 @@
 // The statistics file: what it holds, and when it is written.
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,6 +85,24 @@ TEST_F(StatsFileTest, WrittenPeriodically) {
     ASSERT_TRUE(Appears(stats_));
     EXPECT_TRUE(Parse(stats_).is_object());
   }
+}
+
+// A process that may have no more threads: here, none with the default stack.
+TEST_F(StatsFileTest, WrittenAtTheEndWhereNoThreadCanBeStarted) {
+  pthread_attr_t usual;
+  pthread_attr_t huge;
+  ASSERT_EQ(pthread_getattr_default_np(&usual), 0);
+  ASSERT_EQ(pthread_getattr_default_np(&huge), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&huge, size_t{1} << 47), 0);
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  EXPECT_ANY_THROW(std::thread([] {}).join());
+  auto file_system = OpenFileSystem("stats_interval_s=1;stats_file=" + stats_);
+  ASSERT_EQ(pthread_setattr_default_np(&usual), 0);
+  pthread_attr_destroy(&huge);
+  pthread_attr_destroy(&usual);
+  OpenRandomAccess(file_system.get(), path_, false);
+  file_system.reset();
+  EXPECT_EQ(Parse(stats_)["opens"], 1);
 }
 
 TEST_F(StatsFileTest, NameHoldsTheProcessId) {
