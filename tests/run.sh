@@ -68,6 +68,9 @@ failures=()
 # Suites look at it; empty means the short ones.
 export ROCKSDB_URING_TEST_FULL="${ROCKSDB_URING_TEST_FULL:-}"
 ((full)) && ROCKSDB_URING_TEST_FULL=1
+# Every test process appends its name and its sums: faults injected, bad inputs.
+export ROCKSDB_URING_TEST_COUNTS="$PWD/build/test_counts"
+mkdir -p build && : >"$ROCKSDB_URING_TEST_COUNTS"
 
 title() { printf '\n== %s\n' "$*"; }
 
@@ -249,5 +252,8 @@ title "summary"
 for failure in ${failures[@]+"${failures[@]}"}; do
   echo "FAILED: $failure"
 done
+awk '{ faults += $2; inputs += $3 }
+  END { printf "faults injected: %d, bad inputs tried: %d\n", faults, inputs }' \
+  "$ROCKSDB_URING_TEST_COUNTS"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((${#failures[@]} == 0 && failed == 0))

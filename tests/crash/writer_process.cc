@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/engine/test_counts.h"
+
 extern char** environ;
 
 namespace rocksdb_uring {
@@ -45,6 +47,7 @@ bool WriterProcess::Kill() {
   }
   int status = 0;
   kill(child_, SIGKILL);
+  CountFaults();
   waitpid(child_, &status, 0);
   child_ = -1;
   return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;

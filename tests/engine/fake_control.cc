@@ -43,6 +43,11 @@ void FakeKernel::SetRandomFaults(uint64_t seed) {
   random_faults_ = true;
 }
 
+void FakeKernel::SkipSyncs() {
+  MutexLock lock(&mutex_);
+  skip_syncs_ = true;
+}
+
 void FakeKernel::SetSubmitError(int error) {
   MutexLock lock(&mutex_);
   submit_error_ = error;

@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "tests/engine/test_counts.h"
+
 namespace rocksdb_uring {
 
 // Forwards to its kernel, which owns the lock.
@@ -64,6 +66,7 @@ RingOrError FakeKernel::Make(const RingOptions& options) {
   MutexLock lock(&mutex_);
   RingOrError out;
   if (factory_error_ != 0) {
+    CountFaults();
     out.error = Errno::FromResult(factory_error_);
     return out;
   }
@@ -136,6 +139,7 @@ int FakeKernel::SubmitLocked(Queue* queue) {
     constexpr int kPassing[] = {-EAGAIN, -EBUSY, -EINTR, -ENOMEM, 1, 2, 3, 0};
     allowed = kPassing[Random(8)];
   }
+  CountFaults(allowed < static_cast<int>(prepared) ? 1 : 0);
   int consumed = 0;
   for (; consumed < allowed && !queue->submission.empty(); ++consumed) {
     const RingRequest request = queue->submission.front();
@@ -178,6 +182,7 @@ int FakeKernel::WaitLocked(Queue* queue, size_t count, uint64_t timeout_us) {
     }
   }
   --waiting_;
+  CountFaults(result != 0 && result != -ETIME ? 1 : 0);
   return result;
 }
 
@@ -210,6 +215,8 @@ void FakeKernel::Consume(Queue* queue, const RingRequest& request) {
     pending.verdict = RandomVerdict(request);
   }
   const Verdict& verdict = pending.verdict;
+  const bool is_short = verdict.bytes_max < std::numeric_limits<int64_t>::max();
+  CountFaults(verdict.error < 0 || is_short ? 1 : 0);
   const bool at_once =
       !verdict.withheld && verdict.calls_late == 0 && verdict.us_late == 0;
   if (verdict.us_late != 0) {
@@ -250,7 +257,7 @@ void FakeKernel::Complete(Queue* queue, size_t index) {
   int32_t result = pending.verdict.error;
   if (result < 0) {
     PoisonRead(pending.request, pending.iov, 0);
-  } else {
+  } else if (!skip_syncs_ || pending.request.opcode != RingOpcode::kFsync) {
     result = CarryOut(pending.request, pending.iov, pending.verdict.bytes_max);
   }
   Deliver(queue, pending.request.user_data, result);
@@ -270,6 +277,7 @@ void FakeKernel::Deliver(Queue* queue, uint64_t user_data, int32_t result) {
 }
 
 void FakeKernel::DeliverUnknown(Queue* queue, uint64_t user_data) {
+  CountFaults();
   queue->completion.push_front({{user_data, 0}, true});
   changed_.NotifyAll();
 }

@@ -96,6 +96,9 @@ class FakeKernel {
   // the engine must hide; submissions are partial or refused for a moment;
   // waits are interrupted; completions that nobody asked for appear.
   void SetRandomFaults(uint64_t seed) URING_EXCLUDES(mutex_);
+  // Syncs succeed and are not carried out: for tests whose processes and
+  // machines live on, and that sync thousands of times.
+  void SkipSyncs() URING_EXCLUDES(mutex_);
   // From now on; 0 ends it. SetWaitError also ends the waits that block.
   void SetSubmitError(int error) URING_EXCLUDES(mutex_);
   void SetWaitError(int error) URING_EXCLUDES(mutex_);
@@ -181,6 +184,7 @@ class FakeKernel {
   RequestScript request_script_ URING_GUARDED_BY(mutex_);
   SubmitScript submit_script_ URING_GUARDED_BY(mutex_);
   WaitScript wait_script_ URING_GUARDED_BY(mutex_);
+  bool skip_syncs_ URING_GUARDED_BY(mutex_) = false;
   bool random_faults_ URING_GUARDED_BY(mutex_) = false;
   std::mt19937_64 random_ URING_GUARDED_BY(mutex_);
   int submit_error_ URING_GUARDED_BY(mutex_) = 0;

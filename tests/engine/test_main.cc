@@ -1,8 +1,10 @@
-// Says first what io_uring gives here, so that a skipped test is no riddle.
+// Says first what io_uring gives here, so that a skipped test is no riddle, and
+// at last how many faults there were.
 #include <gtest/gtest.h>
 
 #include <cstdio>
 
+#include "tests/engine/test_counts.h"
 #include "tests/engine/test_support.h"
 
 namespace rocksdb_uring {
@@ -22,5 +24,7 @@ class Machine : public ::testing::Environment {
 int main(int argc, char** argv) {
   ::testing::InitGoogleTest(&argc, argv);
   ::testing::AddGlobalTestEnvironment(new rocksdb_uring::Machine());
-  return RUN_ALL_TESTS();
+  const int result = RUN_ALL_TESTS();
+  rocksdb_uring::ReportCounts(argv[0]);
+  return result;
 }

@@ -8,6 +8,7 @@
 #include "rocksdb/convenience.h"
 #include "rocksdb/utilities/object_registry.h"
 #include "rocksdb_uring/uring.h"
+#include "tests/engine/test_counts.h"
 #include "tests/file/file_test_support.h"
 
 namespace rocksdb_uring {
@@ -37,11 +38,15 @@ class OptionsTest : public ::testing::Test {
 
   Status FromRegistry(const std::string& text) {
     file_system_.reset();
-    return FileSystem::CreateFromString(Strict(), text, &file_system_);
+    return Counted(FileSystem::CreateFromString(Strict(), text, &file_system_));
   }
   Status FromFunction(const std::string& text) {
     file_system_.reset();
-    return NewUringFileSystem(text, &file_system_);
+    return Counted(NewUringFileSystem(text, &file_system_));
+  }
+  static Status Counted(const Status& status) {
+    CountBadInputs(status.ok() ? 0 : 1);
+    return status;
   }
 
   std::string Option(const std::string& name) {

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "tests/engine/test_counts.h"
 #include "tests/engine/test_support.h"
 #include "tests/file/file_test_support.h"
 #include "tests/power/recorder.h"
@@ -156,6 +157,7 @@ RecordedRun::Crash RecordedRun::DrawCrash(std::mt19937_64* random) const {
 
 Verdict RecordedRun::CheckState(const DiskState& state, LogPosition crash,
                                 Env* env) const {
+  CountFaults();
   const TempDir directory;
   if (!state.WriteTo(directory.path())) {
     return {Failure::kStructure, strerror(errno)};

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "tests/engine/test_counts.h"
 #include "tests/engine/test_support.h"
 
 #ifndef URING_PROBE_PATH
@@ -150,6 +151,7 @@ class ToolsTest : public testing::Test {
   void ExpectBadBench(std::vector<std::string> arguments,
                       const std::vector<std::string>& parts) {
     const Outcome outcome = Bench(std::move(arguments));
+    CountBadInputs();
     EXPECT_EQ(outcome.exit_code, 2);
     EXPECT_EQ(outcome.out, "");
     for (const std::string& part : parts) {
@@ -218,6 +220,7 @@ TEST_F(ProbeTest, BadUsage) {
       {{fifo}, "neither a file nor a directory"}};
   for (const auto& bad : cases) {
     const Outcome outcome = Probe(bad.first);
+    CountBadInputs();
     EXPECT_EQ(outcome.exit_code, 2) << bad.second;
     EXPECT_EQ(outcome.out, "") << bad.second;
     EXPECT_TRUE(Contains(outcome.err, bad.second)) << outcome.err;
