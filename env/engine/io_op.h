@@ -52,7 +52,8 @@ struct IoOp {
   // Flags of sync_file_range(2), mode of fallocate(2); else 0.
   uint32_t flags = 0;
   // Alignment in bytes that direct I/O on `fd` needs; 0 for buffered I/O. A
-  // transfer that ends at no multiple of it has met the end of the file.
+  // transfer that ends at no multiple of it has met the end of the file, or
+  // goes on from the multiple before.
   uint32_t alignment = 0;
   uint64_t offset = 0;
   char* buffer = nullptr;

@@ -22,37 +22,9 @@ constexpr std::chrono::nanoseconds kHitTimeMax{1500};
 constexpr uint64_t kHitPicosPerByte = 200;
 constexpr std::chrono::nanoseconds kMissTimeMin{30000};
 
-// What the step came to: go on, or the result of the operation.
-bool TransferEnded(const IoOp& op, int64_t step, uint64_t* done,
-                   int64_t* result) {
-  if (step < 0) {
-    *result = step;
-    return true;
-  }
-  if (step == 0) {
-    // A read has met the end of the file. A write that makes no progress and
-    // names no error is a broken device.
-    *result = IsRead(op) ? static_cast<int64_t>(*done) : -EIO;
-    return true;
-  }
-  const uint64_t before = *done;
-  *done += static_cast<uint64_t>(step);
-  const bool inside_sector =
-      op.alignment != 0 && !IsAligned(*done, op.alignment);
-  if (inside_sector && !IsRead(op) && *done < TransferLength(op)) {
-    // Direct I/O can only go on from the beginning of the sector.
-    *done -= *done % op.alignment;
-    *result = -EIO;
-    return *done == before;
-  }
-  if (inside_sector && IsRead(op)) {
-    // Direct I/O that stops inside a sector has met the end of the file, and
-    // reading on from there would be refused.
-    *result = static_cast<int64_t>(*done);
-    return true;
-  }
-  return false;
-}
+// Transfers in a row that end in the sector that they begin in, without the
+// file ending there, before the device counts as broken.
+constexpr int kStallsMax = 3;
 
 }  // namespace
 
@@ -94,58 +66,98 @@ void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics) {
   }
 }
 
+// Direct I/O that stops inside a sector has met the end of the file, or was cut
+// short. It can only go on from the beginning of the sector.
+bool PosixEngine::EndsInSector(const IoOp& op, uint64_t done) {
+  const int64_t size = calls_->FileSize(op.fd);
+  return size < 0 || op.offset + done >= static_cast<uint64_t>(size);
+}
+
+// What the step came to: go on, or the result of the operation.
+bool PosixEngine::TransferEnded(const IoOp& op, int64_t step, Progress* at,
+                                int64_t* result) {
+  if (step < 0) {
+    *result = step;
+    return true;
+  }
+  if (step == 0) {
+    // A read has met the end of the file. A write that makes no progress and
+    // names no error is a broken device.
+    *result = IsRead(op) ? static_cast<int64_t>(at->done) : -EIO;
+    return true;
+  }
+  const uint64_t before = at->done;
+  at->done += static_cast<uint64_t>(step);
+  if (op.alignment == 0 || IsAligned(at->done, op.alignment) ||
+      at->done >= TransferLength(op)) {
+    at->stalls = 0;
+    return false;
+  }
+  if (IsRead(op) && EndsInSector(op, at->done)) {
+    *result = static_cast<int64_t>(at->done);
+    return true;
+  }
+  at->done -= at->done % op.alignment;
+  at->stalls = at->done > before ? 0 : at->stalls + 1;
+  *result = -EIO;
+  return at->stalls > kStallsMax;
+}
+
 int64_t PosixEngine::FinishTransfer(const IoOp& op, uint64_t done) {
-  int64_t result = static_cast<int64_t>(done);
-  while (done < op.length) {
-    const uint64_t size = std::min(op.length - done, kTransferBytesMax);
-    const int64_t step =
-        op.kind == IoKind::kRead
-            ? calls_->Pread(op.fd, op.buffer + done, size, op.offset + done)
-            : calls_->Pwrite(op.fd, op.buffer + done, size, op.offset + done);
-    if (step == -EINTR) {
-      continue;
-    }
-    if (TransferEnded(op, step, &done, &result)) {
+  Progress at = {done, 0};
+  int64_t result = 0;
+  while (at.done < op.length) {
+    const uint64_t size = std::min(op.length - at.done, kTransferBytesMax);
+    char* const buffer = op.buffer + at.done;
+    const uint64_t offset = op.offset + at.done;
+    const int64_t step = op.kind == IoKind::kRead
+                             ? calls_->Pread(op.fd, buffer, size, offset)
+                             : calls_->Pwrite(op.fd, buffer, size, offset);
+    if (step != -EINTR && TransferEnded(op, step, &at, &result)) {
       return result;
     }
   }
-  return static_cast<int64_t>(done);
+  return static_cast<int64_t>(at.done);
 }
 
 int64_t PosixEngine::FinishVector(const IoOp& op, uint64_t done) {
-  std::vector<iovec> rest(op.iov, op.iov + op.iov_count);
-  size_t first = 0;
-  uint64_t skip = done;
-  int64_t result = static_cast<int64_t>(done);
+  Progress at = {done, 0};
+  int64_t result = 0;
+  std::vector<iovec> rest;
   for (;;) {
+    // From the beginning each time: a step may go back to that of a sector.
+    rest.assign(op.iov, op.iov + op.iov_count);
+    size_t first = 0;
+    uint64_t skip = at.done;
     while (first < rest.size() && skip >= rest[first].iov_len) {
       skip -= rest[first].iov_len;
       ++first;
     }
     if (first == rest.size()) {
-      return static_cast<int64_t>(done);
+      return static_cast<int64_t>(at.done);
     }
     rest[first].iov_base = static_cast<char*>(rest[first].iov_base) + skip;
     rest[first].iov_len -= skip;
-    skip = 0;
     const int count = static_cast<int>(rest.size() - first);
-    const uint64_t before = done;
+    const uint64_t offset = op.offset + at.done;
     const int64_t step =
         op.kind == IoKind::kReadv
-            ? calls_->Preadv(op.fd, &rest[first], count, op.offset + done)
-            : calls_->Pwritev(op.fd, &rest[first], count, op.offset + done);
-    if (step == -EINTR) {
-      continue;
-    }
-    if (TransferEnded(op, step, &done, &result)) {
+            ? calls_->Preadv(op.fd, &rest[first], count, offset)
+            : calls_->Pwritev(op.fd, &rest[first], count, offset);
+    if (step != -EINTR && TransferEnded(op, step, &at, &result)) {
       return result;
     }
-    skip = done - before;
   }
 }
 
 int64_t PosixEngine::Finish(const IoOp& op, uint64_t done) {
   int64_t result = 0;
+  if (op.alignment != 0 && IsTransfer(op) && !IsAligned(done, op.alignment)) {
+    if (IsRead(op) && EndsInSector(op, done)) {
+      return static_cast<int64_t>(done);
+    }
+    done -= done % op.alignment;
+  }
   switch (op.kind) {
     case IoKind::kRead:
     case IoKind::kWrite:

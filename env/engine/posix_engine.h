@@ -30,12 +30,21 @@ class PosixEngine final : public IoEngine {
   int64_t Finish(const IoOp& op, uint64_t done);
 
  private:
+  // How far a transfer is, and how often in a row it got no further.
+  struct Progress {
+    uint64_t done;
+    int stalls;
+  };
+
   void RunOne(IoOp* op);
   // Plain reads of a file that has been in the page cache for a while: asking
   // without waiting costs some 8 % more for each read.
   void RunHotReads(IoOp* ops, size_t count, PageCacheHint* hint);
   void RunBufferedReads(IoOp* ops, size_t count, PageCacheHint* hint);
   bool ReadWithoutWaiting(IoOp* op, uint64_t* done);
+  bool EndsInSector(const IoOp& op, uint64_t done);
+  bool TransferEnded(const IoOp& op, int64_t step, Progress* at,
+                     int64_t* result);
   int64_t FinishTransfer(const IoOp& op, uint64_t done);
   int64_t FinishVector(const IoOp& op, uint64_t done);
 

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 
-#include "env/base/aligned_buffer.h"
 #include "env/base/debug_log.h"
 #include "env/base/errno_code.h"
 
@@ -101,19 +100,7 @@ bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
     return true;
   }
   *done = static_cast<uint64_t>(ring_result);
-  if (*done >= TransferLength(op)) {
-    return true;
-  }
-  if (op.alignment == 0 || IsAligned(*done, op.alignment)) {
-    return false;
-  }
-  if (IsRead(op)) {
-    // Inside a sector: the end of the file, and no place to read on from.
-    return true;
-  }
-  // Direct I/O can only go on from the beginning of the sector.
-  *done -= *done % op.alignment;
-  return false;
+  return *done >= TransferLength(op);
 }
 
 bool SpeaksAgainstRing(int32_t ring_result) {

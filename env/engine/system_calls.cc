@@ -1,6 +1,7 @@
 #include "env/engine/system_calls.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -70,6 +71,12 @@ int64_t SystemCalls::Fallocate(int fd, uint32_t mode, uint64_t offset,
 
 int64_t SystemCalls::Ftruncate(int fd, uint64_t size) {
   return OrNegatedErrno(::ftruncate(fd, static_cast<off_t>(size)));
+}
+
+int64_t SystemCalls::FileSize(int fd) {
+  struct stat attributes = {};
+  const int64_t result = OrNegatedErrno(::fstat(fd, &attributes));
+  return result < 0 ? result : static_cast<int64_t>(attributes.st_size);
 }
 
 int64_t SystemCalls::WillNeed(int fd, uint64_t offset, uint64_t length) {

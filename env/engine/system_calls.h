@@ -34,6 +34,8 @@ class SystemCalls {
   virtual int64_t Fallocate(int fd, uint32_t mode, uint64_t offset,
                             uint64_t length);
   virtual int64_t Ftruncate(int fd, uint64_t size);
+  // fstat: the size in bytes, 0 of what has none.
+  virtual int64_t FileSize(int fd);
   // posix_fadvise(WILLNEED): starts reading without waiting.
   virtual int64_t WillNeed(int fd, uint64_t offset, uint64_t length);
 };

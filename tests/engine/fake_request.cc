@@ -35,17 +35,35 @@ int32_t Result(int64_t result) {
   return static_cast<int32_t>(result < 0 ? -errno : result);
 }
 
+// Direct I/O takes whole sectors only: what reports to have stopped inside one
+// has written those before it.
+int32_t Write(const RingRequest& request, const std::vector<iovec>& iov,
+              int64_t bytes_max) {
+  constexpr int64_t kSector = 4096;
+  const bool direct = (fcntl(request.fd, F_GETFL) & O_DIRECT) != 0;
+  int64_t size = 0;
+  for (const iovec& piece : Buffers(request, iov, bytes_max)) {
+    size += static_cast<int64_t>(piece.iov_len);
+  }
+  const int64_t whole =
+      direct && size == bytes_max ? size / kSector * kSector : size;
+  const std::vector<iovec> buffers = Buffers(request, iov, whole);
+  const int32_t result = Result(pwritev(request.fd, buffers.data(),
+                                        static_cast<int>(buffers.size()),
+                                        static_cast<off_t>(request.offset)));
+  return result == whole ? static_cast<int32_t>(size) : result;
+}
+
 int32_t Transfer(const RingRequest& request, const std::vector<iovec>& iov,
                  int64_t bytes_max) {
   const auto offset = static_cast<off_t>(request.offset);
   const bool read = request.opcode == RingOpcode::kRead ||
                     request.opcode == RingOpcode::kReadv;
   // A read is always carried out whole: direct I/O refuses odd lengths.
-  const std::vector<iovec> buffers =
-      Buffers(request, iov, read ? INT64_MAX : bytes_max);
+  const std::vector<iovec> buffers = Buffers(request, iov, INT64_MAX);
   const int count = static_cast<int>(buffers.size());
   if (!read) {
-    return Result(pwritev(request.fd, buffers.data(), count, offset));
+    return Write(request, iov, bytes_max);
   }
   const int32_t result =
       Result(preadv(request.fd, buffers.data(), count, offset));

@@ -30,6 +30,7 @@ class FakeSystemCalls final : public SystemCalls {
     kSyncFileRange,
     kFallocate,
     kFtruncate,
+    kFileSize,
     kWillNeed,
     kCallCount,
   };
@@ -141,6 +142,10 @@ class FakeSystemCalls final : public SystemCalls {
   int64_t Ftruncate(int fd, uint64_t size) override {
     const int64_t fault = Enter(kFtruncate, fd);
     return fault != 0 ? fault : SystemCalls::Ftruncate(fd, size);
+  }
+  int64_t FileSize(int fd) override {
+    const int64_t fault = Enter(kFileSize, fd);
+    return fault != 0 ? fault : SystemCalls::FileSize(fd);
   }
   int64_t WillNeed(int fd, uint64_t offset, uint64_t length) override {
     const int64_t fault = Enter(kWillNeed, fd);
