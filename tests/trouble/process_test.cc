@@ -1,0 +1,194 @@
+// Whole processes that end, fork or become daemons while I/O runs.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "rocksdb_uring/uring.h"
+#include "tests/file/child.h"
+#include "tests/file/file_test_support.h"
+#include "tests/trouble/round_trip.h"
+#include "tests/trouble/traffic.h"
+
+namespace rocksdb_uring {
+namespace {
+
+constexpr char kPaths[] = "reads=uring;writes=uring;syncs=uring";
+
+class EndTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  TempDir directory_;
+};
+
+// Five times, for the end comes at another moment each time.
+TEST_P(EndTest, LeavesNoTrace) {
+  const std::string how = GetParam();
+  for (int i = 0; i < 5; ++i) {
+    const std::string stats = directory_.file("stats" + std::to_string(i));
+    const ChildResult result =
+        RunChild({TROUBLE_TEST_CHILD, how, directory_.path(), stats});
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    EXPECT_EQ(result.output, "");
+    // Statistics are written where a process runs its handlers of exit.
+    if (how == "return" || how == "exit_from_thread") {
+      const auto json =
+          nlohmann::json::parse(ReadWholeFile(stats), nullptr, false);
+      ASSERT_TRUE(json.is_object());
+      EXPECT_GT(json["opens"], 0);
+      if (WhyNoRing().empty()) {
+        EXPECT_GT(json["ops"]["multi_read"]["ring"]["count"], 0);
+        EXPECT_GT(json["ops"]["write_behind"]["ring"]["count"], 0);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, EndTest,
+                         ::testing::Values("return", "exit_from_thread",
+                                           "quick_exit", "_exit"),
+                         [](const ::testing::TestParamInfo<const char*>& info) {
+                           return std::string(info.param) == "_exit"
+                                      ? std::string("at_once")
+                                      : std::string(info.param);
+                         });
+
+TEST(StaticObjectsTest, WorkAndCloseAfterMain) {
+  const TempDir directory;
+  const ChildResult result =
+      RunChild({TROUBLE_TEST_CHILD, "static", directory.path()});
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_EQ(result.output,
+            "traffic in a destructor: OK\n"
+            "I/O in a destructor: OK\n"
+            "database in a destructor: OK\n"
+            "closing in a destructor: OK\n");
+}
+
+// The runtimes of these compilers' sanitizers do not survive what follows: the
+// one of addresses holds a lock over a fork, that of threads allows no thread
+// in a child of a process with threads.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+TEST(DaemonTest, OpensADatabaseAfterTwoForks) {
+  const TempDir directory;
+  const ChildResult result =
+      RunChild({TROUBLE_TEST_CHILD, "daemon", directory.path()});
+  EXPECT_EQ(result.exit_code, 0);
+  const std::string rings = WhyNoRing().empty() ? "some" : "none";
+  EXPECT_EQ(result.output, "before: OK\nrings before: " + rings +
+                               "\ninherited file system: OK\n"
+                               "own database: OK\nown file system: OK\n"
+                               "own ring reads: " +
+                               rings + "\n");
+}
+
+class ForkUnderLoadTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    file_system_ = OpenFileSystem(kPaths);
+    traffic_ = std::make_unique<Traffic>(file_system_, directory_.path());
+    traffic_->Start();
+    traffic_->AwaitRounds(3);
+  }
+  void TearDown() override {
+    // The traffic went on all the time, and through rings.
+    traffic_->AwaitRounds(3);
+    traffic_->Stop();
+    EXPECT_EQ(traffic_->Mistake(), "");
+    if (WhyNoRing().empty()) {
+      EXPECT_GT(StatisticsOf(file_system_.get())["ops.multi_read.ring.count"],
+                0u);
+    }
+  }
+
+  // What `body` returns in a child that is forked while all threads work.
+  template <typename Body>
+  std::string InChild(const Body& body) {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      const std::string said = body();
+      const ssize_t written = write(ends[1], said.data(), said.size());
+      _exit(written == static_cast<ssize_t>(said.size()) ? 0 : 9);
+    }
+    close(ends[1]);
+    std::string said;
+    char buffer[512];
+    for (ssize_t size = 0;
+         (size = read(ends[0], buffer, sizeof(buffer))) > 0;) {
+      said.append(buffer, static_cast<size_t>(size));
+    }
+    close(ends[0]);
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    return status == 0 ? said : said + " status " + std::to_string(status);
+  }
+
+  TempDir directory_;
+  std::shared_ptr<rocksdb::FileSystem> file_system_;
+  std::unique_ptr<Traffic> traffic_;
+};
+
+TEST_F(ForkUnderLoadTest, ChildUsesAnInheritedFileSystem) {
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(InChild([&] { return traffic_->RunOnce("child"); }), "");
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST_F(ForkUnderLoadTest, ChildUsesAFileSystemOfItsOwn) {
+  const bool has_ring = WhyNoRing().empty();
+  // The parent reads the file of its own traffic all the time.
+  const std::string own_directory = directory_.file("own");
+  ASSERT_EQ(mkdir(own_directory.c_str(), 0755), 0);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(
+        InChild([&]() -> std::string {
+          std::shared_ptr<rocksdb::FileSystem> own;
+          if (!NewUringFileSystem(kPaths, &own).ok()) {
+            return "no file system";
+          }
+          Traffic traffic(own, own_directory);
+          const std::string mistake = traffic.RunOnce("child");
+          std::map<std::string, uint64_t> statistics;
+          GetUringStatistics(own.get(), &statistics).PermitUncheckedError();
+          return has_ring && statistics["ops.multi_read.ring.count"] == 0
+                     ? "no ring"
+                     : mistake;
+        }),
+        "");
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST_F(ForkUnderLoadTest, ChildOpensADatabase) {
+  for (int i = 0; i < 3; ++i) {
+    const std::string path = directory_.file("db" + std::to_string(i));
+    EXPECT_EQ(InChild([&]() -> std::string {
+                std::unique_ptr<rocksdb::Env> env;
+                return NewUringEnv(kPaths, &env).ok()
+                           ? RoundTrip(env.get(), path)
+                           : "no environment";
+              }),
+              "");
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+// The program that it executes has no descriptor of a ring.
+TEST_F(ForkUnderLoadTest, ChildExecutesAProgram) {
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(RunChild({TROUBLE_TEST_CHILD, "rings"}).exit_code, 0);
+  }
+}
+
+#endif
+
+}  // namespace
+}  // namespace rocksdb_uring
