@@ -1,10 +1,12 @@
 // Checks the rule of the layers: a file includes only its own layer and those
-// below it, and foreign headers only where they belong.
+// below it, and foreign headers only where they belong. And that the tests that
+// BUGS.md names are there.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <regex>
 #include <set>
 #include <string>
@@ -41,6 +43,11 @@ struct Include {
   std::string name;
   bool quoted;
 };
+
+std::string ReadFile(const fs::path& path) {
+  std::ifstream in(path);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
 
 bool IsSource(const fs::path& path) {
   static const std::set<std::string> extensions = {".h", ".cc", ".c", ".cpp"};
@@ -147,6 +154,31 @@ TEST(LayerTest, PublicHeadersIncludeOnlyPublicHeaders) {
                  StartsWith(include.name, "plugin/"))
         << include.file << " includes " << include.name;
   }
+}
+
+// tests/BUGS.md names tests as `Suite.Name`.
+TEST(BugTableTest, EveryTestIsThere) {
+  const fs::path top = fs::path(ROCKSDB_URING_SOURCE_DIR) / "tests";
+  static const std::regex definition(
+      R"(TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\s*\))");
+  std::set<std::string> defined;
+  for (const auto& entry : fs::recursive_directory_iterator(top)) {
+    if (entry.is_regular_file() && IsSource(entry.path())) {
+      const std::string text = ReadFile(entry.path());
+      for (std::sregex_iterator match(text.begin(), text.end(), definition);
+           match != std::sregex_iterator(); ++match) {
+        defined.insert((*match)[1].str() + "." + (*match)[2].str());
+      }
+    }
+  }
+  static const std::regex mention(R"(`(\w+\.\w+)`)");
+  const std::string table = ReadFile(top / "BUGS.md");
+  size_t mentioned = 0;
+  for (std::sregex_iterator match(table.begin(), table.end(), mention);
+       match != std::sregex_iterator(); ++match, ++mentioned) {
+    EXPECT_EQ(defined.count((*match)[1].str()), 1u) << (*match)[1];
+  }
+  EXPECT_GT(mentioned, 80u);
 }
 
 }  // namespace
