@@ -10,7 +10,8 @@ Installs what is missing (as root), builds, and runs the tests.
 
   --preset NAME  only this of: dev, asan, tsan (tests), release (tests with
                  optimisation), clang17, clang20, gcc20 (compiled only, warnings
-                 and clang's thread-safety analysis are errors). May be repeated.
+                 and clang's thread-safety analysis are errors), coverage
+                 (of the engine). May be repeated.
                  Default: dev, asan, tsan, release (built only), and the rest.
   --full         more repetitions, each with another seed, the long suites,
                  and the packages on a Debian that has nothing else (as root)
@@ -54,7 +55,7 @@ while (($# > 0)); do
 done
 for name in ${chosen[@]+"${chosen[@]}"}; do
   case "$name" in
-    dev | asan | tsan | release | clang17 | clang20 | gcc20) ;;
+    dev | asan | tsan | release | clang17 | clang20 | gcc20 | coverage) ;;
     *) echo "unknown preset: $name" >&2; usage >&2; exit 2 ;;
   esac
 done
@@ -65,6 +66,7 @@ passed=0
 failed=0
 skipped=0
 failures=()
+coverage=
 # Suites look at it; empty means the short ones.
 export ROCKSDB_URING_TEST_FULL="${ROCKSDB_URING_TEST_FULL:-}"
 ((full)) && ROCKSDB_URING_TEST_FULL=1
@@ -224,6 +226,20 @@ test_packages() {
   fi
 }
 
+# The engine's tests alone, with counters; what they never run with --full only.
+measure_coverage() {
+  local report="build/coverage.txt" arguments=(--summary)
+  title "coverage of the engine"
+  ((full)) && arguments=()
+  if JOBS="$jobs" tests/coverage.sh ${arguments[@]+"${arguments[@]}"} \
+      >"$report"; then
+    cat "$report"
+    coverage="$(tail -n 1 "$report")"
+  else
+    fail "coverage of the engine"
+  fi
+}
+
 run() {
   case "$1" in
     dev | asan | tsan) test_preset "$1" ;;
@@ -237,12 +253,13 @@ run() {
     clang17) compile_only clang17 clang clang++ 17 ;;
     clang20) compile_only clang20 clang clang++ 20 ;;
     gcc20) compile_only gcc20 gcc g++ 20 ;;
+    coverage) measure_coverage ;;
   esac
 }
 
 set_up || exit 1
 ((${#chosen[@]} > 0)) ||
-  chosen=(dev asan tsan clang17 clang20 gcc20 release)
+  chosen=(dev asan tsan clang17 clang20 gcc20 release coverage)
 for name in "${chosen[@]}"; do
   run "$name"
 done
@@ -252,6 +269,7 @@ title "summary"
 for failure in ${failures[@]+"${failures[@]}"}; do
   echo "FAILED: $failure"
 done
+[[ -z $coverage ]] || echo "$coverage"
 awk '{ faults += $2; inputs += $3 }
   END { printf "faults injected: %d, bad inputs tried: %d\n", faults, inputs }' \
   "$ROCKSDB_URING_TEST_COUNTS"
