@@ -22,6 +22,8 @@ Environment:
                                io_uring, or no root and no loop device, fails
                                instead
   ROCKSDB_URING_TEST_SEED=N    seed of the random tests (they print theirs)
+  ROCKSDB_URING_TEST_STEPS=N   steps of a random history (model_tests)
+  ROCKSDB_URING_SOAK_SECONDS=N length of the soak (default 45, --full 3600)
   TEST_TMPDIR=DIRECTORY        where tests put their files, on a disk
   JOBS=N                       parallel compilations and tests (default: nproc)
 TEXT
@@ -195,12 +197,35 @@ run_ctest() {
     sed -E 's/<testcase name="([^"]*)".*/skipped: \1/'
 }
 
+# check NAME COMMAND...: counts one test that is a program of its own.
+check() {
+  local name="$1"
+  shift
+  title "testing $name"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    fail "testing $name"
+  fi
+}
+
+# A database under load and faults: long where it is fast.
+run_soak() {
+  local seconds="${ROCKSDB_URING_SOAK_SECONDS:-$((full ? 3600 : 45))}"
+  case "$1" in
+    dev) check "dev: soak" "build/$1/bin/uring_soak" "--seconds=$seconds" ;;
+    asan) check "asan: soak" "build/$1/bin/uring_soak" --seconds=20 ;;
+  esac
+}
+
 test_preset() {
   configure_and_build "$1" "build/$1" --preset "$1" || return
   case "$1" in
     asan | tsan) run_suites "$1" ;;
     *) run_ctest "$1" ;;
   esac
+  run_soak "$1"
 }
 
 # compile_only NAME C_COMPILER CXX_COMPILER STANDARD
