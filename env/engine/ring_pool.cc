@@ -14,6 +14,13 @@ RingPool::RingPool(Options options, Breaker* breaker, Statistics* statistics,
       account_(account),
       idle_(CountingAllocator<std::unique_ptr<Ring>>(account)) {}
 
+RingPool::~RingPool() {
+  MutexLock lock(&mutex_);
+  for (const std::unique_ptr<Ring>& ring : idle_) {
+    account_->Subtract(ring->memory_bytes());
+  }
+}
+
 std::unique_ptr<Ring> RingPool::Lease() {
   if (!breaker_->Allow()) {
     return nullptr;

@@ -28,6 +28,8 @@ class RingPool {
   // Nothing is owned but the options; the rest must outlive the pool.
   RingPool(Options options, Breaker* breaker, Statistics* statistics,
            MemoryAccount* account);
+  // REQUIRES: every ring was returned or retired.
+  ~RingPool();
 
   // An idle ring, or a new one; null when the bound is reached, the kernel
   // gives none, or the breaker is open. The last ring returned is leased first:

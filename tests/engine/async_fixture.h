@@ -32,6 +32,7 @@ class AsyncFixture : public ::testing::Test {
     EXPECT_EQ(seen.overflows, 0u);
     EXPECT_EQ(seen.lost, 0u);
     EXPECT_EQ(seen.rings_alive, 0u);
+    EXPECT_EQ(account_.bytes(), 0u);
   }
 
   static std::vector<ReadBatch::Range> Ranges(size_t count) {

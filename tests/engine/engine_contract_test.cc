@@ -62,6 +62,7 @@ class EngineContract : public ::testing::TestWithParam<Subject> {
     EXPECT_EQ(seen.overflows, 0u);
     EXPECT_EQ(seen.lost, 0u);
     EXPECT_EQ(seen.rings_alive, 0u);
+    EXPECT_EQ(account_.bytes(), 0u);
   }
 
   void Run(IoOp* ops, size_t count, PathChoice path = PathChoice::kUring) {
