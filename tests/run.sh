@@ -9,10 +9,10 @@ usage: tests/run.sh [--full] [--preset NAME]...
 Installs what is missing (as root), builds, and runs the tests.
 
   --preset NAME  only this of: dev, asan, tsan (tests), release (tests with
-                 optimisation), clang17, clang20, gcc20 (compiled only, warnings
-                 and clang's thread-safety analysis are errors), coverage
-                 (of the engine). May be repeated.
-                 Default: dev, asan, tsan, release (built only), and the rest.
+                 optimisation), fuzz (fuzzers), coverage (of the engine),
+                 clang17, clang20, gcc20 (compiled only, warnings and clang's
+                 thread-safety analysis are errors). May be repeated.
+                 Default: all of them, release only built.
   --full         more repetitions, each with another seed, the long suites,
                  and the packages on a Debian that has nothing else (as root)
   --help         this text
@@ -24,6 +24,7 @@ Environment:
   ROCKSDB_URING_TEST_SEED=N    seed of the random tests (they print theirs)
   ROCKSDB_URING_TEST_STEPS=N   steps of a random history (model_tests)
   ROCKSDB_URING_SOAK_SECONDS=N length of the soak (default 45, --full 3600)
+  ROCKSDB_URING_FUZZ_SECONDS=N length of each fuzzer (default 20, --full 300)
   TEST_TMPDIR=DIRECTORY        where tests put their files, on a disk
   JOBS=N                       parallel compilations and tests (default: nproc)
 TEXT
@@ -32,7 +33,7 @@ TEXT
 readonly packages=(
   cmake ninja-build g++ clang pkg-config liburing-dev librocksdb-dev
   rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
-  e2fsprogs mount libseccomp-dev
+  e2fsprogs mount libseccomp-dev valgrind
   # An example of README.md, and the Debian packages.
   python3 dpkg-dev file binutils)
 # The examples in other languages, whose tests are skipped without, and a bare
@@ -57,7 +58,7 @@ while (($# > 0)); do
 done
 for name in ${chosen[@]+"${chosen[@]}"}; do
   case "$name" in
-    dev | asan | tsan | release | clang17 | clang20 | gcc20 | coverage) ;;
+    dev | asan | tsan | release | fuzz | coverage | clang17 | clang20 | gcc20) ;;
     *) echo "unknown preset: $name" >&2; usage >&2; exit 2 ;;
   esac
 done
@@ -214,9 +215,35 @@ check() {
 run_soak() {
   local seconds="${ROCKSDB_URING_SOAK_SECONDS:-$((full ? 3600 : 45))}"
   case "$1" in
-    dev) check "dev: soak" "build/$1/bin/uring_soak" "--seconds=$seconds" ;;
+    dev)
+      check "dev: soak" "build/$1/bin/uring_soak" "--seconds=$seconds"
+      check "dev: a short soak under valgrind" \
+        valgrind --quiet --leak-check=full --error-exitcode=9 \
+        "build/$1/bin/uring_soak" \
+        --seconds=0 --rounds=4 --operations=40 --keys=200 --threads=2
+      ;;
     asan) check "asan: soak" "build/$1/bin/uring_soak" --seconds=20 ;;
   esac
+}
+
+# Inputs that are found are kept below build/fuzz. librocksdb is not
+# instrumented: what it never frees is not told from what it keeps.
+run_fuzzers() {
+  local seconds="${ROCKSDB_URING_FUZZ_SECONDS:-$((full ? 300 : 20))}" name leaks
+  title "building fuzz"
+  if ! cmake --preset fuzz || ! cmake --build --preset fuzz -- -j"$jobs"; then
+    fail "building fuzz"
+    return
+  fi
+  for name in engine options; do
+    leaks=0
+    [[ $name == engine ]] && leaks=1
+    mkdir -p "build/fuzz/corpus/$name"
+    check "fuzz: $name" "build/fuzz/bin/${name}_fuzz" -timeout=60 \
+      -verbosity=0 -print_final_stats=1 -detect_leaks="$leaks" \
+      "-max_total_time=$seconds" "-artifact_prefix=build/fuzz/$name-" \
+      "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
+  done
 }
 
 test_preset() {
@@ -268,6 +295,7 @@ measure_coverage() {
 run() {
   case "$1" in
     dev | asan | tsan) test_preset "$1" ;;
+    fuzz) run_fuzzers ;;
     release)
       if ((full)) || ((${#chosen[@]} > 0)); then
         test_preset release
@@ -284,7 +312,7 @@ run() {
 
 set_up || exit 1
 ((${#chosen[@]} > 0)) ||
-  chosen=(dev asan tsan clang17 clang20 gcc20 release coverage)
+  chosen=(dev asan tsan fuzz clang17 clang20 gcc20 release coverage)
 for name in "${chosen[@]}"; do
   run "$name"
 done

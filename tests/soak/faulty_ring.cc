@@ -10,6 +10,15 @@
 #include <utility>
 #include <vector>
 
+// Tells valgrind what the kernel has written, which it cannot see.
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#define SOAK_KERNEL_WROTE(address, bytes) \
+  (void)VALGRIND_MAKE_MEM_DEFINED(address, bytes)
+#else
+#define SOAK_KERNEL_WROTE(address, bytes) ((void)(address), (void)(bytes))
+#endif
+
 namespace rocksdb_uring {
 
 namespace {
@@ -125,6 +134,9 @@ class FaultyRing final : public Ring {
     }
     const RingRequest request = found->second;
     requests_.erase(found);
+    if (IsRead(request) && completion->result > 0) {
+      SOAK_KERNEL_WROTE(request.address, completion->result);
+    }
     const bool transfers =
         IsRead(request) || request.opcode == RingOpcode::kWrite;
     const bool syncs = request.opcode == RingOpcode::kFsync;

@@ -1,0 +1,152 @@
+// Option strings and URIs. What is accepted is in range and comes back from
+// its own text; what is refused says why, and never crashes.
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+
+#include "env/fs/options.h"
+#include "env/fs/uring_file_system.h"
+#include "rocksdb/convenience.h"
+
+namespace rocksdb_uring {
+namespace {
+
+using rocksdb::ConfigOptions;
+using rocksdb::Status;
+
+void Require(bool holds, const std::string& what, const std::string& input) {
+  if (!holds) {
+    fprintf(stderr, "property violated: %s\ninput: %s\n", what.c_str(),
+            input.c_str());
+    abort();
+  }
+}
+
+ConfigOptions Config() {
+  ConfigOptions config;
+  config.ignore_unknown_options = false;
+  config.ignore_unsupported_options = false;
+  config.invoke_prepare_options = false;
+  return config;
+}
+
+const FileSystemOptions& OptionsOf(const UringFileSystem& file_system) {
+  return *file_system.GetOptions<FileSystemOptions>("UringFileSystemOptions");
+}
+
+template <typename T>
+bool InRange(const std::optional<T>& value, uint64_t min, uint64_t max) {
+  return !value.has_value() || (*value >= min && *value <= max);
+}
+
+void CheckRanges(const FileSystemOptions& options, const std::string& input) {
+  Require(InRange(options.engine.queue_depth, EngineOptions::kQueueDepthMin,
+                  EngineOptions::kQueueDepthMax),
+          "queue_depth is in range", input);
+  Require(InRange(options.engine.rings_max, EngineOptions::kRingsMaxMin,
+                  EngineOptions::kRingsMaxMax),
+          "rings_max is in range", input);
+  Require(InRange(options.engine.readahead_bytes, 0, uint64_t{1} << 40),
+          "readahead_bytes is in range", input);
+  Require(InRange(options.engine.write_buffer_bytes, 0, uint64_t{1} << 40),
+          "write_buffer_bytes is in range", input);
+  Require(options.stats_interval_s <= FileSystemOptions::kStatsIntervalMax,
+          "stats_interval_s is in range", input);
+}
+
+void CheckRoundTrip(const UringFileSystem& file_system,
+                    const std::string& input) {
+  std::string text;
+  Require(file_system.GetOptionString(Config(), &text).ok(),
+          "accepted options have a text", input);
+  UringFileSystem again(nullptr);
+  const Status status = again.ConfigureFromString(Config(), text);
+  Require(status.ok(), "text " + text + ": " + status.ToString(), input);
+  const FileSystemOptions& a = OptionsOf(file_system);
+  const FileSystemOptions& b = OptionsOf(again);
+  const EngineOptions defaults;
+  Require(a.engine.queue_depth.value_or(defaults.queue_depth) ==
+                  b.engine.queue_depth.value_or(0) &&
+              a.engine.rings_max.value_or(defaults.rings_max) ==
+                  b.engine.rings_max.value_or(0) &&
+              a.engine.readahead_bytes.value_or(defaults.readahead_bytes) ==
+                  b.engine.readahead_bytes.value_or(1) &&
+              a.paths.reads == b.paths.reads &&
+              a.paths.writes == b.paths.writes &&
+              a.paths.syncs == b.paths.syncs && a.fallback == b.fallback &&
+              a.stats_file == b.stats_file &&
+              a.stats_interval_s == b.stats_interval_s,
+          "text " + text + " means the same", input);
+}
+
+// RocksDB's own parser takes the string apart before there is any option; it
+// says what is wrong, and not where.
+bool IsSyntax(const Status& status) {
+  for (const char* text :
+       {"Mismatched key value pair", "Empty key found", "Mismatched curly",
+        "Unexpected chars after nested", "Unexpected char in key"}) {
+    if (status.ToString().find(text) != std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// One of the names that the input gives, or a part of it, is in the text.
+bool Names(const Status& status, const std::string& input) {
+  const std::string text = status.ToString();
+  size_t start = 0;
+  for (size_t i = 0; i <= input.size(); ++i) {
+    if (i == input.size() ||
+        std::string("=;&?{}").find(input[i]) != std::string::npos) {
+      const std::string part = input.substr(start, i - start);
+      const size_t first = part.find_first_not_of(" \t\n\v\f\r");
+      const size_t last = part.find_last_not_of(" \t\n\v\f\r");
+      if (first != std::string::npos &&
+          text.find(part.substr(first, last - first + 1)) !=
+              std::string::npos) {
+        return true;
+      }
+      start = i + 1;
+    }
+  }
+  return false;
+}
+
+void Check(const Status& status, const UringFileSystem& file_system,
+           const std::string& input) {
+  if (status.ok()) {
+    CheckRanges(OptionsOf(file_system), input);
+    CheckRoundTrip(file_system, input);
+    return;
+  }
+  Require(IsSyntax(status) || Names(status, input),
+          "the error names what is wrong: " + status.ToString(), input);
+}
+
+}  // namespace
+}  // namespace rocksdb_uring
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using rocksdb_uring::UringFileSystem;
+  if (size == 0) {
+    return 0;
+  }
+  // A string of C, as an environment or a URI gives it.
+  std::string input(reinterpret_cast<const char*>(data + 1), size - 1);
+  input.resize(std::min(input.size(), input.find('\0')));
+  UringFileSystem file_system(nullptr);
+  if (data[0] % 2 == 0) {
+    const std::string uri = "uring://" + input;
+    rocksdb_uring::Check(file_system.Configure(uri, /*ready=*/false),
+                         file_system, uri);
+  } else {
+    rocksdb_uring::Check(
+        file_system.ConfigureFromString(rocksdb_uring::Config(), input),
+        file_system, input);
+  }
+  return 0;
+}
