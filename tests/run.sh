@@ -220,7 +220,7 @@ run_soak() {
       check "dev: a short soak under valgrind" \
         valgrind --quiet --leak-check=full --error-exitcode=9 \
         "build/$1/bin/uring_soak" \
-        --seconds=0 --rounds=4 --operations=40 --keys=200 --threads=2
+        --seconds=0 --rounds=2 --operations=40 --keys=200 --threads=2
       ;;
     asan) check "asan: soak" "build/$1/bin/uring_soak" --seconds=20 ;;
   esac
