@@ -25,34 +25,39 @@ esac
     -DROCKSDB_URING_ENGINE_ONLY=ON -DROCKSDB_URING_BUILD_TOOLS=OFF
   cmake --build "$directory" --target engine_tests -- -j"${JOBS:-$(nproc)}"
   find "$directory" -name '*.gcda' -delete
-  (cd "$directory" && bin/engine_tests --gtest_brief=1)
+  # With the debug log, whose lines are part of every error branch.
+  (cd "$directory" &&
+    ROCKSDB_URING_LOG="$directory/debug.log" bin/engine_tests --gtest_brief=1)
 } >"$directory.log" 2>&1 || { tail -n 30 "$directory.log" >&2; exit 1; }
 
 rm -rf "$directory/report"
 mkdir -p "$directory/report"
-# All files in one call, so that it adds up what several of them include.
-find "$directory/CMakeFiles/uring_engine.dir" -name '*.gcda' -print0 |
+# All objects in one call, the tests' too: of an inline function the linker
+# keeps any copy.
+find "$directory" -name '*.gcda' -print0 |
   (cd "$directory/report" &&
     xargs -0 gcov --branch-probabilities --branch-counts --preserve-paths \
       --relative-only --source-prefix "$OLDPWD" >/dev/null)
 
-# Branches that only an exception takes do not count: nothing below RocksDB
+# What is compiled several times comes several times: it is run if one of them
+# is. Branches that only an exception takes do not count: nothing below RocksDB
 # throws.
 awk -v summary="$summary" '
   FNR == 1 {
-    layer = FILENAME
-    sub(/.*\//, "", layer)
-    file = layer
+    file = FILENAME
+    sub(/.*\//, "", file)
     gsub(/#/, "/", file)
     sub(/\.gcov$/, "", file)
     sub(/.*env\//, "env/", file)
     split(file, parts, "/")
-    layer = parts[1] "/" parts[2]
+    layer[file] = parts[1] "/" parts[2]
   }
   /^branch / {
-    if ($0 ~ /\(throw\)/) { next }
-    ++branches[layer]
-    taken[layer] += ($3 == "taken" && $4 > 0)
+    if ($0 !~ /\(throw\)/) {
+      way = file SUBSEP number SUBSEP $2
+      if (!(way in taken)) { ways[++way_count] = way; taken[way] = 0 }
+      taken[way] += ($3 == "taken" && $4 > 0)
+    }
     next
   }
   /^(call|function) / { next }
@@ -61,28 +66,43 @@ awk -v summary="$summary" '
     count = column[1]
     gsub(/ /, "", count)
     if (count == "-" || count == "") { next }
-    ++lines[layer]
-    if (count ~ /^[#=]+$/) {
-      number = column[2]
-      gsub(/ /, "", number)
-      text = substr($0, length(column[1]) + length(column[2]) + 3)
-      never[++nevers] = file ":" number ":" text
-    } else {
-      ++run[layer]
+    number = column[2]
+    gsub(/ /, "", number)
+    place = file SUBSEP number
+    if (!(place in run)) {
+      places[++place_count] = place
+      run[place] = 0
+      text[place] = file ":" number ":" \
+        substr($0, length(column[1]) + length(column[2]) + 3)
     }
+    run[place] += count !~ /^[#=]+$/
   }
   function percent(part, all) { return all == 0 ? 100 : 100 * part / all }
+  function figures(of, name) {
+    return sprintf("coverage of %s: lines %.1f %% of %d, branches %.1f %% of %d",
+      name, percent(sum[of, "run"], sum[of, "lines"]), sum[of, "lines"],
+      percent(sum[of, "taken"], sum[of, "ways"]), sum[of, "ways"])
+  }
+  function add(of, what, amount) {
+    sum[of, what] += amount
+    sum["all", what] += amount
+  }
   END {
-    for (i = 1; i <= nevers && !summary; ++i) { print "never run: " never[i] }
-    for (layer in lines) {
-      printf "coverage of %s: lines %.1f %% of %d, branches %.1f %% of %d\n",
-        layer, percent(run[layer], lines[layer]), lines[layer],
-        percent(taken[layer], branches[layer]), branches[layer] | "sort"
-      all_lines += lines[layer]; all_run += run[layer]
-      all_branches += branches[layer]; all_taken += taken[layer]
+    for (i = 1; i <= place_count; ++i) {
+      split(places[i], parts, SUBSEP)
+      add(layer[parts[1]], "lines", 1)
+      add(layer[parts[1]], "run", run[places[i]] > 0)
+      if (run[places[i]] == 0 && !summary) {
+        print "never run: " text[places[i]]
+      }
     }
-    close("sort")
-    printf "coverage of the engine: lines %.1f %% of %d, branches %.1f %% of %d\n",
-      percent(all_run, all_lines), all_lines,
-      percent(all_taken, all_branches), all_branches
+    for (i = 1; i <= way_count; ++i) {
+      split(ways[i], parts, SUBSEP)
+      add(layer[parts[1]], "ways", 1)
+      add(layer[parts[1]], "taken", taken[ways[i]] > 0)
+    }
+    print figures("env/base", "env/base")
+    print figures("env/ring", "env/ring")
+    print figures("env/engine", "env/engine")
+    print figures("all", "the engine")
   }' "$directory"/report/*env#*.gcov

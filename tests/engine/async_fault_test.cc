@@ -132,6 +132,27 @@ TEST_F(CancelQueued, AllAtOnceAllEnd) {
   EXPECT_EQ(kernel_.withheld(), 0u);
 }
 
+// The submission queue is full of what the kernel does not take at the moment:
+// a cancel request has to wait.
+TEST_F(Cancel, WaitsForRoomOnTheQueue) {
+  MakeEngine(kernel_.factory(), 8);
+  kernel_.WithholdAll();
+  ReadBatch first(file_.fd(), 0, Ranges(1));
+  SubmitAll(&first);
+  kernel_.SetSubmitError(-EAGAIN);
+  ReadBatch more(file_.fd(), 0, Ranges(20));
+  SubmitAll(&more);
+  engine_->Cancel(&first[0]);
+  EXPECT_EQ(kernel_.observations().cancels, 0u);
+  EXPECT_FALSE(first[0].completed());
+  kernel_.SetSubmitError(0);
+  EXPECT_TRUE(engine_->Wait(&first[0]));
+  EXPECT_EQ(first[0].result, -ECANCELED);
+  kernel_.StopWithholding();
+  WaitAll(&more);
+  EXPECT_TRUE(more.Matches(file_.model()));
+}
+
 class Completions : public AsyncFixture {};
 
 TEST_F(Completions, ThatFailAreRescued) {

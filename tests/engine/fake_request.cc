@@ -39,19 +39,26 @@ int32_t Result(int64_t result) {
 // has written those before it.
 int32_t Write(const RingRequest& request, const std::vector<iovec>& iov,
               int64_t bytes_max) {
-  constexpr int64_t kSector = 4096;
   const bool direct = (fcntl(request.fd, F_GETFL) & O_DIRECT) != 0;
   int64_t size = 0;
   for (const iovec& piece : Buffers(request, iov, bytes_max)) {
     size += static_cast<int64_t>(piece.iov_len);
   }
-  const int64_t whole =
-      direct && size == bytes_max ? size / kSector * kSector : size;
-  const std::vector<iovec> buffers = Buffers(request, iov, whole);
-  const int32_t result = Result(pwritev(request.fd, buffers.data(),
-                                        static_cast<int>(buffers.size()),
-                                        static_cast<off_t>(request.offset)));
-  return result == whole ? static_cast<int32_t>(size) : result;
+  int32_t result = -EINVAL;
+  for (const int64_t sector : {direct ? 512 : 1, 4096}) {
+    const int64_t whole = size < bytes_max ? size : size / sector * sector;
+    const std::vector<iovec> buffers = Buffers(request, iov, whole);
+    result = Result(pwritev(request.fd, buffers.data(),
+                            static_cast<int>(buffers.size()),
+                            static_cast<off_t>(request.offset)));
+    if (result == whole) {
+      return static_cast<int32_t>(size);
+    }
+    if (result != -EINVAL) {
+      break;
+    }
+  }
+  return result;
 }
 
 int32_t Transfer(const RingRequest& request, const std::vector<iovec>& iov,

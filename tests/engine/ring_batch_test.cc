@@ -164,6 +164,18 @@ TEST_F(RingBatchTest, ASyncThatWasNotBegunIsDoneByPosix) {
   EXPECT_EQ(calls_.count(FakeSystemCalls::kFsync), 4u);
 }
 
+// More than Linux transfers in one request; the file has less.
+TEST_F(RingBatchTest, WhatIsTooLargeForARequestIsDoneByPosix) {
+  MakeRing(8);
+  ReadBatch batch(file_.fd(), 0, {{0, 500}, {kFileSize - 100, 500}});
+  batch[1].length = uint64_t{3} << 30;
+  EXPECT_TRUE(Run(batch.ops(), 2));
+  EXPECT_TRUE(batch.Matches(file_.model()));
+  EXPECT_EQ(batch[0].path, IoPath::kRing);
+  EXPECT_EQ(batch[1].path, IoPath::kPosix);
+  EXPECT_EQ(kernel_.observations().requests, 1u);
+}
+
 class ShortTransfers : public RingBatchTest {
  protected:
   // Every request transfers at most `bytes_max`.

@@ -1,166 +1,17 @@
-// Every fault at every place: each error of each system call of the POSIX
-// engine, each of a ring's calls at every position, transfers that stop
-// anywhere, rings that die with operations of every kind in flight, threads
-// that are gone, and a breaker that opens and closes under load.
+// Every fault of a ring at every place: each of its calls at every position,
+// rings that die with operations of every kind in flight, threads that are
+// gone, and a breaker that opens and closes under load.
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "env/engine/posix_engine.h"
 #include "tests/engine/async_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
-
-using Fake = FakeSystemCalls;
-
-class PosixFaults : public ::testing::Test {
- protected:
-  static constexpr size_t kFileSize = 1 << 20;
-  static constexpr size_t kLength = 2 * TestFile::kAlignment;
-
-  // An operation of each kind on buffers of the fixture.
-  void Describe(IoKind kind, IoOp* op) {
-    op->kind = kind;
-    op->fd = file_.fd();
-    op->buffer = buffer_.data();
-    op->length = kLength;
-    op->iov = iov_;
-    op->iov_count = 2;
-  }
-  int64_t Run(IoOp* op) {
-    op->Reset();
-    engine_.Run(op, 1, RunOptions());
-    return op->result;
-  }
-
-  FakeSystemCalls calls_;
-  Statistics statistics_;
-  PosixEngine engine_{&calls_, &statistics_};
-  TestFile file_{kFileSize};
-  AlignedBuffer buffer_{kLength, TestFile::kAlignment};
-  const iovec iov_[2] = {
-      {buffer_.data(), TestFile::kAlignment},
-      {buffer_.data() + TestFile::kAlignment, TestFile::kAlignment}};
-};
-
-struct KindAndCall {
-  IoKind kind;
-  Fake::Call call;
-};
-constexpr KindAndCall kKinds[] = {
-    {IoKind::kRead, Fake::kPread},
-    {IoKind::kReadv, Fake::kPreadv},
-    {IoKind::kWrite, Fake::kPwrite},
-    {IoKind::kWritev, Fake::kPwritev},
-    {IoKind::kFsync, Fake::kFsync},
-    {IoKind::kFdatasync, Fake::kFdatasync},
-    {IoKind::kSyncFileRange, Fake::kSyncFileRange},
-    {IoKind::kFallocate, Fake::kFallocate}};
-
-TEST_F(PosixFaults, InterruptionsOfEveryCallAreRepeated) {
-  calls_.set_bytes_max(3000);
-  for (const KindAndCall& kind : kKinds) {
-    for (uint64_t nth = 1; nth <= 4; ++nth) {
-      IoOp op;
-      Describe(kind.kind, &op);
-      calls_.Fail(kind.call, nth, -EINTR);
-      const int64_t wanted = IsTransfer(op) ? static_cast<int64_t>(kLength) : 0;
-      EXPECT_EQ(Run(&op), wanted) << kind.call << " at " << nth;
-    }
-  }
-}
-
-// As RocksDB's own file system does: EAGAIN of a regular file is an error.
-TEST_F(PosixFaults, NoOtherErrorIsRepeated) {
-  for (const int error : {-EAGAIN, -EIO, -ENOSPC, -EBADF, -EFAULT}) {
-    for (const KindAndCall& kind : kKinds) {
-      IoOp op;
-      Describe(kind.kind, &op);
-      const uint64_t before = calls_.total();
-      calls_.Fail(kind.call, 1, error);
-      EXPECT_EQ(Run(&op), error);
-      EXPECT_EQ(calls_.total(), before + 1);
-    }
-  }
-}
-
-TEST_F(PosixFaults, OfHintsDoNotShow) {
-  for (const Fake::Call call : {Fake::kPreadNoWait, Fake::kWillNeed}) {
-    for (const int error : {-EAGAIN, -EINTR, -EIO, -EINVAL, -ENOSYS}) {
-      calls_.Fail(Fake::kPreadNoWait, Fake::kAlways, -EAGAIN);
-      calls_.Fail(call, Fake::kAlways, error);
-      ReadBatch batch(file_.fd(), 0, {{0, 100}, {50000, 100}, {7, 9000}});
-      engine_.Run(batch.ops(), batch.size(), RunOptions());
-      EXPECT_TRUE(batch.Matches(file_.model()));
-    }
-  }
-}
-
-class PosixShortTransfers : public PosixFaults {
- protected:
-  void SetUp() override { SkipWithoutDirectIo(file_); }
-
-  void DescribeDirect(IoKind kind, IoOp* op) {
-    Describe(kind, op);
-    op->fd = file_.direct_fd();
-    op->alignment = TestFile::kAlignment;
-    op->offset = TestFile::kAlignment;
-  }
-  void Fill(uint64_t seed) {
-    const std::string bytes = RandomBytes(kLength, seed);
-    memcpy(buffer_.data(), bytes.data(), kLength);
-  }
-  std::string Buffer() const { return std::string(buffer_.data(), kLength); }
-};
-
-// One that stops anywhere, a sector's inside included, goes on.
-TEST_F(PosixShortTransfers, OfDirectReadsOfEveryLength) {
-  for (size_t bytes = 1; bytes < kLength; bytes += bytes < 5000 ? 1 : 17) {
-    for (const IoKind kind : {IoKind::kRead, IoKind::kReadv}) {
-      Fill(bytes);
-      IoOp op;
-      DescribeDirect(kind, &op);
-      calls_.ReportAtMost(1, bytes);
-      ASSERT_EQ(Run(&op), static_cast<int64_t>(kLength)) << bytes;
-      ASSERT_TRUE(Buffer() ==
-                  file_.model().substr(TestFile::kAlignment, kLength))
-          << bytes;
-    }
-  }
-}
-
-TEST_F(PosixShortTransfers, OfDirectWritesOfEveryLength) {
-  for (size_t bytes = 1; bytes < kLength; bytes += bytes < 300 ? 1 : 61) {
-    for (const IoKind kind : {IoKind::kWrite, IoKind::kWritev}) {
-      Fill(bytes);
-      file_.model().replace(TestFile::kAlignment, kLength, Buffer());
-      IoOp op;
-      DescribeDirect(kind, &op);
-      calls_.ReportAtMost(1, bytes);
-      ASSERT_EQ(Run(&op), static_cast<int64_t>(kLength)) << bytes;
-      ASSERT_TRUE(file_.Contents() == file_.model()) << bytes;
-    }
-  }
-}
-
-// A device that never comes to the end of the first sector is broken, and the
-// file does not end there.
-TEST_F(PosixShortTransfers, ForEverInsideASectorAreAnError) {
-  for (const IoKind kind :
-       {IoKind::kRead, IoKind::kReadv, IoKind::kWrite, IoKind::kWritev}) {
-    Fill(1);
-    file_.model().replace(TestFile::kAlignment, kLength, Buffer());
-    IoOp op;
-    DescribeDirect(kind, &op);
-    calls_.ReportAtMost(Fake::kAlways, 100);
-    EXPECT_EQ(Run(&op), -EIO);
-  }
-}
 
 // EINTR and EAGAIN from every call of a ring at every position.
 class RingCalls : public AsyncFixture {
@@ -219,7 +70,8 @@ TEST_F(RingCalls, InterruptedOrRefusedOnceAtEveryPosition) {
       kernel_.SetWaitScript(nullptr);
     }
   }
-  EXPECT_EQ(calls_.count(Fake::kFsync), 0u) << "the ring was not given up";
+  EXPECT_EQ(calls_.count(FakeSystemCalls::kFsync), 0u)
+      << "the ring was not given up";
 }
 
 TEST_F(RingCalls, MakingOneFailsForAMoment) {
