@@ -130,6 +130,7 @@ void AddLimits(std::vector<Condition>* out) {
       Later("few_descriptors", "io_uring_setup: Too many open files",
             "RLIMIT_NOFILE");
   start.active = false;
+  start.no_descriptors = true;
   out->push_back(start);
   start.name = start.scenario = "no_descriptors";
   out->push_back(start);

@@ -44,6 +44,9 @@ struct Condition {
   std::vector<std::pair<std::string, std::string>> probe_says = {};
   // RWF_NOWAIT is refused: nothing is found in the page cache.
   bool no_nowait = false;
+  // The undefined-behaviour sanitizer opens pipes to look at objects, and takes
+  // it for a bad object if it gets none.
+  bool no_descriptors = false;
 };
 void PrintTo(const Condition& condition, std::ostream* out);
 

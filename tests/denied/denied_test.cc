@@ -68,6 +68,9 @@ class ConditionTest : public ::testing::Test {
 
   void ExpectAll(const Condition& condition) {
     SkipWithoutRing();
+    if (condition.no_descriptors && kAddressSanitizer) {
+      GTEST_SKIP() << "the sanitizers need descriptors of their own";
+    }
     condition_ = condition;
     const ChildResult result =
         Launch(condition_.steps, {DENIED_TEST_CHILD_PATH, condition_.scenario,
