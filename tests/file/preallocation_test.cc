@@ -1,6 +1,8 @@
 // Space that is taken before a file grows into it, and given back at its end;
 // and what else a file tells the filesystem below: as the default file system.
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 
 #include <cstdlib>
 #include <string>
@@ -36,6 +38,13 @@ constexpr size_t kPreallocated = 1 << 20;
          << our_stat.st_size << " bytes in " << our_stat.st_blocks
          << " blocks; the default's: " << their_stat.st_size << " in "
          << their_stat.st_blocks;
+}
+
+// While a file is open, xfs takes room behind its end as it sees fit, where it
+// was told of none.
+bool GuessesSpace(const std::string& path) {
+  struct statfs info = {};
+  return statfs(path.c_str(), &info) == 0 && info.f_type == XFS_SUPER_MAGIC;
 }
 
 class PreallocationTest : public ::testing::TestWithParam<WriteCase> {
@@ -74,15 +83,17 @@ class PreallocationTest : public ::testing::TestWithParam<WriteCase> {
   }
 
   void WriteAndEnd(bool closed) {
+    const bool comparable =
+        pair_.options()->allow_fallocate || !GuessesSpace(pair_.our_path());
     Append(pair_.Place(5000));
     pair_.Sync();
     ExpectPreallocated(1);
-    EXPECT_TRUE(SameSpaceNow());
+    EXPECT_TRUE(!comparable || SameSpaceNow());
     Append(pair_.Place(kPreallocated));
     Append(pair_.Place(10));
     pair_.Sync();
     ExpectPreallocated(2);
-    EXPECT_TRUE(SameSpaceNow());
+    EXPECT_TRUE(!comparable || SameSpaceNow());
     if (closed) {
       pair_.Close();
     } else {
