@@ -126,6 +126,12 @@ Json LimitJson(uint64_t value) {
   return value == kUnlimited ? Json(nullptr) : Json(value);
 }
 
+std::string Hexadecimal(uint32_t bits) {
+  std::ostringstream out;
+  out << "0x" << std::hex << bits;
+  return out.str();
+}
+
 Json KernelJson(const Diagnosis& diagnosis) {
   const KernelInfo& kernel = diagnosis.kernel;
   return {{"release", kernel.release},
@@ -133,6 +139,7 @@ Json KernelJson(const Diagnosis& diagnosis) {
           {"io_uring_disabled", kernel.io_uring_disabled < 0
                                     ? Json(nullptr)
                                     : Json(kernel.io_uring_disabled)},
+          {"features_word", Hexadecimal(diagnosis.features.kernel_features)},
           {"features", FeatureNames(diagnosis.features.kernel_features)},
           {"setup_flags", SetupFlagNames(diagnosis.features.setup_flags)},
           {"missing_opcodes", diagnosis.features.missing_opcodes}};
