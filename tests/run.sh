@@ -12,15 +12,16 @@ Installs what is missing (as root), builds, and runs the tests.
                  optimisation), fuzz (fuzzers), coverage (of the engine),
                  clang17, clang20, gcc20 (compiled only, warnings and clang's
                  thread-safety analysis are errors). May be repeated.
-                 Default: all of them, release only built.
+                 Default: all of them, release only built. After dev its tests
+                 also run on other kernels and filesystems.
   --full         more repetitions, each with another seed, the long suites,
                  and the packages on a Debian that has nothing else (as root)
   --help         this text
 
 Environment:
   ROCKSDB_URING_REQUIRE=1      a test that would be skipped because there is no
-                               io_uring, or no root and no loop device, fails
-                               instead
+                               io_uring, no root, no loop device, or no other
+                               kernel to be had, fails instead
   ROCKSDB_URING_TEST_SEED=N    seed of the random tests (they print theirs)
   ROCKSDB_URING_TEST_STEPS=N   steps of a random history (model_tests)
   ROCKSDB_URING_SOAK_SECONDS=N length of the soak (default 45, --full 3600)
@@ -35,7 +36,9 @@ readonly packages=(
   rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
   e2fsprogs mount libseccomp-dev valgrind
   # An example of README.md, and the Debian packages.
-  python3 dpkg-dev file binutils)
+  python3 dpkg-dev file binutils
+  # Other filesystems, and other kernels in an emulator.
+  xfsprogs btrfs-progs qemu-system-x86 busybox-static cpio xz-utils)
 # The examples in other languages, whose tests are skipped without, and a bare
 # Debian.
 readonly full_packages=(golang-go rustc default-jdk-headless debootstrap)
@@ -263,6 +266,38 @@ compile_only() {
     -DROCKSDB_URING_WERROR=ON -DROCKSDB_URING_BUILD_TESTS=OFF
 }
 
+# other_place NAME COMMAND...: a script that runs the tests of the dev preset
+# elsewhere, and has the sums in its last line.
+other_place() {
+  local name="$1" log="build/dev/$1.log" sums more=()
+  shift
+  title "testing $name"
+  ((full)) && more=(--full)
+  "$@" ${more[@]+"${more[@]}"} build/dev 2>&1 | tee "$log"
+  # 77: skipped as a whole, which its sums say too.
+  case "${PIPESTATUS[0]}" in
+    0 | 77) ;;
+    *) fail "testing $name" ;;
+  esac
+  sums="$(tail -n 1 "$log" | sed -nE \
+    's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p')"
+  if [[ -z $sums ]]; then
+    fail "testing $name: no sums"
+    return
+  fi
+  local all=()
+  read -ra all <<<"$sums"
+  passed=$((passed + all[0]))
+  failed=$((failed + all[1]))
+  skipped=$((skipped + all[2]))
+}
+
+test_dev() {
+  test_preset dev || return
+  other_place kernels tests/kernel/run.sh
+  other_place filesystems tests/filesystems/run.sh
+}
+
 # The packages of the optimised build, installed on a bare Debian.
 test_packages() {
   configure_and_build release build/release --preset release || return
@@ -294,7 +329,8 @@ measure_coverage() {
 
 run() {
   case "$1" in
-    dev | asan | tsan) test_preset "$1" ;;
+    dev) test_dev ;;
+    asan | tsan) test_preset "$1" ;;
     fuzz) run_fuzzers ;;
     release)
       if ((full)) || ((${#chosen[@]} > 0)); then

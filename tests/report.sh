@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# Sourced by tests/kernel/run.sh and tests/filesystems/run.sh: adds up cases, and
+# says so in the last line, which tests/run.sh reads.
+passed=0
+failed=0
+skipped=0
+# What add_report says of its suite.
+report_line=
+
+print_sums() { echo "$passed passed, $failed failed, $skipped skipped"; }
+
+case_passed() { passed=$((passed + 1)); }
+
+case_failed() {
+  failed=$((failed + 1))
+  echo "FAILED: $*"
+}
+
+# The part of the run named $1 cannot be had, for the reason $2: skipped, or
+# failed where everything is required.
+case_skipped() {
+  if [[ ${ROCKSDB_URING_REQUIRE:-} == 1 ]]; then
+    case_failed "$1: ROCKSDB_URING_REQUIRE is set, but $2"
+  else
+    skipped=$((skipped + 1))
+    echo "skipped: $1: $2"
+  fi
+}
+
+# Nothing can be run at all.
+skip_all() {
+  case_skipped "$1" "$2"
+  print_sums
+  ((failed == 0)) || exit 1
+  exit 77
+}
+
+# The number $1 of all suites together in gtest's report $2.
+report_number() {
+  sed -nE "s/.*<testsuites [^>]*\b$1=\"([0-9]+)\".*/\1/p" "$2"
+}
+
+# add_report LABEL BASE STATUS: the suite that has left BASE.xml and BASE.log and
+# ended with STATUS. Sets `report_line`.
+add_report() {
+  local label="$1" base="$2" status="$3" all bad out
+  report_line="no report"
+  if [[ ! -s $base.xml ]]; then
+    tail -n 40 "$base.log" 2>/dev/null || true
+    case_failed "$label: no report, exit status $status"
+    return 0
+  fi
+  all=$(report_number tests "$base.xml")
+  bad=$(report_number failures "$base.xml")
+  out=$(grep -c 'result="skipped"' "$base.xml" || true)
+  if ((all == 0)); then
+    case_failed "$label: no test was run"
+    return 0
+  fi
+  passed=$((passed + all - bad - out))
+  failed=$((failed + bad))
+  skipped=$((skipped + out))
+  report_line="$((all - bad - out)) passed, $bad failed, $out skipped"
+  sed -nE 's/.*<testcase name="([^"]*)".*result="skipped".*classname="([^"]*)".*/    skipped: \2.\1/p' \
+    "$base.xml"
+  if ((bad > 0)) || [[ $status != 0 ]]; then
+    cat "$base.log"
+    echo "FAILED: $label"
+  fi
+  # A program may also fail when its tests are over.
+  if ((bad == 0)) && [[ $status != 0 ]]; then
+    case_failed "$label: exit status $status"
+  fi
+}
