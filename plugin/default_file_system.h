@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,10 @@ namespace rocksdb_uring {
 // gives: PosixFileSystem asserts that it is (in 7.8, when it may map a file
 // that it writes), so files are written unmapped. Goes by the names of the file
 // system below. Safe for concurrent use.
-class BaseFileSystem final : public rocksdb::FileSystemWrapper {
+class BaseFileSystem final : public VersionedFileSystem {
  public:
   explicit BaseFileSystem(const std::shared_ptr<rocksdb::FileSystem>& real)
-      : FileSystemWrapper(real) {}
+      : VersionedFileSystem(real) {}
 
   const char* Name() const override { return target()->Name(); }
   bool IsInstanceOf(const std::string& name) const override {
@@ -38,16 +39,6 @@ class BaseFileSystem final : public rocksdb::FileSystemWrapper {
       const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSWritableFile>* result,
       rocksdb::IODebugContext* dbg) override;
-
-  // FileSystemWrapper forwards neither.
-  rocksdb::Status RegisterDbPaths(
-      const std::vector<std::string>& paths) override {
-    return target()->RegisterDbPaths(paths);
-  }
-  rocksdb::Status UnregisterDbPaths(
-      const std::vector<std::string>& paths) override {
-    return target()->UnregisterDbPaths(paths);
-  }
 };
 
 // What FileSystem::Default() gives under the preload: a uring file system that
@@ -55,11 +46,11 @@ class BaseFileSystem final : public rocksdb::FileSystemWrapper {
 // cannot do so before, because parsing options needs Env::Default(), whose
 // constructor asks for this object. From then on a bad option or an unmet
 // fallback=require is the status of every open. Safe for concurrent use.
-class DefaultFileSystem final : public rocksdb::FileSystemWrapper {
+class DefaultFileSystem final : public VersionedFileSystem {
  public:
   // `uring` must not have been configured yet.
   explicit DefaultFileSystem(const std::shared_ptr<UringFileSystem>& uring)
-      : FileSystemWrapper(uring), uring_(uring) {}
+      : VersionedFileSystem(uring), uring_(uring) {}
 
   const char* Name() const override { return UringFileSystem::kClassName(); }
   const char* NickName() const override { return UringFileSystem::kNickName(); }
@@ -73,7 +64,7 @@ class DefaultFileSystem final : public rocksdb::FileSystemWrapper {
   // Whoever reaches through finds a file system with its options.
   const rocksdb::Customizable* Inner() const override {
     Ready().PermitUncheckedError();
-    return FileSystemWrapper::Inner();
+    return VersionedFileSystem::Inner();
   }
   rocksdb::Status PrepareOptions(
       const rocksdb::ConfigOptions& /*config*/) override {
@@ -121,24 +112,10 @@ class DefaultFileSystem final : public rocksdb::FileSystemWrapper {
                              rocksdb::FileLock** lock,
                              rocksdb::IODebugContext* dbg) override;
 
-  rocksdb::Status RegisterDbPaths(
-      const std::vector<std::string>& paths) override {
-    return target()->RegisterDbPaths(paths);
+  // The answer depends on the options.
+  std::optional<bool> ReadsAsynchronously() override {
+    return Ready().ok() ? uring_->ReadsAsynchronously() : false;
   }
-  rocksdb::Status UnregisterDbPaths(
-      const std::vector<std::string>& paths) override {
-    return target()->UnregisterDbPaths(paths);
-  }
-#if ROCKSDB_URING_ROCKSDB_GE(8, 4)
-  void SupportedOps(int64_t& supported_ops) override {
-    Ready().PermitUncheckedError();
-    target()->SupportedOps(supported_ops);
-  }
-#elif ROCKSDB_URING_ROCKSDB_GE(8, 1)
-  bool use_async_io() override {
-    return Ready().ok() && target()->use_async_io();
-  }
-#endif
 
  private:
   // Configures the file system inside, once.

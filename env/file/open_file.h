@@ -31,9 +31,9 @@ struct OpenFile {
     return direct() ? alignment : rocksdb::kDefaultPageSize;
   }
   // An operation on this file. `buffer` may be null for those without one.
-  void Describe(IoKind kind, StatKind stat_kind, uint64_t offset,
+  void Describe(IoKind io_kind, StatKind stat_kind, uint64_t offset,
                 uint64_t length, char* buffer, IoOp* op) const {
-    op->kind = kind;
+    op->kind = io_kind;
     op->stat_kind = stat_kind;
     op->fd = fd.get();
     op->alignment = alignment;

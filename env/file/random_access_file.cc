@@ -205,7 +205,6 @@ size_t UringRandomAccessFile::GetRequiredBufferAlignment() const {
   return file_->buffer_alignment();
 }
 
-#if ROCKSDB_URING_ROCKSDB_GE(10, 5)
 IOStatus UringRandomAccessFile::GetFileSize(uint64_t* result) {
   struct stat attributes = {};
   if (fstat(file_->fd.get(), &attributes) != 0) {
@@ -214,6 +213,5 @@ IOStatus UringRandomAccessFile::GetFileSize(uint64_t* result) {
   *result = static_cast<uint64_t>(attributes.st_size);
   return IOStatus::OK();
 }
-#endif
 
 }  // namespace rocksdb_uring

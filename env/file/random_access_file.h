@@ -43,9 +43,8 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   size_t GetUniqueId(char* id, size_t max_size) const override;
   bool use_direct_io() const override { return file_->direct(); }
   size_t GetRequiredBufferAlignment() const override;
-#if ROCKSDB_URING_ROCKSDB_GE(10, 5)
-  rocksdb::IOStatus GetFileSize(uint64_t* result) override;
-#endif
+  rocksdb::IOStatus GetFileSize(uint64_t* result)
+      ROCKSDB_URING_OVERRIDE_SINCE_10_5;
 
  private:
   int64_t ReadRange(uint64_t offset, size_t size, char* scratch) const;

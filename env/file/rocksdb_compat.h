@@ -1,8 +1,12 @@
 // What differs between the RocksDB versions that the project supports, in one
-// place. Selected by RocksDB's own version macros.
+// place: no other file asks for a version. Selected by RocksDB's own macros.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "rocksdb/file_system.h"
 #include "rocksdb/version.h"
@@ -11,6 +15,17 @@
 #define ROCKSDB_URING_ROCKSDB_GE(major, minor) \
   (ROCKSDB_MAJOR > (major) ||                  \
    (ROCKSDB_MAJOR == (major) && ROCKSDB_MINOR >= (minor)))
+
+#if !ROCKSDB_URING_ROCKSDB_GE(7, 8)
+#error "rocksdb-uring needs RocksDB 7.8 or later"
+#endif
+
+// `override` from RocksDB 10.5 on; before, the function is an ordinary one.
+#if ROCKSDB_URING_ROCKSDB_GE(10, 5)
+#define ROCKSDB_URING_OVERRIDE_SINCE_10_5 override
+#else
+#define ROCKSDB_URING_OVERRIDE_SINCE_10_5
+#endif
 
 namespace rocksdb_uring {
 
@@ -22,5 +37,83 @@ using ReadAsyncCallback = std::function<void(rocksdb::FSReadRequest&, void*)>;
 using ReadAsyncCallback =
     std::function<void(const rocksdb::FSReadRequest&, void*)>;
 #endif
+
+// Whether RocksDB has promised not to read a file before the one who writes it
+// has closed it. It never does before 11.5.
+inline bool NobodyReadsWhileWritten(const rocksdb::FileOptions& options) {
+#if ROCKSDB_URING_ROCKSDB_GE(11, 5)
+  return rocksdb::HasFileOpenContract(
+      options.open_contract,
+      rocksdb::FileOpenContract::kNoReadersWhileOpenForWrite);
+#else
+  (void)options;
+  return false;
+#endif
+}
+
+// What the file systems of the project derive from: FileSystemWrapper, with
+// what it forwards to the one below in some version and should not, and the
+// other way round.
+class VersionedFileSystem : public rocksdb::FileSystemWrapper {
+ public:
+  using FileSystemWrapper::FileSystemWrapper;
+
+  // Whether ReadAsync of its files starts a read; nothing where it opens no
+  // files itself, and the one below is to be asked. Safe for concurrent use.
+  virtual std::optional<bool> ReadsAsynchronously() { return std::nullopt; }
+
+  // FileSystemWrapper forwards neither, in no version.
+  rocksdb::Status RegisterDbPaths(
+      const std::vector<std::string>& paths) override {
+    return target()->RegisterDbPaths(paths);
+  }
+  rocksdb::Status UnregisterDbPaths(
+      const std::vector<std::string>& paths) override {
+    return target()->UnregisterDbPaths(paths);
+  }
+
+#if ROCKSDB_URING_ROCKSDB_GE(8, 4)
+  // What the files below could do does not matter, nor RocksDB's default, which
+  // says that everyone reads asynchronously.
+  void SupportedOps(int64_t& supported_ops) override {
+    const std::optional<bool> asynchronous = ReadsAsynchronously();
+    if (!asynchronous) {
+      target()->SupportedOps(supported_ops);
+      return;
+    }
+    supported_ops =
+        *asynchronous ? int64_t{1} << rocksdb::FSSupportedOps::kAsyncIO : 0;
+#if ROCKSDB_URING_ROCKSDB_GE(10, 8)
+    // Without it Prefetch is never called.
+    supported_ops |= int64_t{1} << rocksdb::FSSupportedOps::kFSPrefetch;
+#endif
+  }
+#elif ROCKSDB_URING_ROCKSDB_GE(8, 1)
+  bool use_async_io() override {
+    const std::optional<bool> asynchronous = ReadsAsynchronously();
+    return asynchronous ? *asynchronous : target()->use_async_io();
+  }
+#endif
+
+#if ROCKSDB_URING_ROCKSDB_GE(11, 5)
+  // Through ReopenWritableFile of this object, not of the one below.
+  rocksdb::IOStatus SyncFile(const std::string& name,
+                             const rocksdb::FileOptions& file_options,
+                             const rocksdb::IOOptions& io_options,
+                             bool use_fsync,
+                             rocksdb::IODebugContext* dbg) override {
+    return FileSystem::SyncFile(name, file_options, io_options, use_fsync, dbg);
+  }
+#endif
+
+#if ROCKSDB_URING_ROCKSDB_GE(11, 8)
+  // RocksDB's coroutines would read our files one by one on the threads of the
+  // file system below, through SubmitReadAsync, which needs folly. Without an
+  // executor GetAsync and MultiGetAsync go through MultiRead.
+  folly::IOExecutor* GetReadExecutor() override {
+    return ReadsAsynchronously() ? nullptr : target()->GetReadExecutor();
+  }
+#endif
+};
 
 }  // namespace rocksdb_uring

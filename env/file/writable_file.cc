@@ -28,7 +28,7 @@ namespace {
 
 // Nobody reads a table before it is closed, and after a crash an unfinished one
 // is garbage: its writes may be in flight. Blobs may be read while they grow,
-// so their Flush waits.
+// so their Flush waits unless RocksDB says that nobody does.
 std::unique_ptr<WriteBehind> MakeWriteBehind(
     const std::shared_ptr<const OpenFile>& file) {
   const bool may =
@@ -87,6 +87,9 @@ UringWritableFile::UringWritableFile(std::shared_ptr<OpenFile> file,
       fallocate_keeps_size_(options.fallocate_with_keep_size),
       verifies_crc32c_(options.handoff_checksum_type ==
                        rocksdb::ChecksumType::kCRC32c),
+      flush_waits_(file_->kind != FileKind::kTable &&
+                   !(file_->kind == FileKind::kBlob &&
+                     NobodyReadsWhileWritten(options))),
       write_behind_(MakeWriteBehind(file_)),
       write_out_(file_),
       size_(size) {}
@@ -320,7 +323,7 @@ IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
 
 IOStatus UringWritableFile::Flush(const IOOptions& /*options*/,
                                   IODebugContext* /*dbg*/) {
-  return file_->kind == FileKind::kTable ? CheckWrites() : DrainWrites();
+  return flush_waits_ ? DrainWrites() : CheckWrites();
 }
 
 IOStatus UringWritableFile::SyncWith(IoKind kind, StatKind stat_kind,

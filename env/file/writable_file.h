@@ -119,6 +119,7 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
   const bool allow_fallocate_;
   const bool fallocate_keeps_size_;
   const bool verifies_crc32c_;
+  const bool flush_waits_;
   // Null where appends are written before they return.
   std::unique_ptr<WriteBehind> write_behind_;
   WriteOut write_out_;

@@ -71,7 +71,7 @@ Status ExplainOptions(const Status& status, const std::string& source) {
 }  // namespace
 
 UringFileSystem::UringFileSystem(const std::shared_ptr<FileSystem>& base)
-    : FileSystemWrapper(base != nullptr ? base : FileSystem::Default()) {
+    : VersionedFileSystem(base != nullptr ? base : FileSystem::Default()) {
   RegisterOptions("UringFileSystemOptions", &options_,
                   FileSystemOptionsTypeInfo());
 }
@@ -144,7 +144,7 @@ Status UringFileSystem::CheckBase() const {
 }
 
 Status UringFileSystem::PrepareOptions(const ConfigOptions& config) {
-  Status status = FileSystemWrapper::PrepareOptions(config);
+  Status status = VersionedFileSystem::PrepareOptions(config);
   if (status.ok()) {
     status = CheckBase();
   }
@@ -434,30 +434,17 @@ IOStatus UringFileSystem::AbortIO(std::vector<void*>& handles) {
   return Poll(all, all.size());
 }
 
-bool UringFileSystem::ReadsAsynchronously() {
-  if (switched_off() || options_.paths.reads == PathChoice::kPosix) {
+std::optional<bool> UringFileSystem::ReadsAsynchronously() {
+  if (switched_off()) {
+    return std::nullopt;
+  }
+  if (options_.paths.reads == PathChoice::kPosix) {
     return false;
   }
   Status ignored;
   const std::shared_ptr<SharedEngine> engine = Engine(&ignored);
   return engine != nullptr && engine->engine()->asynchronous();
 }
-
-#if ROCKSDB_URING_ROCKSDB_GE(8, 4)
-void UringFileSystem::SupportedOps(int64_t& supported_ops) {
-  target()->SupportedOps(supported_ops);
-  if (switched_off()) {
-    return;
-  }
-  const int64_t async_io = int64_t{1} << rocksdb::FSSupportedOps::kAsyncIO;
-  supported_ops = ReadsAsynchronously() ? supported_ops | async_io
-                                        : supported_ops & ~async_io;
-}
-#elif ROCKSDB_URING_ROCKSDB_GE(8, 1)
-bool UringFileSystem::use_async_io() {
-  return switched_off() ? target()->use_async_io() : ReadsAsynchronously();
-}
-#endif
 
 std::string UringFileSystem::Report(const SharedEngine* engine) const {
   StatsExtra extra;

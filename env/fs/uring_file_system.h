@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace rocksdb_uring {
 // Opens files and directories itself, and reads, writes and syncs them through
 // the shared engine; names, attributes, locks and memory-mapped files are the
 // default file system's, on which it sits. Safe for concurrent use.
-class UringFileSystem final : public rocksdb::FileSystemWrapper {
+class UringFileSystem final : public VersionedFileSystem {
  public:
   // `base` must be RocksDB's POSIX file system, since files are opened past
   // it; null means FileSystem::Default(). Options are set by ConfigureFromMap
@@ -92,19 +93,8 @@ class UringFileSystem final : public rocksdb::FileSystemWrapper {
   // nothing writes to their buffers.
   rocksdb::IOStatus AbortIO(std::vector<void*>& handles) override;
 
-  rocksdb::Status RegisterDbPaths(
-      const std::vector<std::string>& paths) override {
-    return target()->RegisterDbPaths(paths);
-  }
-  rocksdb::Status UnregisterDbPaths(
-      const std::vector<std::string>& paths) override {
-    return target()->UnregisterDbPaths(paths);
-  }
-#if ROCKSDB_URING_ROCKSDB_GE(8, 4)
-  void SupportedOps(int64_t& supported_ops) override;
-#elif ROCKSDB_URING_ROCKSDB_GE(8, 1)
-  bool use_async_io() override;
-#endif
+  // True while the engine is on rings and `reads` allows them.
+  std::optional<bool> ReadsAsynchronously() override;
 
   // Statistics as in the statistics file.
   std::string StatisticsJson() URING_EXCLUDES(mutex_);
@@ -124,9 +114,7 @@ class UringFileSystem final : public rocksdb::FileSystemWrapper {
   rocksdb::Status CheckBase() const;
   void StartReporting() URING_REQUIRES(mutex_);
   std::string Report(const SharedEngine* engine) const;
-  // Empty where a ring is in use.
   FallbackState WhyPosix(const SharedEngine* engine) const;
-  bool ReadsAsynchronously();
 
   FileSystemOptions options_;
   bool switched_off_ = false;
