@@ -167,6 +167,33 @@ TEST_F(WriteFaultTest, BlobFlushWaits) {
   EXPECT_EQ(ReadWholeFile(path_), written_);
 }
 
+#if ROCKSDB_URING_ROCKSDB_GE(11, 5)
+TEST_F(WriteFaultTest, BlobFlushDoesNotWaitIfNobodyReadsTheFile) {
+  options_.open_contract = rocksdb::FileOpenContract::kNoReopenForWrite;
+  Open("000007.blob");
+  kernel_.WithholdAll();
+  MustAppend(kPiece);
+  ExpectWaitsForTheKernel([this] { return Flush(); });
+  EXPECT_TRUE(Close().ok());
+
+  options_.open_contract |=
+      rocksdb::FileOpenContract::kNoReadersWhileOpenForWrite;
+  Open("000008.blob");
+  kernel_.WithholdAll();
+  MustAppend(kPiece);
+  EXPECT_TRUE(Flush().ok());
+  EXPECT_EQ(kernel_.withheld(), 1u);
+  kernel_.StopWithholding();
+  EXPECT_TRUE(Sync().ok());
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+  // A log is read while it grows, whatever is said.
+  Open("000009.log");
+  kernel_.WithholdAll();
+  ExpectWaitsForTheKernel([this] { return Append(1000); });
+}
+#endif
+
 TEST_F(WriteFaultTest, AppendToLogsAndOtherFilesWaits) {
   for (const char* name : {"000007.log", "MANIFEST-000007", "CURRENT",
                            "000007.dbtmp", "000007.sst.trash"}) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "rocksdb/version.h"
 #include "tests/file/file_test_support.h"
 #include "tests/load/load_test_support.h"
 
@@ -19,6 +20,12 @@ namespace fs = std::filesystem;
 // A plain Debian's: no toolchain from a home directory.
 constexpr char kPath[] =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+#define URING_STRING_OF(value) #value
+#define URING_STRING(value) URING_STRING_OF(value)
+// Debian's package of the library that was built against.
+constexpr char kLibraryPackage[] =
+    "librocksdb" URING_STRING(ROCKSDB_MAJOR) "." URING_STRING(ROCKSDB_MINOR);
 
 std::string ReadmeBlock(const std::string& heading) {
   std::vector<std::string> argv = {ROCKSDB_URING_SOURCE_DIR
@@ -56,7 +63,7 @@ const std::vector<Way>& Ways() {
       {"Go", {"go", "pkg-config"}, "hello", true},
       {"Rust", {"rustc"}, "hello", true},
       {"Java", {"javac", "java", "pkg-config"}, "hello", true},
-      {"Debian package", {"dpkg-shlibdeps"}, "librocksdb7.8", false},
+      {"Debian package", {"dpkg-shlibdeps"}, kLibraryPackage, false},
       {"Roll back", {"db_bench"}, "readseq", true}};
   return *ways;
 }

@@ -1,0 +1,36 @@
+# Which RocksDB is compiled against, and whether that can be.
+set(ROCKSDB_URING_OLDEST_ROCKSDB 7.8)
+set(ROCKSDB_URING_NEWEST_ROCKSDB 11.8)
+
+# Sets ROCKSDB_VERSION from the headers in `include_dir`. Stops where the version
+# cannot work, warns where nobody has tried it.
+function(check_rocksdb_version include_dir)
+  set(range "${ROCKSDB_URING_OLDEST_ROCKSDB} to ${ROCKSDB_URING_NEWEST_ROCKSDB}")
+  set(header ${include_dir}/rocksdb/version.h)
+  if(NOT EXISTS ${header})
+    message(FATAL_ERROR
+      "RocksDB's headers were not found: there is no ${header}; "
+      "rocksdb-uring works with RocksDB ${range}")
+  endif()
+  foreach(part MAJOR MINOR PATCH)
+    file(STRINGS ${header} line REGEX "^#define ROCKSDB_${part} +[0-9]+")
+    string(REGEX REPLACE ".* ([0-9]+).*" "\\1" ${part} "${line}")
+  endforeach()
+  set(version "${MAJOR}.${MINOR}.${PATCH}")
+  if(NOT version MATCHES "^[0-9]+\\.[0-9]+\\.[0-9]+$")
+    message(FATAL_ERROR
+      "${header} names no version of RocksDB; rocksdb-uring works with "
+      "RocksDB ${range}")
+  endif()
+  if(version VERSION_LESS ROCKSDB_URING_OLDEST_ROCKSDB)
+    message(FATAL_ERROR
+      "RocksDB ${version} (${include_dir}) is too old: rocksdb-uring works "
+      "with RocksDB ${range}")
+  endif()
+  if("${MAJOR}.${MINOR}" VERSION_GREATER ROCKSDB_URING_NEWEST_ROCKSDB)
+    message(WARNING
+      "RocksDB ${version} (${include_dir}) is newer than what rocksdb-uring "
+      "was tested with, ${range}: run its tests before you rely on it")
+  endif()
+  set(ROCKSDB_VERSION ${version} PARENT_SCOPE)
+endfunction()
