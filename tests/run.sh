@@ -15,13 +15,17 @@ Installs what is missing (as root), builds, and runs the tests.
                  Default: all of them, release only built. After dev its tests
                  also run on other kernels and filesystems.
   --full         more repetitions, each with another seed, the long suites,
-                 and the packages on a Debian that has nothing else (as root)
+                 the packages on a Debian that has nothing else (as root), this
+                 RocksDB built with the plugin inside, and the same two with the
+                 RocksDBs of Debian 13 and sid (as root)
   --help         this text
 
 Environment:
   ROCKSDB_URING_REQUIRE=1      a test that would be skipped because there is no
                                io_uring, no root, no loop device, or no other
                                kernel to be had, fails instead
+                               io_uring, no root and no loop device, or no
+                               archive of another Debian, fails instead
   ROCKSDB_URING_TEST_SEED=N    seed of the random tests (they print theirs)
   ROCKSDB_URING_TEST_STEPS=N   steps of a random history (model_tests)
   ROCKSDB_URING_SOAK_SECONDS=N length of the soak (default 45, --full 3600)
@@ -32,7 +36,7 @@ TEXT
 }
 
 readonly packages=(
-  cmake ninja-build g++ clang pkg-config liburing-dev librocksdb-dev
+  cmake ninja-build make g++ clang pkg-config liburing-dev librocksdb-dev
   rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
   e2fsprogs mount libseccomp-dev valgrind
   # An example of README.md, and the Debian packages.
@@ -325,6 +329,27 @@ measure_coverage() {
   else
     fail "coverage of the engine"
   fi
+# A script that exits with 77 if it cannot run here.
+test_script() {
+  local code=0
+  title "testing: $*"
+  "$@" || code=$?
+  case "$code" in
+    0) passed=$((passed + 1)) ;;
+    77) skipped=$((skipped + 1)) ;;
+    *)
+      failed=$((failed + 1))
+      fail "$*"
+      ;;
+  esac
+}
+
+# Other versions of RocksDB, and the plugin inside RocksDB's own build.
+test_versions() {
+  test_script tests/versions/headers.sh
+  ((full)) || return 0
+  test_script tests/intree/run.sh
+  test_script tests/versions/run.sh --intree
 }
 
 run() {
@@ -349,9 +374,15 @@ run() {
 set_up || exit 1
 ((${#chosen[@]} > 0)) ||
   chosen=(dev asan tsan fuzz clang17 clang20 gcc20 release coverage)
+versions=0
+if ((${#chosen[@]} == 0)); then
+  chosen=(dev asan tsan clang17 clang20 gcc20 release)
+  versions=1
+fi
 for name in "${chosen[@]}"; do
   run "$name"
 done
+((versions)) && test_versions
 ((full)) && test_packages
 
 title "summary"

@@ -51,39 +51,20 @@ for ((i = 0; i < ${#includes[@]}; ++i)); do
 done
 cd "$(dirname "$0")/../.."
 readonly work=$PWD/build/versions
-
-# apt-get of the suite $1, with lists and a cache of its own: what is installed
-# on this machine is neither asked nor changed.
-private_apt() {
-  local suite="$1" directory="$work/$1/apt"
-  shift
-  apt-get -qq \
-    -o Dir::Etc::sourcelist="$directory/sources.list" \
-    -o Dir::Etc::sourceparts="$directory/none" \
-    -o Dir::Etc::preferencesparts="$directory/none" \
-    -o Dir::Etc::preferences="$directory/preferences" \
-    -o Dir::State="$directory/state" -o Dir::State::status="$directory/status" \
-    -o Dir::Cache="$directory/cache" -o APT::Sandbox::User=root "$@"
-}
+# shellcheck source=/dev/null
+. tests/versions/private_apt.sh
 
 # Leaves RocksDB's headers of the suite $1 in build/versions/$1/include.
 fetch_headers() {
-  local suite="$1" root="$work/$1" directory="$work/$1/apt" keys
+  local suite="$1" root="$work/$1"
   [[ -e $root/include/rocksdb/version.h ]] && return 0
   rm -rf "$root"
-  mkdir -p "$directory/state/lists/partial" "$directory/cache/archives/partial" \
-    "$directory/none" "$root/include"
-  : >"$directory/status"
-  : >"$directory/preferences"
-  keys=/usr/share/keyrings/debian-archive-keyring.gpg
-  echo "deb [signed-by=$keys] ${DEBIAN_MIRROR:-http://deb.debian.org/debian} $suite main" \
-    >"$directory/sources.list"
-  # A list that cannot be had is but a warning to apt-get.
-  private_apt "$suite" update -o APT::Update::Error-Mode=any || return
-  (cd "$root" && private_apt "$suite" download librocksdb-dev) || return
+  mkdir -p "$root/include" || return
+  private_apt_setup "$root/apt" "$suite" deb || return
+  (cd "$root" && private_apt "$root/apt" download librocksdb-dev) || return
   dpkg -x "$root"/librocksdb-dev_*.deb "$root/package" || return
   mv "$root/package/usr/include/rocksdb" "$root/include/" || return
-  rm -rf "$root/package" "$directory" "$root"/*.deb
+  rm -rf "$root/package" "$root/apt" "$root"/*.deb
 }
 
 # The part $2 of the version in the headers $1.
