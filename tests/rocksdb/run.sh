@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# RocksDB's own tests on the plugin. See usage below.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: tests/rocksdb/run.sh [option]...
+
+Fetches the source package of the installed librocksdb, compiles RocksDB's own
+test programs and db_stress against that library, and runs them without the
+plugin and with it (suites.py --help, stress.py --help). The plugin must have
+been built. Everything goes to build/rocksdb/.
+
+  --full           all suites, and 30 minutes of db_stress instead of 3
+  --preset NAME    the build of the plugin: dev (default), release
+  --suites "A B"   these test programs
+  --no-suites      db_stress only
+  --no-stress      test programs only
+  --help           this text
+
+Environment:
+  ROCKSDB_URING_REQUIRE=1  no io_uring is a failure
+  TEST_TMPDIR=DIRECTORY    where tests put their files, on a disk
+  JOBS=N                   parallel compilations and tests (default: nproc)
+TEXT
+}
+
+readonly default_suites=(
+  db_basic_test db_wal_test prefetch_test env_test external_sst_file_test
+  fault_injection_test)
+readonly more_suites=(
+  backup_engine_test checkpoint_test column_family_test corruption_test
+  db_blob_basic_test db_compaction_test db_flush_test db_io_failure_test
+  db_iterator_test db_test db_test2 delete_scheduler_test env_basic_test
+  random_access_file_reader_test repair_test sst_file_reader_test)
+
+full=0
+preset=dev
+suites=()
+stress=1
+while (($# > 0)); do
+  case "$1" in
+    --full) full=1 ;;
+    --preset | --suites)
+      (($# > 1)) || { usage >&2; exit 2; }
+      if [[ $1 == --preset ]]; then
+        preset=$2
+      else
+        read -ra suites <<<"$2"
+      fi
+      shift
+      ;;
+    --no-suites) suites=(none) ;;
+    --no-stress) stress=0 ;;
+    --help | -h) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift
+done
+if ((${#suites[@]} == 0)); then
+  suites=("${default_suites[@]}")
+  ((full)) && suites+=("${more_suites[@]}")
+fi
+[[ ${suites[0]} != none ]] || suites=()
+
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.."
+plugin=$PWD/build/$preset/lib
+build=$PWD/build/rocksdb
+jobs=${JOBS:-$(nproc)}
+work=${TEST_TMPDIR:-$build}/rocksdb_tests
+if [[ ! -e $plugin/librocksdb_uring_preload.so || ! -e $plugin/librocksdb_uring.so ]]; then
+  echo "run.sh: no plugin in $plugin; build it: cmake --build --preset $preset" >&2
+  exit 1
+fi
+
+source=$("$here/get_source.sh" "$build")
+cmake -S "$here" -B "$build/programs" -G Ninja -DROCKSDB_SOURCE="$source" \
+  -DSUITES="$(IFS=';' && echo "${suites[*]}")" \
+  -DSTRESS="$([[ $stress == 1 ]] && echo ON || echo OFF)" >/dev/null
+cmake --build "$build/programs" -- -j"$jobs" --quiet
+
+# Adds to: passed failed.
+sums=(0 0)
+add_counts() {
+  local counts=(0 1)
+  [[ ! -s $1 ]] || read -ra counts <"$1"
+  sums=($((sums[0] + counts[0])) $((sums[1] + counts[1])))
+}
+
+status=0
+rm -f "$build"/*.counts
+if ((${#suites[@]} > 0)); then
+  "$here/suites.py" --programs "$build/programs/bin" --plugin "$plugin" \
+    --work "$work/suites" --jobs "$jobs" --counts "$build/suites.counts" \
+    "${suites[@]}" || status=1
+  add_counts "$build/suites.counts"
+fi
+if ((stress)); then
+  "$here/stress.py" --db_stress "$build/programs/bin/db_stress" \
+    --source "$source" --plugin "$plugin" --work "$work/stress" \
+    --minutes "$( ((full)) && echo 30 || echo 3)" \
+    --counts "$build/stress.counts" || status=1
+  add_counts "$build/stress.counts"
+fi
+echo "${sums[*]}" >"$build/counts"
+echo "RocksDB's own tests: ${sums[0]} passed, ${sums[1]} failed"
+exit "$status"

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""RocksDB's db_stress on the plugin, killed again and again by db_crashtest.py.
+
+db_stress writes to a database and to a model of it beside, dies by SIGKILL from
+outside (blackbox) or at a point of RocksDB's own code (whitebox), and its next
+run compares the two. Most parameters are drawn by db_crashtest.py; each round
+below fixes those that its name says. A round passes if db_crashtest.py does, if
+a run has verified what another had left, and if the plugin's statistics have
+counted what the round is there for.
+"""
+
+import argparse
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+DIRECT = ["--use_direct_reads=1", "--use_direct_io_for_flush_and_compaction=1",
+          "--mmap_read=0"]
+BUFFERED = ["--use_direct_reads=0", "--use_direct_io_for_flush_and_compaction=0",
+            "--mmap_read=0"]
+BLOBS = ["--enable_blob_files=1", "--min_blob_size=8",
+         "--blob_file_size=1048576", "--enable_blob_garbage_collection=1",
+         "--blob_garbage_collection_age_cutoff=0.5",
+         "--allow_setting_blob_options_dynamically=1"]
+MULTI_GET = ["--use_multiget=1"]
+RECYCLE = ["--recycle_log_file_num=1"]
+# Small enough for a few crashes a minute.
+SIZE = ["--max_key=100000", "--threads=8"]
+WHITEBOX = ["--random_kill_odd=88887", "--ops_per_thread=2000"]
+
+# Name, kind, parameters, and what must have been counted: (kind of operation,
+# path or None for any).
+ROUNDS = (
+    ("direct, MultiGet, recycled WALs", "blackbox",
+     DIRECT + MULTI_GET + RECYCLE,
+     (("multi_read", "ring"), ("write_behind", "ring"), ("write", None))),
+    ("buffered, MultiGet", "whitebox",
+     BUFFERED + MULTI_GET,
+     (("multi_read", None), ("write", "posix"))),
+    ("buffered, blobs, recycled WALs", "blackbox",
+     BUFFERED + BLOBS + RECYCLE,
+     (("read", None), ("write", "posix"))),
+    ("direct, blobs, MultiGet", "whitebox",
+     DIRECT + BLOBS + MULTI_GET,
+     (("multi_read", "ring"), ("write_behind", "ring"))),
+    ("everything through rings", "blackbox",
+     MULTI_GET + RECYCLE + ["--mmap_read=0"],
+     (("write", "ring"), ("fdatasync", "ring"))),
+)
+RINGS = "reads=uring;writes=uring;syncs=uring;"
+
+
+def write_wrapper(options, name, kind, directory):
+    """A db_stress that takes the plugin along; db_crashtest.py need not."""
+    path = os.path.join(directory, "db_stress")
+    rings = RINGS if "rings" in name else ""
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("""#!/bin/bash
+# stdout is kept, line by line, for what was verified; errors are for
+# db_crashtest.py.
+export LD_PRELOAD=%s/librocksdb_uring.so
+export ROCKSDB_URING_OPTIONS="%sstats_interval_s=1;stats_file=%s/stats-%%p.json"
+if [[ -e $TEST_TMPDIR/rocksdb_crashtest_%s/CURRENT ]]; then
+  touch %s/inherited-$$
+fi
+exec stdbuf -oL %s "$@" >%s/stdout-$$.txt
+""" % (options.plugin, rings, directory, kind, directory, options.db_stress,
+       directory))
+    os.chmod(path, 0o755)
+    return path
+
+
+def counted(directory):
+    """The sums of what all processes of a round have counted."""
+    sums, opens = {}, 0
+    for name in glob.glob(os.path.join(directory, "stats-*.json")):
+        with open(name, encoding="utf-8") as file:
+            stats = json.load(file)
+        opens += stats["opens"]
+        for kind, paths in stats["ops"].items():
+            for path, numbers in paths.items():
+                for key in ((kind, path), (kind, None)):
+                    sums[key] = sums.get(key, 0) + numbers["count"]
+    return opens, sums
+
+
+def verified(directory):
+    """Runs that have found what an earlier one had left."""
+    runs = 0
+    for mark in glob.glob(os.path.join(directory, "inherited-*")):
+        name = mark.replace("inherited-", "stdout-") + ".txt"
+        with open(name, encoding="utf-8", errors="replace") as file:
+            runs += "Crash-recovery verification passed" in file.read()
+    return runs
+
+
+def run_round(options, number, definition, seconds):
+    """Runs one round; returns what is wrong with it."""
+    name, kind, parameters, needed = definition
+    directory = os.path.join(options.work, "round%d" % number)
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(os.path.join(directory, "files"))
+    command = [sys.executable,
+               os.path.join(options.source, "tools", "db_crashtest.py"), kind,
+               "--stress_cmd=" + write_wrapper(options, name, kind, directory),
+               "--duration=%d" % seconds, "--fs_uri=uring://"
+               ] + SIZE + parameters
+    if kind == "whitebox":
+        command += WHITEBOX
+    else:
+        command.append("--interval=%d" % max(8, seconds // 6))
+    if options.async_io:
+        command.append("--async_io=1")
+        needed += (("read_async", "ring"),)
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith("ROCKSDB_URING")}
+    env["TEST_TMPDIR"] = os.path.join(directory, "files")
+    log = os.path.join(directory, "crashtest.txt")
+    with open(log, "wb") as file:
+        child = subprocess.Popen(command, env=env, stdout=file,
+                                 stderr=subprocess.STDOUT, cwd=directory,
+                                 start_new_session=True)
+        try:
+            code = child.wait(timeout=2 * seconds + 300)
+        except subprocess.TimeoutExpired:
+            code = "none: it hung"
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+    opens, sums = counted(directory)
+    recoveries = verified(directory)
+    wrong = []
+    if code != 0:
+        wrong.append("db_crashtest.py: exit code %s; see %s" % (code, log))
+    if recoveries == 0:
+        wrong.append("no run has verified what another had left")
+    if opens == 0:
+        wrong.append("vacuous: the plugin was not entered")
+    for key in needed:
+        if sums.get(key, 0) == 0:
+            wrong.append("no %s by %s" % (key[0], key[1] or "any path"))
+    with open(log, encoding="utf-8", errors="replace") as file:
+        runs = file.read().count("Running db_stress with pid")
+    print("%s (%s): %d runs, %d verified what another had left, %d files "
+          "opened by the plugin; by rings: %s" %
+          (name, kind, runs, recoveries, opens, ", ".join(
+              "%d %s" % (count, key[0]) for key, count in sorted(
+                  sums.items(), key=str) if key[1] == "ring" and count > 0)
+           or "nothing"), flush=True)
+    for line in wrong:
+        print("FAILED: %s: %s" % (name, line), flush=True)
+    if not wrong:
+        shutil.rmtree(os.path.join(directory, "files"), ignore_errors=True)
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--db_stress", required=True)
+    parser.add_argument("--source", required=True, help="RocksDB's source")
+    parser.add_argument("--plugin", required=True,
+                        help="directory of librocksdb_uring.so")
+    parser.add_argument("--work", required=True, help="directory for files")
+    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--rounds", help="numbers, with commas between")
+    parser.add_argument("--async_io", action="store_true",
+                        help="demand asynchronous reads (RocksDB 7.10 or newer: "
+                        "older db_stress do not pass them on)")
+    parser.add_argument("--counts", help="file for: passed failed")
+    options = parser.parse_args()
+    for name in ("db_stress", "source", "plugin", "work"):
+        setattr(options, name, os.path.abspath(getattr(options, name)))
+    numbers = ([int(n) for n in options.rounds.split(",")] if options.rounds
+               else range(len(ROUNDS)))
+    seconds = int(options.minutes * 60 / len(numbers))
+    failed = sum(bool(run_round(options, n, ROUNDS[n], seconds)) for n in numbers)
+    if options.counts:
+        with open(options.counts, "w", encoding="utf-8") as file:
+            file.write("%d %d\n" % (len(numbers) - failed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

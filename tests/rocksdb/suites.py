@@ -1,0 +1,402 @@
+#!/usr/bin/env python3
+"""Runs RocksDB's own test programs without the plugin and with it, and compares.
+
+A program runs in up to four modes, each in shards with a directory of their own:
+
+  posix       as it is: what is compared with
+  uri         TEST_FS_URI=uring://, with librocksdb_uring.so preloaded
+  interposed  with librocksdb_uring_preload.so, which stands in for
+              FileSystem::Default()
+  rings       interposed, with every read, write and sync through a ring
+
+That a mode has entered the plugin is proven by what the plugin counts: files
+opened (its debug log) and operations (its statistics file). A run that has not
+is vacuous, whatever its tests say. The exit code is 0 if every difference from
+posix, and every vacuous run, is listed with its reason in the file --known, and
+every suite has entered the plugin in some mode.
+"""
+
+import argparse
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+
+MODES = ("posix", "uri", "interposed", "rings")
+RINGS = "reads=uring;writes=uring;syncs=uring;"
+# How often a difference is repeated alone, in its mode and in posix.
+REPEATS = 3
+
+
+def environment(mode, plugin, directory):
+    """What a program of `mode` is started with; its files go to `directory`."""
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith(("ROCKSDB_URING", "GTEST_", "TEST_"))
+           and k != "LD_PRELOAD"}
+    env["TEST_TMPDIR"] = os.path.join(directory, "files")
+    os.makedirs(env["TEST_TMPDIR"], exist_ok=True)
+    if mode == "posix":
+        return env
+    env["ROCKSDB_URING_LOG"] = os.path.join(directory, "log-%p")
+    env["ROCKSDB_URING_OPTIONS"] = (
+        (RINGS if mode == "rings" else "") + "stats_interval_s=0;stats_file="
+        + os.path.join(directory, "stats-%p.json"))
+    if mode == "uri":
+        env["TEST_FS_URI"] = "uring://"
+        env["LD_PRELOAD"] = os.path.join(plugin, "librocksdb_uring.so")
+    else:
+        env["LD_PRELOAD"] = os.path.join(plugin, "librocksdb_uring_preload.so")
+        # Read by what patches/ adds: the default file system reads so.
+        env["TEST_FS_READS_ASYNC"] = "1"
+    return env
+
+
+def list_tests(program):
+    """All tests of a program that are not disabled, in gtest's order."""
+    tests, suite = [], ""
+    output = subprocess.run([program, "--gtest_list_tests"], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout
+    for line in output.splitlines():
+        name = line.split("#")[0].rstrip()
+        if re.fullmatch(r"\S+\.", name):
+            suite = name
+        elif re.fullmatch(r"  \S+", name):
+            tests.append(suite + name.strip())
+    return [t for t in tests if "DISABLED_" not in t]
+
+
+class Entered:
+    """What the plugin has counted in all processes of a run."""
+
+    def __init__(self):
+        self.opens = 0
+        self.ring_ops = 0
+        self.fallbacks = set()
+
+    def add(self, directory):
+        for name in glob.glob(os.path.join(directory, "log-*")):
+            with open(name, "rb") as log:
+                self.opens += sum(b" open " in line for line in log)
+            os.unlink(name)
+        for name in glob.glob(os.path.join(directory, "stats-*.json")):
+            with open(name, encoding="utf-8") as file:
+                stats = json.load(file)
+            self.ring_ops += sum(kind["ring"]["count"]
+                                 for kind in stats["ops"].values())
+            if stats["fallback"]["reason"]:
+                self.fallbacks.add(stats["fallback"]["reason"])
+            os.unlink(name)
+
+
+def read_report(path):
+    """Passed and failed tests of gtest's XML report."""
+    results = {}
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        if case.get("status") == "run":
+            bad = case.find("failure") is not None
+            results[case.get("classname") + "." + case.get("name")] = (
+                "failed" if bad else "passed")
+    return results
+
+
+def read_output(path):
+    """The same of the output of a program that left no report, and the test
+    in which it ended."""
+    results, current = {}, None
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            found = re.search(r"\[ (RUN     |      OK|  FAILED ) \] (\S+?),?(?: |$)",
+                              line)
+            if not found:
+                continue
+            word, name = found.group(1).strip(), found.group(2)
+            if word == "RUN":
+                current = name
+            elif name == current:
+                results[name] = "passed" if word == "OK" else "failed"
+                current = None
+    return results, current
+
+
+def run_watched(command, env, output, limit_s):
+    """Runs a program; kills it when one test takes longer than limit_s.
+    Returns its exit code, or None if it was killed."""
+    with open(output, "wb") as file:
+        child = subprocess.Popen(command, env=env, stdout=file,
+                                 stderr=subprocess.STDOUT,
+                                 stdin=subprocess.DEVNULL,
+                                 cwd=os.path.dirname(output),
+                                 start_new_session=True)
+    seen, since = 0, time.monotonic()
+    with open(output, "rb") as file:
+        while True:
+            try:
+                return child.wait(timeout=0.5)
+            except subprocess.TimeoutExpired:
+                pass
+            started = file.read().count(b"[ RUN ")
+            if started > 0:
+                seen, since = seen + started, time.monotonic()
+            if time.monotonic() - since > limit_s:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                return None
+
+
+class Part:
+    """Some tests of a program in one mode, run one after the other."""
+
+    def __init__(self, options, suite, mode, tests, name):
+        self.options, self.suite, self.mode = options, suite, mode
+        self.tests = tests
+        self.directory = os.path.join(options.work, suite, mode, name)
+        self.results = {}
+        self.entered = Entered()
+        self.seconds = 0.0
+
+    def run(self):
+        start = time.monotonic()
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.makedirs(self.directory)
+        rest, piece = self.tests, 0
+        # A program that crashes or hangs goes on after the test that did.
+        while rest:
+            self.run_piece(rest, piece)
+            rest = [t for t in rest if t not in self.results]
+            piece += 1
+        shutil.rmtree(os.path.join(self.directory, "files"),
+                      ignore_errors=True)
+        self.seconds = time.monotonic() - start
+        return self
+
+    def run_piece(self, tests, piece):
+        report = os.path.join(self.directory, "report%d.xml" % piece)
+        output = os.path.join(self.directory, "output%d.txt" % piece)
+        env = environment(self.mode, self.options.plugin, self.directory)
+        env["GTEST_OUTPUT"] = "xml:" + report
+        env["GTEST_FILTER"] = ":".join(tests)
+        code = run_watched([os.path.join(self.options.programs, self.suite)],
+                           env, output, self.options.test_limit)
+        self.entered.add(self.directory)
+        if code in (0, 1) and os.path.exists(report):
+            found = read_report(report)
+            # Nothing may go missing in silence.
+            self.results.update({t: found.get(t, "not run") for t in tests})
+            return
+        found, current = read_output(output)
+        self.results.update(found)
+        if code is None:
+            end = "hung"
+        else:
+            end = "crashed (signal %d)" % -code if code < 0 else (
+                "ended with exit code %d" % code)
+        if current is not None:
+            self.results[current] = end
+        else:
+            # After the last test, or before the first.
+            self.results["(the program)"] = end
+            for test in tests:
+                self.results.setdefault(test, "not run")
+
+
+class Suite:
+    """One test program in all modes."""
+
+    def __init__(self, options, name):
+        self.options, self.name = options, name
+        self.tests = list_tests(os.path.join(options.programs, name))
+        self.parts = []
+        self.results = {mode: {} for mode in options.modes}
+        self.entered = {mode: Entered() for mode in options.modes}
+        self.seconds = 0.0
+
+    def make_parts(self):
+        for mode in self.options.modes:
+            for shard in range(self.options.jobs):
+                tests = self.tests[shard::self.options.jobs]
+                if tests:
+                    self.parts.append(Part(self.options, self.name, mode,
+                                           tests, str(shard)))
+        return self.parts
+
+    def collect(self):
+        for part in self.parts:
+            self.results[part.mode].update(part.results)
+            entered = self.entered[part.mode]
+            entered.opens += part.entered.opens
+            entered.ring_ops += part.entered.ring_ops
+            entered.fallbacks |= part.entered.fallbacks
+            self.seconds += part.seconds
+
+    def vacuous(self, mode):
+        return mode != "posix" and (
+            self.entered[mode].opens == 0 or
+            # A way through rings only that used none is a way past them.
+            (mode == "rings" and self.entered[mode].ring_ops == 0
+             and not self.entered[mode].fallbacks))
+
+    def passed(self, mode):
+        return sum(r == "passed" for r in self.results[mode].values())
+
+    def differences(self, mode):
+        base, mine = self.results["posix"], self.results[mode]
+        return [(test, base.get(test, "passed"), mine.get(test, "passed"))
+                for test in sorted(set(base) | set(mine))
+                if base.get(test, "passed") != mine.get(test, "passed")]
+
+    def repeat(self, mode, test):
+        """How often the test fails alone, in posix and in `mode`."""
+        counts = []
+        for where in ("posix", mode):
+            bad = 0
+            for i in range(REPEATS):
+                part = Part(self.options, self.name, where, [test],
+                            "again%d" % i).run()
+                bad += part.results.get(test) != "passed"
+            counts.append(bad)
+        return counts
+
+
+def read_known(path):
+    """(suite, mode, test) -> reason. Test `vacuous`: the mode does not enter."""
+    known = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            fields = line.strip().split(None, 3)
+            if fields and not line.startswith("#"):
+                known[tuple(fields[:3])] = fields[3]
+    return known
+
+
+def judge(suite, known, say):
+    """Says what is wrong with a suite; returns the number of modes that count
+    as passed, as failed, and the number of differences."""
+    passed = failed = different = 0
+    for mode in suite.options.modes:
+        if mode == "posix":
+            for test, result in sorted(suite.results[mode].items()):
+                if result != "passed":
+                    say("%s: %s without the plugin: %s" %
+                        (suite.name, result, test))
+            continue
+        bad = False
+        if suite.vacuous(mode):
+            reason = known.get((suite.name, mode, "vacuous"))
+            say("%s, %s: vacuous, the plugin was not entered%s" %
+                (suite.name, mode, "; known: " + reason if reason else ""))
+            if reason is None:
+                failed += 1
+            continue
+        for test, base, mine in suite.differences(mode):
+            different += 1
+            reason = known.get((suite.name, mode, test))
+            note = "known: " + reason if reason else ""
+            if reason is None:
+                again = suite.repeat(mode, test)
+                # A test that fails alone without the plugin too is not ours.
+                bad |= again[0] == 0
+                note = "repeated alone: fails %d of %d in posix, %d of %d here" % (
+                    again[0], REPEATS, again[1], REPEATS)
+            say("%s, %s: %s in posix, %s here: %s; %s" %
+                (suite.name, mode, base, mine, test, note))
+        failed += bad
+        passed += not bad
+    if passed == 0 and failed == 0:
+        say("%s: no mode has entered the plugin" % suite.name)
+        failed = 1
+    return passed, failed, different
+
+
+def table(suites, different):
+    modes = [m for m in suites[0].options.modes if m != "posix"]
+    head = ["suite", "tests", "posix passed"]
+    for mode in modes:
+        head += [mode + " passed", "opens"]
+        if mode == "rings":
+            head.append("ring ops")
+    rows = [head + ["differences", "time"]]
+    for suite in suites:
+        row = [suite.name, len(suite.tests), suite.passed("posix")]
+        for mode in modes:
+            row.append("vacuous" if suite.vacuous(mode) else suite.passed(mode))
+            row.append(suite.entered[mode].opens)
+            if mode == "rings":
+                row.append(suite.entered[mode].ring_ops)
+        rows.append(row + [different[suite.name], "%.0f s" % suite.seconds])
+    rows.insert(1, ["---"] * len(head + ["", ""]))
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    here = os.path.dirname(os.path.abspath(__file__))
+    parser.add_argument("--programs", required=True,
+                        help="directory of the test programs")
+    parser.add_argument("--plugin", required=True,
+                        help="directory of librocksdb_uring.so")
+    parser.add_argument("--work", required=True,
+                        help="directory for files, outputs and reports")
+    parser.add_argument("--known", default=os.path.join(here, "known_differences.txt"))
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--modes", default=",".join(MODES))
+    parser.add_argument("--test-limit", type=float, default=300,
+                        help="seconds for one test, before it counts as hung")
+    parser.add_argument("--counts", help="file for: passed failed")
+    parser.add_argument("suites", nargs="+")
+    options = parser.parse_args()
+    for name in ("programs", "plugin", "work"):
+        setattr(options, name, os.path.abspath(getattr(options, name)))
+    options.modes = options.modes.split(",")
+    if "posix" not in options.modes or not set(options.modes) <= set(MODES):
+        parser.error("modes are posix and any of " + ", ".join(MODES[1:]))
+
+    suites = [Suite(options, name) for name in options.suites]
+    lock = threading.Lock()
+
+    def run(part):
+        part.run()
+        with lock:
+            print("%s %s %s: %d of %d passed, %d files opened by the plugin, "
+                  "%.0f s" % (part.suite, part.mode, os.path.basename(part.directory),
+                              sum(r == "passed" for r in part.results.values()),
+                              len(part.tests), part.entered.opens, part.seconds),
+                  flush=True)
+
+    # Suite by suite, mode by mode, as many at once as there are jobs.
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(run, [p for s in suites for p in s.make_parts()]))
+
+    passed = failed = 0
+    different = {}
+    known = read_known(options.known)
+    print()
+    for suite in suites:
+        suite.collect()
+        good, bad, different[suite.name] = judge(suite, known, print)
+        passed, failed = passed + good, failed + bad
+        for mode, entered in suite.entered.items():
+            for reason in sorted(entered.fallbacks):
+                print("%s, %s: no io_uring: %s" % (suite.name, mode, reason))
+                failed += os.environ.get("ROCKSDB_URING_REQUIRE") == "1"
+    text = table(suites, different)
+    print("\n" + text + "\n")
+    with open(os.path.join(options.work, "table.md"), "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+    print("suites and modes: %d passed, %d failed" % (passed, failed))
+    if options.counts:
+        with open(options.counts, "w", encoding="utf-8") as file:
+            file.write("%d %d\n" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
