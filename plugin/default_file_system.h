@@ -61,6 +61,13 @@ class DefaultFileSystem final : public VersionedFileSystem {
     return name == UringFileSystem::kNickName() ||
            uring_->target()->IsInstanceOf(name);
   }
+  // A string of it names the default, as it does without us; with the options
+  // inside it would name another object, on top of this one.
+  std::string GetId() const override { return kDefaultName(); }
+  std::string SerializeOptions(const rocksdb::ConfigOptions& /*config*/,
+                               const std::string& /*prefix*/) const override {
+    return GetId();
+  }
   // Whoever reaches through finds a file system with its options.
   const rocksdb::Customizable* Inner() const override {
     Ready().PermitUncheckedError();

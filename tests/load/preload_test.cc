@@ -43,6 +43,9 @@ TEST_F(PreloadTest, DefaultAnswersToAllItsNames) {
   EXPECT_NE(ran.said["create_other"], "default");
   EXPECT_EQ(ran.said["same_again"], "1");
   EXPECT_EQ(ran.said["same_in_env"], "1");
+  // As RocksDB's own default, also when it is made again from its string.
+  EXPECT_EQ(ran.said["string_status"], "OK");
+  EXPECT_EQ(ran.said["same_by_string"], "1");
 }
 
 TEST_F(PreloadTest, DefaultIsOneObjectForAllThreads) {

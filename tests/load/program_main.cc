@@ -162,6 +162,12 @@ int Identity(const Arguments& /*arguments*/) {
           created == file_system ? "default" : status.ToString());
   }
   Print("same_again", FileSystem::Default() == file_system ? "1" : "0");
+  std::shared_ptr<FileSystem> copy;
+  Print("string_status",
+        FileSystem::CreateFromString(
+            ConfigOptions(), file_system->ToString(ConfigOptions()), &copy)
+            .ToString());
+  Print("same_by_string", copy == file_system ? "1" : "0");
   Print("same_in_env",
         Env::Default()->GetFileSystem() == file_system ? "1" : "0");
   Print("libraries", LoadedLibraries());
