@@ -18,6 +18,12 @@ Installs what is missing (as root), builds, and runs the tests.
                  the packages on a Debian that has nothing else (as root), this
                  RocksDB built with the plugin inside, and the same two with the
                  RocksDBs of Debian 13 and sid (as root)
+                 optimisation), clang17, clang20, gcc20 (compiled only, warnings
+                 and clang's thread-safety analysis are errors). May be repeated.
+                 Default: dev, asan, tsan, release (built only), and the rest.
+  --full         more repetitions, each with another seed, the long suites, all
+                 suites of RocksDB, db_stress for an hour, and the packages on a
+                 Debian that has nothing else (as root)
   --help         this text
 
 Environment:
@@ -350,6 +356,28 @@ test_versions() {
   ((full)) || return 0
   test_script tests/intree/run.sh
   test_script tests/versions/run.sh --intree
+# RocksDB's own suites and db_stress on the dev build.
+test_rocksdb() {
+  local arguments=() counts=(0 0)
+  ((full)) && arguments=(--full)
+  title "testing with RocksDB's own suites and db_stress"
+  rm -f build/rocksdb/counts
+  tests/rocksdb/run.sh ${arguments[@]+"${arguments[@]}"} ||
+    fail "RocksDB's own suites and db_stress"
+  [[ ! -s build/rocksdb/counts ]] || read -ra counts <build/rocksdb/counts
+  passed=$((passed + counts[0]))
+  failed=$((failed + counts[1]))
+  ((full)) || return 0
+  title "testing with db_stress of a newer RocksDB"
+  if ((EUID != 0)); then
+    skipped=$((skipped + 1))
+    echo "skipped: another Debian takes root"
+  elif tests/rocksdb/trixie.sh; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    fail "db_stress of a newer RocksDB"
+  fi
 }
 
 run() {
@@ -383,6 +411,15 @@ for name in "${chosen[@]}"; do
   run "$name"
 done
 ((versions)) && test_versions
+all=0
+((${#chosen[@]} > 0)) || {
+  all=1
+  chosen=(dev asan tsan clang17 clang20 gcc20 release)
+}
+for name in "${chosen[@]}"; do
+  run "$name"
+done
+((all)) && test_rocksdb
 ((full)) && test_packages
 
 title "summary"

@@ -12,6 +12,7 @@ plugin and with it (suites.py --help, stress.py --help). The plugin must have
 been built. Everything goes to build/rocksdb/.
 
   --full           all suites, and 30 minutes of db_stress instead of 3
+  --minutes N      so much of db_stress
   --preset NAME    the build of the plugin: dev (default), release
   --suites "A B"   these test programs
   --no-suites      db_stress only
@@ -36,18 +37,19 @@ readonly more_suites=(
 
 full=0
 preset=dev
+minutes=
 suites=()
 stress=1
 while (($# > 0)); do
   case "$1" in
     --full) full=1 ;;
-    --preset | --suites)
+    --preset | --suites | --minutes)
       (($# > 1)) || { usage >&2; exit 2; }
-      if [[ $1 == --preset ]]; then
-        preset=$2
-      else
-        read -ra suites <<<"$2"
-      fi
+      case "$1" in
+        --preset) preset=$2 ;;
+        --minutes) minutes=$2 ;;
+        --suites) read -ra suites <<<"$2" ;;
+      esac
       shift
       ;;
     --no-suites) suites=(none) ;;
@@ -57,6 +59,10 @@ while (($# > 0)); do
   esac
   shift
 done
+if [[ -z $minutes ]]; then
+  minutes=3
+  ((full)) && minutes=30
+fi
 if ((${#suites[@]} == 0)); then
   suites=("${default_suites[@]}")
   ((full)) && suites+=("${more_suites[@]}")
@@ -97,10 +103,15 @@ if ((${#suites[@]} > 0)); then
   add_counts "$build/suites.counts"
 fi
 if ((stress)); then
+  # Older ones have the flag, and do not pass asynchronous reads on.
+  asynchronous=()
+  if dpkg --compare-versions "${source##*-}" ge 7.10; then
+    asynchronous=(--async_io)
+  fi
   "$here/stress.py" --db_stress "$build/programs/bin/db_stress" \
     --source "$source" --plugin "$plugin" --work "$work/stress" \
-    --minutes "$( ((full)) && echo 30 || echo 3)" \
-    --counts "$build/stress.counts" || status=1
+    --minutes "$minutes" \
+    --counts "$build/stress.counts" "${asynchronous[@]}" || status=1
   add_counts "$build/stress.counts"
 fi
 echo "${sums[*]}" >"$build/counts"
