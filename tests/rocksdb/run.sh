@@ -11,7 +11,8 @@ test programs and db_stress against that library, and runs them without the
 plugin and with it (suites.py --help, stress.py --help). The plugin must have
 been built. Everything goes to build/rocksdb/.
 
-  --full           all suites, and 30 minutes of db_stress instead of 3
+  --full           all suites, also with everything through rings, and 30
+                   minutes of db_stress instead of 3
   --minutes N      so much of db_stress
   --preset NAME    the build of the plugin: dev (default), release
   --suites "A B"   these test programs
@@ -97,7 +98,9 @@ add_counts() {
 status=0
 rm -f "$build"/*.counts
 if ((${#suites[@]} > 0)); then
-  "$here/suites.py" --programs "$build/programs/bin" --plugin "$plugin" \
+  modes=posix,uri,interposed
+  ((full)) && modes+=,rings
+  "$here/suites.py" --modes "$modes" --programs "$build/programs/bin" --plugin "$plugin" \
     --work "$work/suites" --jobs "$jobs" --counts "$build/suites.counts" \
     "${suites[@]}" || status=1
   add_counts "$build/suites.counts"

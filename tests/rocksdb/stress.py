@@ -28,8 +28,9 @@ BLOBS = ["--enable_blob_files=1", "--min_blob_size=8",
          "--allow_setting_blob_options_dynamically=1"]
 MULTI_GET = ["--use_multiget=1"]
 RECYCLE = ["--recycle_log_file_num=1"]
-# Small enough for a few crashes a minute.
-SIZE = ["--max_key=100000", "--threads=8"]
+# Small enough for a few crashes a minute, and for reads to reach the files.
+SIZE = ["--max_key=100000", "--threads=8", "--write_buffer_size=1048576",
+        "--cache_size=1048576"]
 WHITEBOX = ["--random_kill_odd=88887", "--ops_per_thread=2000"]
 
 # Name, kind, parameters, and what must have been counted: (kind of operation,
