@@ -70,8 +70,17 @@ if [[ $(cat "$source/.unpacked" 2>/dev/null) != "$stamp" ]]; then
   (
     cd "$apt"
     apt-get "${options[@]}" update
-    apt-get "${options[@]}" --download-only source "rocksdb=$version"
-    dpkg-source --no-check -x rocksdb_*.dsc "$source"
+    # An archive may have lost the small files of a revision and still have
+    # RocksDB's own tree, which apt has checked: Debian's changes to it do not
+    # matter to tests.
+    apt-get "${options[@]}" --download-only source "rocksdb=$version" ||
+      [[ -e rocksdb_$upstream.orig.tar.gz ]]
+    if compgen -G "rocksdb_*.dsc" >/dev/null; then
+      dpkg-source --no-check -x "rocksdb_${version#*:}.dsc" "$source"
+    else
+      mkdir "$source"
+      tar xf "rocksdb_$upstream.orig.tar.gz" -C "$source" --strip-components=1
+    fi
   ) >&2
   for patch in "${patches[@]}"; do
     echo "applying ${patch##*/}" >&2
