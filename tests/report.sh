@@ -1,9 +1,11 @@
 # shellcheck shell=bash
-# Sourced by tests/kernel/run.sh and tests/filesystems/run.sh: adds up cases, and
-# says so in the last line, which tests/run.sh reads.
+# Sourced by tests/run.sh and those that it calls: adds up cases, and says so in
+# the last line.
 passed=0
 failed=0
 skipped=0
+# What has failed, for a summary.
+failures=()
 # What add_report says of its suite.
 report_line=
 
@@ -13,6 +15,7 @@ case_passed() { passed=$((passed + 1)); }
 
 case_failed() {
   failed=$((failed + 1))
+  failures+=("$*")
   echo "FAILED: $*"
 }
 
@@ -66,6 +69,7 @@ add_report() {
   if ((bad > 0)) || [[ $status != 0 ]]; then
     cat "$base.log"
     echo "FAILED: $label"
+    failures+=("$label: $bad tests")
   fi
   # A program may also fail when its tests are over.
   if ((bad == 0)) && [[ $status != 0 ]]; then

@@ -8,33 +8,31 @@ usage: tests/run.sh [--full] [--preset NAME]...
 
 Installs what is missing (as root), builds, and runs the tests.
 
-  --preset NAME  only this of: dev, asan, tsan (tests), release (tests with
-                 optimisation), fuzz (fuzzers), coverage (of the engine),
-                 clang17, clang20, gcc20 (compiled only, warnings and clang's
-                 thread-safety analysis are errors). May be repeated.
-                 Default: all of them, release only built. After dev its tests
-                 also run on other kernels and filesystems.
-  --full         more repetitions, each with another seed, the long suites,
-                 the packages on a Debian that has nothing else (as root), this
-                 RocksDB built with the plugin inside, and the same two with the
-                 RocksDBs of Debian 13 and sid (as root)
-                 optimisation), clang17, clang20, gcc20 (compiled only, warnings
-                 and clang's thread-safety analysis are errors). May be repeated.
-                 Default: dev, asan, tsan, release (built only), and the rest.
-  --full         more repetitions, each with another seed, the long suites, all
-                 suites of RocksDB, db_stress for an hour, and the packages on a
-                 Debian that has nothing else (as root)
+  --preset NAME  only this part, which may be repeated:
+                   dev, asan, tsan, release  built and tested
+                   fuzz                      fuzzers, for a short while
+                   coverage                  of the engine by its own tests
+                   clang17, clang20, gcc20   compiled only: warnings and clang's
+                                             thread-safety analysis are errors
+                   kernels, filesystems      the dev build on others
+                   rocksdb                   RocksDB's own suites on the dev build
+                   versions                  other versions of RocksDB
+                   packages                  on a Debian that has nothing else
+                 Default: all of them, but release only built, and packages
+                 with --full only.
+  --full         all tests under the thread sanitizer, more repetitions, each
+                 with another seed, and the long suites: an hour of soak and of
+                 db_stress, all suites of RocksDB, the plugin inside RocksDB's
+                 own build, the RocksDBs of Debian 13 and sid (as root)
   --help         this text
 
 Environment:
-  ROCKSDB_URING_REQUIRE=1      a test that would be skipped because there is no
-                               io_uring, no root, no loop device, or no other
-                               kernel to be had, fails instead
-                               io_uring, no root and no loop device, or no
-                               archive of another Debian, fails instead
+  ROCKSDB_URING_REQUIRE=1      what would be skipped because there is no
+                               io_uring, no root, no loop device, no other
+                               kernel and no other Debian to be had, fails
   ROCKSDB_URING_TEST_SEED=N    seed of the random tests (they print theirs)
   ROCKSDB_URING_TEST_STEPS=N   steps of a random history (model_tests)
-  ROCKSDB_URING_SOAK_SECONDS=N length of the soak (default 45, --full 3600)
+  ROCKSDB_URING_SOAK_SECONDS=N length of the soak (default 30, --full 3600)
   ROCKSDB_URING_FUZZ_SECONDS=N length of each fuzzer (default 20, --full 300)
   TEST_TMPDIR=DIRECTORY        where tests put their files, on a disk
   JOBS=N                       parallel compilations and tests (default: nproc)
@@ -52,6 +50,9 @@ readonly packages=(
 # The examples in other languages, whose tests are skipped without, and a bare
 # Debian.
 readonly full_packages=(golang-go rustc default-jdk-headless debootstrap)
+readonly parts=(
+  dev kernels filesystems rocksdb versions asan tsan fuzz clang17 clang20 gcc20
+  release coverage)
 
 full=0
 chosen=()
@@ -70,18 +71,17 @@ while (($# > 0)); do
   shift
 done
 for name in ${chosen[@]+"${chosen[@]}"}; do
-  case "$name" in
-    dev | asan | tsan | release | fuzz | coverage | clang17 | clang20 | gcc20) ;;
-    *) echo "unknown preset: $name" >&2; usage >&2; exit 2 ;;
-  esac
+  if [[ " ${parts[*]} packages " != *" $name "* ]]; then
+    echo "unknown preset: $name" >&2
+    usage >&2
+    exit 2
+  fi
 done
 
 cd "$(dirname "$0")/.." || exit 1
+# shellcheck source-path=SCRIPTDIR source=report.sh
+. tests/report.sh
 jobs="${JOBS:-$(nproc)}"
-passed=0
-failed=0
-skipped=0
-failures=()
 coverage=
 # Suites look at it; empty means the short ones.
 export ROCKSDB_URING_TEST_FULL="${ROCKSDB_URING_TEST_FULL:-}"
@@ -91,11 +91,6 @@ export ROCKSDB_URING_TEST_COUNTS="$PWD/build/test_counts"
 mkdir -p build && : >"$ROCKSDB_URING_TEST_COUNTS"
 
 title() { printf '\n== %s\n' "$*"; }
-
-fail() {
-  failures+=("$*")
-  echo "FAILED: $*" >&2
-}
 
 set_up() {
   local missing=() package
@@ -117,126 +112,97 @@ set_up() {
     apt-get install -qy --no-install-recommends "${missing[@]}"
 }
 
-# configure_and_build NAME DIRECTORY CMAKE_ARGUMENTS...
-configure_and_build() {
-  local name="$1" directory="$2"
-  shift 2
+# build NAME CMAKE_ARGUMENTS...: in build/NAME.
+build() {
+  local name="$1"
+  shift
   title "building $name"
-  if ! cmake "$@" || ! cmake --build "$directory" -- -j"$jobs"; then
-    fail "building $name"
+  if ! cmake "$@" || ! cmake --build "build/$name" -- -j"$jobs"; then
+    case_failed "building $name"
     return 1
   fi
 }
 
-# The value of attribute $2 of the <testsuite> of the report $1.
-count_of() {
-  sed -n '/<testsuite/,/>/p' "$1" | tr '\n' ' ' |
-    sed -nE "s/.*[[:space:]]$2=\"([0-9]+)\".*/\1/p" | head -n 1
+# check COMMAND...: one test that is a program; 77 means that it cannot run here.
+check() {
+  local code=0
+  title "testing: $*"
+  "$@" || code=$?
+  case "$code" in
+    0) case_passed ;;
+    77) case_skipped "$1" "it cannot run here" ;;
+    *) case_failed "$*" ;;
+  esac
 }
 
-# Whole suites, in as many shards as there are jobs: with a sanitizer a process
-# for each test takes longer to start than most tests run.
+# The same for what mounts and changes roots.
+check_as_root() {
+  if ((EUID == 0)); then
+    check "$@"
+  else
+    title "testing: $*"
+    case_skipped "$1" "it takes root"
+  fi
+}
+
+# Whole suites, in as many shards as there are jobs: a process for each test
+# takes longer to start than most tests run, with a sanitizer above all.
 run_suites() {
-  local name="$1" prefix=() repeat=1 suite shard pids pid report
+  local name="$1" prefix=() repeat=1 suite shard pids base
   local directory="$PWD/build/$name"
-  # Where the kernel randomises addresses more than the thread sanitizer of
-  # this compiler knows, it must not randomise them at all.
-  if [[ $name == tsan ]] && "$directory/bin/engine_tests" --gtest_list_tests \
-      2>&1 | grep -q 'unexpected memory mapping'; then
-    prefix=(setarch -R)
+  local suites=("$directory"/bin/*_test "$directory"/bin/*_tests)
+  if [[ $name == tsan ]]; then
+    # Where the kernel randomises addresses more than the thread sanitizer of
+    # this compiler knows, it must not randomise them at all.
+    if "$directory/bin/engine_tests" --gtest_list_tests 2>&1 |
+      grep -q 'unexpected memory mapping'; then
+      prefix=(setarch -R)
+    fi
+    # Those with threads of their own.
+    ((full)) || suites=("$directory"/bin/{engine,file,db,model}_tests)
   fi
   ((full)) && repeat=5
-  for suite in "$directory"/bin/*_test "$directory"/bin/*_tests; do
+  for suite in "${suites[@]}"; do
     title "testing $name: ${suite##*/}"
     pids=()
     for ((shard = 0; shard < jobs; ++shard)); do
-      report="$directory/${suite##*/}.$shard"
-      rm -f "$report.xml"
+      base="$directory/${suite##*/}.$shard"
+      rm -f "$base.xml"
       GTEST_TOTAL_SHARDS="$jobs" GTEST_SHARD_INDEX="$shard" \
         TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp" \
-        timeout 1800 ${prefix[@]+"${prefix[@]}"} "$suite" --gtest_brief=1 \
-        --gtest_repeat="$repeat" --gtest_output="xml:$report.xml" \
-        >"$report.log" 2>&1 &
+        timeout $((full ? 7200 : 1200)) ${prefix[@]+"${prefix[@]}"} "$suite" \
+        --gtest_brief=1 --gtest_repeat="$repeat" \
+        --gtest_output="xml:$base.xml" >"$base.log" 2>&1 &
       pids+=($!)
     done
-    for pid in "${pids[@]}"; do
-      wait "$pid" || fail "testing $name: ${suite##*/}"
-    done
     for ((shard = 0; shard < jobs; ++shard)); do
-      count_suite "$directory/${suite##*/}.$shard"
+      local status=0
+      wait "${pids[shard]}" || status=$?
+      add_report "$name: ${suite##*/}" "$directory/${suite##*/}.$shard" \
+        "$status"
+      echo "  $report_line"
     done
   done
 }
 
-# Adds the shard with the report $1.xml and the output $1.log to the sums.
-count_suite() {
-  local all bad out
-  if [[ ! -s $1.xml ]]; then
-    tail -n 60 "$1.log"
-    fail "no report: $1.xml"
-    return
-  fi
-  all="$(grep -c '<testcase .*status="run"' "$1.xml")"
-  bad="$(grep -c '<failure ' "$1.xml")"
-  out="$(grep -c 'result="skipped"' "$1.xml")"
-  ((bad == 0)) || cat "$1.log"
-  passed=$((passed + all - bad - out))
-  failed=$((failed + bad))
-  skipped=$((skipped + out))
-  sed -nE 's/.*<testcase name="([^"]*)".*result="skipped".*classname="([^"]*)".*/skipped: \2.\1/p' "$1.xml"
-}
-
-run_ctest() {
-  local name="$1" repeat=()
-  local directory="build/$name" report
-  report="$PWD/$directory/tests.xml"
-  ((full)) && repeat=(--repeat until-fail:5)
-  rm -f "$report"
-  title "testing $name"
-  ctest --preset "$name" -j"$jobs" \
-    --no-tests=error --output-junit "$report" \
-    ${repeat[@]+"${repeat[@]}"} || fail "testing $name"
-  if [[ ! -s $report ]]; then
-    fail "testing $name: no report"
-    return
-  fi
-  local all bad out
-  all="$(count_of "$report" tests)"
-  bad="$(count_of "$report" failures)"
-  out="$(($(count_of "$report" skipped) + $(count_of "$report" disabled)))"
-  passed=$((passed + all - bad - out))
-  failed=$((failed + bad))
-  skipped=$((skipped + out))
-  grep -oE '<testcase name="[^"]*"[^>]*status="notrun"' "$report" |
-    sed -E 's/<testcase name="([^"]*)".*/skipped: \1/'
-}
-
-# check NAME COMMAND...: counts one test that is a program of its own.
-check() {
-  local name="$1"
-  shift
-  title "testing $name"
-  if "$@"; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    fail "testing $name"
-  fi
-}
-
 # A database under load and faults: long where it is fast.
 run_soak() {
-  local seconds="${ROCKSDB_URING_SOAK_SECONDS:-$((full ? 3600 : 45))}"
+  local seconds="${ROCKSDB_URING_SOAK_SECONDS:-$((full ? 3600 : 30))}"
   case "$1" in
     dev)
-      check "dev: soak" "build/$1/bin/uring_soak" "--seconds=$seconds"
-      check "dev: a short soak under valgrind" \
-        valgrind --quiet --leak-check=full --error-exitcode=9 \
+      check "build/$1/bin/uring_soak" "--seconds=$seconds"
+      check valgrind --quiet --leak-check=full --error-exitcode=9 \
         "build/$1/bin/uring_soak" \
         --seconds=0 --rounds=2 --operations=40 --keys=200 --threads=2
       ;;
-    asan) check "asan: soak" "build/$1/bin/uring_soak" --seconds=20 ;;
+    asan) check "build/$1/bin/uring_soak" --seconds=20 ;;
   esac
+}
+
+test_preset() {
+  build "$1" --preset "$1" || return
+  run_suites "$1"
+  run_soak "$1"
 }
 
 # Inputs that are found are kept below build/fuzz. librocksdb is not
@@ -245,82 +211,78 @@ run_fuzzers() {
   local seconds="${ROCKSDB_URING_FUZZ_SECONDS:-$((full ? 300 : 20))}" name leaks
   title "building fuzz"
   if ! cmake --preset fuzz || ! cmake --build --preset fuzz -- -j"$jobs"; then
-    fail "building fuzz"
+    case_failed "building fuzz"
     return
   fi
   for name in engine options; do
     leaks=0
     [[ $name == engine ]] && leaks=1
     mkdir -p "build/fuzz/corpus/$name"
-    check "fuzz: $name" "build/fuzz/bin/${name}_fuzz" -timeout=60 \
+    check "build/fuzz/bin/${name}_fuzz" -timeout=60 \
       -verbosity=0 -print_final_stats=1 -detect_leaks="$leaks" \
       "-max_total_time=$seconds" "-artifact_prefix=build/fuzz/$name-" \
       "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
   done
 }
 
-test_preset() {
-  configure_and_build "$1" "build/$1" --preset "$1" || return
-  case "$1" in
-    asan | tsan) run_suites "$1" ;;
-    *) run_ctest "$1" ;;
-  esac
-  run_soak "$1"
-}
-
 # compile_only NAME C_COMPILER CXX_COMPILER STANDARD
 compile_only() {
-  configure_and_build "$1" "build/$1" -S . -B "build/$1" -G Ninja \
+  build "$1" -S . -B "build/$1" -G Ninja \
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER="$2" \
     -DCMAKE_CXX_COMPILER="$3" -DCMAKE_CXX_STANDARD="$4" \
     -DROCKSDB_URING_WERROR=ON -DROCKSDB_URING_BUILD_TESTS=OFF
 }
 
-# other_place NAME COMMAND...: a script that runs the tests of the dev preset
-# elsewhere, and has the sums in its last line.
-other_place() {
-  local name="$1" log="build/dev/$1.log" sums more=()
-  shift
-  title "testing $name"
-  ((full)) && more=(--full)
-  "$@" ${more[@]+"${more[@]}"} build/dev 2>&1 | tee "$log"
-  # 77: skipped as a whole, which its sums say too.
-  case "${PIPESTATUS[0]}" in
-    0 | 77) ;;
-    *) fail "testing $name" ;;
-  esac
-  sums="$(tail -n 1 "$log" | sed -nE \
-    's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p')"
-  if [[ -z $sums ]]; then
-    fail "testing $name: no sums"
-    return
-  fi
-  local all=()
-  read -ra all <<<"$sums"
-  passed=$((passed + all[0]))
-  failed=$((failed + all[1]))
-  skipped=$((skipped + all[2]))
+# The dev build, which part $1 needs.
+need_dev() {
+  [[ -e build/dev/build.ninja ]] && cmake --build build/dev -- -j"$jobs" &&
+    return 0
+  build dev --preset dev
 }
 
-test_dev() {
-  test_preset dev || return
-  other_place kernels tests/kernel/run.sh
-  other_place filesystems tests/filesystems/run.sh
+# other_place NAME COMMAND...: a script that runs tests of the dev build
+# elsewhere, and has the sums in its last line.
+other_place() {
+  local name="$1" log="build/dev/$1.log" status more=() sums=()
+  shift
+  need_dev >/dev/null || return
+  title "testing $name"
+  ((full)) && more=(--full)
+  "$@" ${more[@]+"${more[@]}"} 2>&1 | tee "$log"
+  status="${PIPESTATUS[0]}"
+  read -ra sums < <(tail -n 1 "$log" | sed -nE \
+    's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p')
+  if ((${#sums[@]} == 0)); then
+    case_failed "$name: no sums"
+    return
+  fi
+  passed=$((passed + sums[0]))
+  failed=$((failed + sums[1]))
+  skipped=$((skipped + sums[2]))
+  # 77: skipped as a whole, which its sums say too.
+  if ((status != 0 && status != 77 && sums[1] == 0)); then
+    case_failed "$name: exit status $status"
+  fi
+}
+
+# RocksDB's own suites and db_stress; a newer db_stress reads asynchronously.
+test_rocksdb() {
+  other_place rocksdb tests/rocksdb/run.sh
+  ((full)) && check_as_root tests/rocksdb/trixie.sh
+}
+
+# Other versions of RocksDB, and the plugin inside RocksDB's own build.
+test_versions() {
+  check tests/versions/headers.sh
+  ((full)) || return 0
+  check tests/intree/run.sh
+  check_as_root tests/versions/run.sh --intree
 }
 
 # The packages of the optimised build, installed on a bare Debian.
 test_packages() {
-  configure_and_build release build/release --preset release || return
-  title "testing the packages on a bare Debian"
-  if ((EUID != 0)); then
-    skipped=$((skipped + 1))
-    echo "skipped: a bare Debian takes root"
-  elif tests/load/clean_root.sh build/release; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    fail "testing the packages"
-  fi
+  build release --preset release || return
+  check_as_root tests/load/clean_root.sh build/release
 }
 
 # The engine's tests alone, with counters; what they never run with --full only.
@@ -333,102 +295,52 @@ measure_coverage() {
     cat "$report"
     coverage="$(tail -n 1 "$report")"
   else
-    fail "coverage of the engine"
-  fi
-# A script that exits with 77 if it cannot run here.
-test_script() {
-  local code=0
-  title "testing: $*"
-  "$@" || code=$?
-  case "$code" in
-    0) passed=$((passed + 1)) ;;
-    77) skipped=$((skipped + 1)) ;;
-    *)
-      failed=$((failed + 1))
-      fail "$*"
-      ;;
-  esac
-}
-
-# Other versions of RocksDB, and the plugin inside RocksDB's own build.
-test_versions() {
-  test_script tests/versions/headers.sh
-  ((full)) || return 0
-  test_script tests/intree/run.sh
-  test_script tests/versions/run.sh --intree
-# RocksDB's own suites and db_stress on the dev build.
-test_rocksdb() {
-  local arguments=() counts=(0 0)
-  ((full)) && arguments=(--full)
-  title "testing with RocksDB's own suites and db_stress"
-  rm -f build/rocksdb/counts
-  tests/rocksdb/run.sh ${arguments[@]+"${arguments[@]}"} ||
-    fail "RocksDB's own suites and db_stress"
-  [[ ! -s build/rocksdb/counts ]] || read -ra counts <build/rocksdb/counts
-  passed=$((passed + counts[0]))
-  failed=$((failed + counts[1]))
-  ((full)) || return 0
-  title "testing with db_stress of a newer RocksDB"
-  if ((EUID != 0)); then
-    skipped=$((skipped + 1))
-    echo "skipped: another Debian takes root"
-  elif tests/rocksdb/trixie.sh; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    fail "db_stress of a newer RocksDB"
+    case_failed "coverage of the engine"
   fi
 }
 
 run() {
   case "$1" in
-    dev) test_dev ;;
-    asan | tsan) test_preset "$1" ;;
+    dev | asan | tsan) test_preset "$1" ;;
     fuzz) run_fuzzers ;;
     release)
-      if ((full)) || ((${#chosen[@]} > 0)); then
+      if ((full || only)); then
         test_preset release
       else
-        configure_and_build release build/release --preset release
+        build release --preset release
       fi
       ;;
     clang17) compile_only clang17 clang clang++ 17 ;;
     clang20) compile_only clang20 clang clang++ 20 ;;
     gcc20) compile_only gcc20 gcc g++ 20 ;;
     coverage) measure_coverage ;;
+    kernels) other_place kernels tests/kernel/run.sh build/dev ;;
+    filesystems) other_place filesystems tests/filesystems/run.sh build/dev ;;
+    rocksdb) test_rocksdb ;;
+    versions) test_versions ;;
+    packages) test_packages ;;
   esac
 }
 
 set_up || exit 1
-((${#chosen[@]} > 0)) ||
-  chosen=(dev asan tsan fuzz clang17 clang20 gcc20 release coverage)
-versions=0
-if ((${#chosen[@]} == 0)); then
-  chosen=(dev asan tsan clang17 clang20 gcc20 release)
-  versions=1
+only=$((${#chosen[@]} > 0))
+if ((!only)); then
+  chosen=("${parts[@]}")
+  ((full)) && chosen+=(packages)
 fi
 for name in "${chosen[@]}"; do
+  began=$SECONDS
   run "$name"
+  printf '\n-- %s: %d s\n' "$name" $((SECONDS - began))
 done
-((versions)) && test_versions
-all=0
-((${#chosen[@]} > 0)) || {
-  all=1
-  chosen=(dev asan tsan clang17 clang20 gcc20 release)
-}
-for name in "${chosen[@]}"; do
-  run "$name"
-done
-((all)) && test_rocksdb
-((full)) && test_packages
 
 title "summary"
-for failure in ${failures[@]+"${failures[@]}"}; do
-  echo "FAILED: $failure"
-done
 [[ -z $coverage ]] || echo "$coverage"
 awk '{ faults += $2; inputs += $3 }
   END { printf "faults injected: %d, bad inputs tried: %d\n", faults, inputs }' \
   "$ROCKSDB_URING_TEST_COUNTS"
-echo "$passed passed, $failed failed, $skipped skipped"
-((${#failures[@]} == 0 && failed == 0))
+for failure in ${failures[@]+"${failures[@]}"}; do
+  echo "FAILED: $failure"
+done
+print_sums
+((failed == 0))

@@ -59,6 +59,8 @@ build=$(cd "$build" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../report.sh
 . "$here/../report.sh"
+# shellcheck source-path=SCRIPTDIR source=../archive.sh
+. "$here/../archive.sh"
 work="$build/kernel"
 mkdir -p "$work"
 
@@ -87,10 +89,11 @@ fetch_kernel() {
   apt="$work/apt-$series"
   rm -rf "$apt"
   mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/packages"
-  local key=/usr/share/keyrings/debian-archive-keyring.gpg
+  local security key=/usr/share/keyrings/debian-archive-keyring.gpg
+  security=$(debian_archive security)
   cat >"$apt/sources.list" <<LIST
-deb [signed-by=$key] http://deb.debian.org/debian $suite main
-deb [signed-by=$key] http://deb.debian.org/debian-security $suite-security main
+deb [signed-by=$key] $(debian_archive) $suite main
+${security:+deb [signed-by=$key] $security $suite-security main}
 LIST
   options=(-o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=-
     -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache"

@@ -22,7 +22,7 @@ clean_up() {
 trap clean_up EXIT
 
 debootstrap --variant=minbase trixie "$root" \
-  "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
+  "$(. "$source/tests/archive.sh" && debian_archive)"
 # As this machine reaches the archive.
 cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
 rm -f "$root"/etc/apt/apt.conf.d/*docker*

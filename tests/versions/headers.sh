@@ -22,7 +22,7 @@ cannot be had. With ROCKSDB_URING_REQUIRE=1 the last is a failure.
 Environment:
   CXX=COMPILER         default g++
   JOBS=N               compilations at the same time (default: nproc)
-  DEBIAN_MIRROR=URL    default http://deb.debian.org/debian
+  DEBIAN_MIRROR=URL    default: where the machine's own packages come from
 TEXT
 }
 

@@ -5,12 +5,13 @@
 # private_apt_setup DIRECTORY SUITE TYPE: TYPE is deb or deb-src. Fails if the
 # archive cannot be had.
 private_apt_setup() {
-  local directory="$1" keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  local archive directory="$1" keys=/usr/share/keyrings/debian-archive-keyring.gpg
   mkdir -p "$directory/state/lists/partial" "$directory/cache/archives/partial" \
     "$directory/none" || return
   : >"$directory/status"
   : >"$directory/preferences"
-  echo "$3 [signed-by=$keys] ${DEBIAN_MIRROR:-http://deb.debian.org/debian} $2 main" \
+  archive=$(. "$(dirname "${BASH_SOURCE[0]}")/../archive.sh" && debian_archive)
+  echo "$3 [signed-by=$keys] $archive $2 main" \
     >"$directory/sources.list"
   # A list that cannot be had is but a warning to apt-get.
   private_apt "$directory" update -o APT::Update::Error-Mode=any

@@ -84,7 +84,7 @@ make_root() {
   local suite="$1" root="$work/$1"
   [[ -e $root/etc/debian_version ]] ||
     debootstrap --variant=minbase "$suite" "$root" \
-      "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" || return
+      "$(. "$top/tests/archive.sh" && debian_archive)" || return
   # As this machine reaches the archive.
   cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/" || return
   rm -f "$root"/etc/apt/apt.conf.d/*docker*
