@@ -156,9 +156,8 @@ TEST(LayerTest, PublicHeadersIncludeOnlyPublicHeaders) {
   }
 }
 
-// tests/BUGS.md names tests as `Suite.Name`.
-TEST(BugTableTest, EveryTestIsThere) {
-  const fs::path top = fs::path(ROCKSDB_URING_SOURCE_DIR) / "tests";
+// Tests as `Suite.Name`, and suites as `SuiteTest`.
+std::set<std::string> DefinedTests(const fs::path& top) {
   static const std::regex definition(
       R"(TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\s*\))");
   std::set<std::string> defined;
@@ -167,18 +166,28 @@ TEST(BugTableTest, EveryTestIsThere) {
       const std::string text = ReadFile(entry.path());
       for (std::sregex_iterator match(text.begin(), text.end(), definition);
            match != std::sregex_iterator(); ++match) {
+        defined.insert((*match)[1].str());
         defined.insert((*match)[1].str() + "." + (*match)[2].str());
       }
     }
   }
-  static const std::regex mention(R"(`(\w+\.\w+)`)");
-  const std::string table = ReadFile(top / "BUGS.md");
-  size_t mentioned = 0;
-  for (std::sregex_iterator match(table.begin(), table.end(), mention);
-       match != std::sregex_iterator(); ++match, ++mentioned) {
-    EXPECT_EQ(defined.count((*match)[1].str()), 1u) << (*match)[1];
+  return defined;
+}
+
+TEST(DocumentsTest, TestsThatTheyNameAreThere) {
+  const fs::path top = fs::path(ROCKSDB_URING_SOURCE_DIR) / "tests";
+  const std::set<std::string> defined = DefinedTests(top);
+  static const std::regex mention(R"(`([A-Z]\w+(?:\.[A-Z]\w*|Test))`)");
+  for (const char* document : {"BUGS.md", "README.md"}) {
+    const std::string text = ReadFile(top / document);
+    size_t mentioned = 0;
+    for (std::sregex_iterator match(text.begin(), text.end(), mention);
+         match != std::sregex_iterator(); ++match, ++mentioned) {
+      EXPECT_EQ(defined.count((*match)[1].str()), 1u)
+          << document << ": " << (*match)[1];
+    }
+    EXPECT_GT(mentioned, 30u) << document;
   }
-  EXPECT_GT(mentioned, 80u);
 }
 
 }  // namespace
