@@ -1,6 +1,7 @@
 // The one engine of the process and all that belongs to it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -75,6 +76,9 @@ class SharedEngine {
   // Bytes in buffers of the write-behind now.
   uint64_t write_bytes() const { return write_budget_.bytes(); }
 
+  // Files that have been opened to go through this engine.
+  void CountOpen() { opens_.fetch_add(1, std::memory_order_relaxed); }
+  uint64_t opens() const { return opens_.load(std::memory_order_relaxed); }
   // Rings for batches that exist now.
   size_t rings() const;
   // Bytes that the engine holds: rings, queues and tables; buffers of
@@ -90,6 +94,7 @@ class SharedEngine {
   const uint32_t generation_;
   MemoryAccount account_;
   Statistics statistics_;
+  std::atomic<uint64_t> opens_{0};
   BufferBudget read_ahead_budget_;
   BufferBudget write_budget_;
   UringEngine* uring_ = nullptr;

@@ -102,12 +102,13 @@ void WriteAllAtExit() {
 
 }  // namespace
 
-std::string StatsToJson(const SharedEngine* engine, const StatsExtra& extra) {
+std::string StatsToJson(const SharedEngine* engine,
+                        const FallbackState& fallback) {
   Json json;
-  json["opens"] = extra.opens;
-  json["fallback"] = {{"reason", extra.fallback.reason},
-                      {"remedy", extra.fallback.remedy},
-                      {"active", extra.fallback.active}};
+  json["opens"] = engine == nullptr ? 0 : engine->opens();
+  json["fallback"] = {{"reason", fallback.reason},
+                      {"remedy", fallback.remedy},
+                      {"active", fallback.active}};
   if (engine == nullptr) {
     json["engine"] = {{"kind", "off"}};
   } else {

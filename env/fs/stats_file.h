@@ -13,16 +13,10 @@
 
 namespace rocksdb_uring {
 
-// What the statistics say beyond the engine's counters.
-struct StatsExtra {
-  // Files that the file system has opened through the engine.
-  uint64_t opens = 0;
-  FallbackState fallback;
-};
-
 // One JSON object; its keys are part of the interface and only ever added.
 // `engine` is null while the file system is switched off.
-std::string StatsToJson(const SharedEngine* engine, const StatsExtra& extra);
+std::string StatsToJson(const SharedEngine* engine,
+                        const FallbackState& fallback);
 
 // The numbers of such an object by their dotted names:
 // `ops.multi_read.ring.count`.

@@ -175,10 +175,8 @@ Status UringFileSystem::AcquireEngine() {
     }
   }
   if (engine != engine_) {
-    // The first engine, or a forked child's own: what was counted before is
-    // the parent's.
+    // The first engine, or a forked child's own.
     stats_file_.reset();
-    opens_.store(0, std::memory_order_relaxed);
     engine_ = std::move(engine);
   }
   // From here on ToString tells what is in force.
@@ -233,7 +231,7 @@ IOStatus UringFileSystem::NewSequentialFile(
                             context, &file);
   }
   if (status.ok()) {
-    opens_.fetch_add(1, std::memory_order_relaxed);
+    context.engine->CountOpen();
     *result = std::make_unique<UringSequentialFile>(std::move(file));
   }
   return status;
@@ -254,7 +252,7 @@ IOStatus UringFileSystem::NewRandomAccessFile(
                             context, &file);
   }
   if (status.ok()) {
-    opens_.fetch_add(1, std::memory_order_relaxed);
+    context.engine->CountOpen();
     struct stat attributes = {};
     // A size of 0 only switches the read-ahead off.
     (void)fstat(file->fd.get(), &attributes);
@@ -279,7 +277,7 @@ IOStatus UringFileSystem::NewWritableFile(
         OpenForWriting(name, options, ExistingFile::kTruncate, context, &file);
   }
   if (status.ok()) {
-    opens_.fetch_add(1, std::memory_order_relaxed);
+    context.engine->CountOpen();
     *result = std::make_unique<UringWritableFile>(std::move(file), options, 0);
   }
   return status;
@@ -307,7 +305,7 @@ IOStatus UringFileSystem::ReopenWritableFile(
     return MakeIOStatus("While fstat a file for appending", name,
                         Errno::FromErrno(errno));
   }
-  opens_.fetch_add(1, std::memory_order_relaxed);
+  context.engine->CountOpen();
   *result = std::make_unique<UringWritableFile>(
       std::move(file), options, static_cast<uint64_t>(attributes.st_size));
   return status;
@@ -328,7 +326,7 @@ IOStatus UringFileSystem::ReuseWritableFile(
     status = OpenForReuse(name, old_name, options, context, &file);
   }
   if (status.ok()) {
-    opens_.fetch_add(1, std::memory_order_relaxed);
+    context.engine->CountOpen();
     *result = std::make_unique<UringWritableFile>(std::move(file), options, 0);
   }
   return status;
@@ -348,7 +346,7 @@ IOStatus UringFileSystem::NewRandomRWFile(
     status = OpenForReadingAndWriting(name, options, context, &file);
   }
   if (status.ok()) {
-    opens_.fetch_add(1, std::memory_order_relaxed);
+    context.engine->CountOpen();
     *result = std::make_unique<UringRandomRWFile>(std::move(file));
   }
   return status;
@@ -447,10 +445,7 @@ std::optional<bool> UringFileSystem::ReadsAsynchronously() {
 }
 
 std::string UringFileSystem::Report(const SharedEngine* engine) const {
-  StatsExtra extra;
-  extra.opens = opens_.load(std::memory_order_relaxed);
-  extra.fallback = WhyPosix(engine);
-  return StatsToJson(engine, extra);
+  return StatsToJson(engine, WhyPosix(engine));
 }
 
 std::string UringFileSystem::StatisticsJson() {

@@ -1,7 +1,6 @@
 // The FileSystem that RocksDB sees.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -118,7 +117,6 @@ class UringFileSystem final : public VersionedFileSystem {
 
   FileSystemOptions options_;
   bool switched_off_ = false;
-  std::atomic<uint64_t> opens_{0};
 
   mutable Mutex mutex_;
   std::shared_ptr<SharedEngine> engine_ URING_GUARDED_BY(mutex_);

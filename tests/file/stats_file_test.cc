@@ -57,6 +57,19 @@ TEST_F(StatsFileTest, WrittenWhenTheFileSystemGoes) {
   EXPECT_EQ(written["opens"], 1);
 }
 
+// Whoever writes last must not hide what another has done: under a preload the
+// default file system and one by URI write the same file.
+TEST_F(StatsFileTest, SeveralFileSystemsTellTheSame) {
+  const std::string options = "stats_interval_s=0;stats_file=" + stats_;
+  auto idle = OpenFileSystem(options);
+  auto busy = OpenFileSystem(options);
+  OpenRandomAccess(busy.get(), path_, false);
+  busy.reset();
+  EXPECT_EQ(Parse(stats_)["opens"], 1);
+  idle.reset();
+  EXPECT_EQ(Parse(stats_)["opens"], 1);
+}
+
 TEST_F(StatsFileTest, HasTheKeysThatOutsidersRelyOn) {
   OpenFileSystem("stats_interval_s=0;stats_file=" + stats_).reset();
   const json written = Parse(stats_);
