@@ -15,12 +15,9 @@ give_up() {
   reboot -f
 }
 
-# In the order that they need one another; what is compiled in has no file.
-for module in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev \
-  virtio_pci virtio_blk crc16 mbcache jbd2 crc32c_generic ext4; do
-  [ ! -e "/modules/$module.ko" ] || insmod "/modules/$module.ko" ||
-    give_up "cannot insert $module"
-done
+while read -r module; do
+  insmod "/modules/$module.ko" || give_up "cannot insert $module"
+done </modules/order
 mount -t ext4 /dev/vda /disk || give_up "cannot mount the disk"
 for name in proc sys dev; do
   mkdir -p "/disk/$name"

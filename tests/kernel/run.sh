@@ -113,10 +113,30 @@ LIST
   rm -rf "$apt"
 }
 
+# add_module TREE DIRECTORY NAME: the module and those that it needs, which come
+# first in DIRECTORY/order: what needs what changes between updates of a kernel.
+add_module() {
+  local tree="$1" directory="$2" name="$3" file needed
+  [[ ! -e $directory/$name.ko ]] || return 0
+  # Files have hyphens or underscores; what has no file is compiled in.
+  file=$(find "$tree" -name "${name//_/[-_]}.ko" -o \
+    -name "${name//_/[-_]}.ko.xz" | head -n 1)
+  case "$file" in
+    *.xz) xz -dc "$file" >"$directory/$name.ko" ;;
+    *.ko) cp "$file" "$directory/$name.ko" ;;
+    *) return 0 ;;
+  esac
+  while read -r needed; do
+    [[ -z $needed ]] || add_module "$tree" "$directory" "$needed"
+  done < <(grep -aoz '^depends=[^[:cntrl:]]*' "$directory/$name.ko" |
+    tr -d '\0' | sed 's/depends=//' | tr ',' '\n' && echo)
+  echo "$name" >>"$directory/order"
+}
+
 # The kernel of series $1 as $work/$1.vmlinuz, and $work/$1.initrd with busybox,
 # the modules for a virtio disk with ext4, and init.sh.
 make_initrd() {
-  local series="$1" tree="$work/tree" root="$work/initrd" module file
+  local series="$1" tree="$work/tree" root="$work/initrd" module
   rm -rf "$tree" "$root"
   dpkg -x "$work/$series.deb" "$tree"
   cp "$tree"/boot/vmlinuz-* "$work/$series.vmlinuz"
@@ -124,15 +144,10 @@ make_initrd() {
   cp /bin/busybox "$root/bin/"
   cp "$here/init.sh" "$root/init"
   chmod +x "$root/init"
-  for module in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev \
-    virtio_pci virtio_blk crc16 mbcache jbd2 crc32c_generic ext4; do
-    # What has no file is compiled in.
-    file=$(find "$tree" -name "$module.ko" -o -name "$module.ko.xz" |
-      head -n 1)
-    case "$file" in
-      *.xz) xz -dc "$file" >"$root/modules/$module.ko" ;;
-      *.ko) cp "$file" "$root/modules/" ;;
-    esac
+  : >"$root/modules/order"
+  # ext4 asks for its checksum by name when it mounts.
+  for module in virtio_pci virtio_blk crc32c_generic ext4; do
+    add_module "$tree" "$root/modules" "$module"
   done
   (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) \
     >"$work/$series.initrd"
