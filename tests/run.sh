@@ -36,6 +36,8 @@ Environment:
   ROCKSDB_URING_FUZZ_SECONDS=N length of each fuzzer (default 20, --full 300)
   TEST_TMPDIR=DIRECTORY        where tests put their files, on a disk
   JOBS=N                       parallel compilations and tests (default: nproc)
+
+ccache is used where it is installed.
 TEXT
 }
 
@@ -323,6 +325,9 @@ run() {
 }
 
 set_up || exit 1
+if command -v ccache >/dev/null; then
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+fi
 only=$((${#chosen[@]} > 0))
 if ((!only)); then
   chosen=("${parts[@]}")
