@@ -205,7 +205,7 @@ run_soak() {
 }
 
 test_preset() {
-  build "$1" --preset "$1" || return
+  build "$1" --preset "$1" -DROCKSDB_URING_BUILD_TESTS=ON || return
   run_suites "$1"
   run_soak "$1"
 }
@@ -312,7 +312,7 @@ run() {
       if ((full || only)); then
         test_preset release
       else
-        build release --preset release
+        build release --preset release -DROCKSDB_URING_BUILD_TESTS=OFF
       fi
       ;;
     clang17) compile_only clang17 clang clang++ 17 ;;
