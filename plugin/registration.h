@@ -11,8 +11,9 @@ class ObjectLibrary;
 
 // Adds the factories of the file system and of an Env around it to `library`,
 // both under `uring` and `uring://...`; `arg` is not used. Returns how many
-// factories it added. In RocksDB's namespace because RocksDB's plugin table
-// calls it by name.
-int RegisterUringFileSystem(ObjectLibrary& library, const std::string& arg);
+// factories it added. A symbol of C because RocksDB's plugin table declares it
+// so, outside any namespace.
+extern "C" int RegisterUringFileSystem(ObjectLibrary& library,
+                                       const std::string& arg);
 
 }  // namespace ROCKSDB_NAMESPACE

@@ -1,8 +1,6 @@
 // What RocksDB makes of `uring` in URIs for an Env: the plugin or an error,
 // never POSIX without a word. Those for a file system are in
 // tests/file/options_test.cc.
-#include "plugin/registration.h"
-
 #include <memory>
 #include <string>
 
@@ -11,6 +9,13 @@
 #include "rocksdb/env.h"
 #include "rocksdb/utilities/object_registry.h"
 #include "tests/file/file_test_support.h"
+
+// Not from our header: as the table of plugins in RocksDB's own build declares
+// it, which must be the same symbol.
+extern "C" {
+int RegisterUringFileSystem(ROCKSDB_NAMESPACE::ObjectLibrary&,
+                            const std::string&);
+}
 
 namespace rocksdb_uring {
 namespace {
@@ -22,8 +27,8 @@ using rocksdb::Status;
 class EnvUriTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    static const int registered = rocksdb::RegisterUringFileSystem(
-        *rocksdb::ObjectLibrary::Default(), "");
+    static const int registered =
+        RegisterUringFileSystem(*rocksdb::ObjectLibrary::Default(), "");
     EXPECT_EQ(registered, 2);
   }
 
