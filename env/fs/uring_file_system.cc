@@ -143,7 +143,31 @@ Status UringFileSystem::CheckBase() const {
       "let it sit on the default file system and put the other one above it");
 }
 
+// RocksDB takes a failed configuration back by configuring again, and prepares
+// then whatever `config` says: a statistics file would be written for an object
+// that nobody gets.
+Status UringFileSystem::ConfigureOptions(
+    const ConfigOptions& config,
+    const std::unordered_map<std::string, std::string>& options,
+    std::unordered_map<std::string, std::string>* unused) {
+  ConfigOptions not_yet = config;
+  not_yet.invoke_prepare_options = false;
+  // A failure is taken back by a call of this function inside of this one.
+  const bool outermost = !std::exchange(configuring_, true);
+  const Status status =
+      VersionedFileSystem::ConfigureOptions(not_yet, options, unused);
+  if (!outermost) {
+    return status;
+  }
+  configuring_ = false;
+  return status.ok() && config.invoke_prepare_options ? PrepareOptions(config)
+                                                      : status;
+}
+
 Status UringFileSystem::PrepareOptions(const ConfigOptions& config) {
+  if (configuring_) {
+    return Status::OK();
+  }
   Status status = VersionedFileSystem::PrepareOptions(config);
   if (status.ok()) {
     status = CheckBase();

@@ -98,6 +98,13 @@ class UringFileSystem final : public VersionedFileSystem {
   // Statistics as in the statistics file.
   std::string StatisticsJson() URING_EXCLUDES(mutex_);
 
+ protected:
+  // Nothing is opened or started before the whole configuration is accepted.
+  rocksdb::Status ConfigureOptions(
+      const rocksdb::ConfigOptions& config,
+      const std::unordered_map<std::string, std::string>& options,
+      std::unordered_map<std::string, std::string>* unused) override;
+
  private:
   // Everything through the base file system: ROCKSDB_URING=off.
   bool switched_off() const { return switched_off_; }
@@ -116,6 +123,8 @@ class UringFileSystem final : public VersionedFileSystem {
   FallbackState WhyPosix(const SharedEngine* engine) const;
 
   FileSystemOptions options_;
+  // Options are being set: not the time to prepare.
+  bool configuring_ = false;
   bool switched_off_ = false;
 
   mutable Mutex mutex_;

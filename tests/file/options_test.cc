@@ -1,9 +1,12 @@
 // The options: every way to give them, and what is said of wrong ones.
+#include <unistd.h>
+
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "env/fs/uring_file_system.h"
 #include "plugin/registration.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/utilities/object_registry.h"
@@ -209,6 +212,22 @@ TEST_F(OptionsTest, FailureLeavesTheResultAlone) {
   FileSystem* const before = file_system_.get();
   EXPECT_FALSE(NewUringFileSystem("reads=fast", &file_system_).ok());
   EXPECT_EQ(file_system_.get(), before);
+}
+
+TEST_F(OptionsTest, FailureStartsNothing) {
+  const TempDir directory;
+  const std::string stats_file = directory.file("stats.json");
+  const std::string options = "stats_file=" + stats_file + ";reads=";
+  EXPECT_FALSE(UringFileSystem(nullptr)
+                   .ConfigureFromString(Strict(), options + "x")
+                   .ok());
+  EXPECT_FALSE(FromRegistry("id=uring;" + options + "x").ok());
+  EXPECT_FALSE(
+      FromRegistry("uring://?stats_file=" + stats_file + "&reads=x").ok());
+  EXPECT_NE(access(stats_file.c_str(), F_OK), 0);
+  EXPECT_TRUE(FromRegistry("id=uring;" + options + "posix").ok());
+  file_system_.reset();
+  EXPECT_EQ(access(stats_file.c_str(), F_OK), 0) << "the test proves nothing";
 }
 
 TEST_F(OptionsTest, ToStringMakesTheSameAgain) {
