@@ -1,10 +1,7 @@
 #include "env/engine/async_shard.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <utility>
 
 #include "env/base/debug_log.h"
@@ -19,32 +16,15 @@ namespace {
 constexpr uint64_t kControlTag = UINT64_MAX;
 // Their slot.
 constexpr uint32_t kNoSlot = UINT32_MAX;
-// Completions that are kept free for them.
-constexpr size_t kControlRoom = 16;
-// How long a waiter sleeps between two looks at a ring that cannot be waited
-// for, and how often before a ring that takes nothing is given up.
-constexpr long kPauseNs = 200 * 1000;
-constexpr int kPausesMax = 100;
-
-bool IsBusy(int result) {
-  return result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
-}
-
-// 0 if the moment has passed.
-uint64_t MicrosecondsUntil(std::chrono::steady_clock::time_point deadline) {
-  if (deadline == std::chrono::steady_clock::time_point::max()) {
-    return Ring::kNoTimeout;
-  }
-  const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
-      deadline - std::chrono::steady_clock::now());
-  return left.count() <= 0 ? 0 : static_cast<uint64_t>(left.count());
-}
-
 uint64_t MakeTag(uint32_t slot, uint32_t generation) {
   return (static_cast<uint64_t>(generation) << 32) | slot;
 }
 
 }  // namespace
+
+bool AsyncShard::IsBusy(int result) {
+  return result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
+}
 
 AsyncShard::AsyncShard(Options options, const Environment& environment)
     : options_(std::move(options)),
@@ -148,8 +128,8 @@ void AsyncShard::FreeSlot(uint32_t slot) {
   free_slots_.push_back(slot);
 }
 
-bool AsyncShard::Start(IoOp* op) {
-  if (in_flight_ + kControlRoom >= ring_->completion_entries()) {
+bool AsyncShard::PutOnRing(IoOp* op) {
+  if (in_flight_ + kControlRoom + lead_extra_ >= ring_->completion_entries()) {
     return false;
   }
   const uint32_t slot = TakeSlot(op);
@@ -203,13 +183,13 @@ void AsyncShard::Pump() {
           PrepareControl(RingOpcode::kCancel, cancels_.front()))) {
     cancels_.pop_front();
   }
-  while (!backlog_.empty() && Start(backlog_.front())) {
+  while (!backlog_.empty() && PutOnRing(backlog_.front())) {
     backlog_.pop_front();
   }
   FlushQueue();
 }
 
-size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
+size_t AsyncShard::Submit(IoOp* const* ops, size_t count, Start start) {
   size_t taken = 0;
   // A ring that is made as the breaker's trial must get a request.
   if (count == 0 || !FitsRing(*ops[0])) {
@@ -217,28 +197,15 @@ size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
   }
   {
     MutexLock lock(&mutex_);
-    if (!EnsureRing()) {
-      return 0;
+    if (EnsureRing()) {
+      taken = Enqueue(ops, count);
     }
-    for (; taken < count && FitsRing(*ops[taken]); ++taken) {
-      IoOp* const op = ops[taken];
-      if (backlog_.empty() && !dead_ && Start(op)) {
-        if (unsubmitted_.size() >= kSubmitChunk) {
-          FlushQueue();
-        }
-        continue;
-      }
-      if (dead_ || backlog_.size() >= options_.backlog_max) {
-        op->set_state(IoState::kIdle);
-        environment_.statistics->Count(StatEvent::kAsyncOverflow);
-        break;
-      }
-      op->shard = options_.index;
-      op->set_state(IoState::kQueued);
-      backlog_.push_back(op);
-      environment_.statistics->Count(StatEvent::kAsyncQueued);
+    const bool keep_back = start == Start::kLater && taken == count &&
+                           backlog_.empty() &&
+                           unsubmitted_.size() < kSubmitChunk;
+    if (!keep_back) {
+      FlushQueue();
     }
-    FlushQueue();
     if (orphans_.empty()) {
       return taken;
     }
@@ -246,6 +213,41 @@ size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
   // The ring has died with requests of ours on its queue.
   Poll();
   return taken;
+}
+
+size_t AsyncShard::Enqueue(IoOp* const* ops, size_t count) {
+  size_t taken = 0;
+  for (; taken < count && FitsRing(*ops[taken]); ++taken) {
+    IoOp* const op = ops[taken];
+    if (backlog_.empty() && !dead_ && PutOnRing(op)) {
+      if (unsubmitted_.size() >= kSubmitChunk) {
+        FlushQueue();
+      }
+      continue;
+    }
+    if (dead_ || backlog_.size() >= options_.backlog_max) {
+      op->set_state(IoState::kIdle);
+      environment_.statistics->Count(StatEvent::kAsyncOverflow);
+      break;
+    }
+    op->shard = options_.index;
+    op->set_state(IoState::kQueued);
+    backlog_.push_back(op);
+    environment_.statistics->Count(StatEvent::kAsyncQueued);
+  }
+  return taken;
+}
+
+void AsyncShard::Flush() {
+  bool ring_died = false;
+  {
+    MutexLock lock(&mutex_);
+    FlushQueue();
+    ring_died = !orphans_.empty();
+  }
+  if (ring_died) {
+    Poll();
+  }
 }
 
 void AsyncShard::Reap(ReapedList* reaped) {
@@ -344,87 +346,10 @@ size_t AsyncShard::Advance() {
   const Evidence evidence = CompleteReaped(reaped);
   mutex_.Lock();
   Judge(evidence);
-  if (waiters_ > 0) {
+  if (waiters_ != nullptr) {
     completed_.NotifyAll();
   }
   return reaped.count;
-}
-
-bool AsyncShard::BeingCompleted(const IoOp& op) const {
-  if (op.state() != IoState::kInFlight) {
-    return false;
-  }
-  const auto slot = static_cast<uint32_t>(op.tag);
-  return slot >= slots_.size() || slots_[slot].op != &op;
-}
-
-void AsyncShard::Sleep(Clock::time_point deadline) {
-  ++waiters_;
-  if (deadline == Clock::time_point::max()) {
-    completed_.Wait(&mutex_);
-  } else {
-    completed_.WaitUntil(&mutex_, deadline);
-  }
-  --waiters_;
-}
-
-void AsyncShard::Lead(uint64_t timeout_us) {
-  // With nothing in the kernel, or a kernel that refuses the ring, there is
-  // nothing to wait on: requests that a dead ring has consumed complete
-  // without our help.
-  const bool can_wait = !dead_ && in_flight_ > unsubmitted_.size();
-  Ring* const ring = ring_.get();
-  leader_ = true;
-  mutex_.Unlock();
-  int result = 0;
-  if (can_wait) {
-    result = ring->Wait(timeout_us);
-  } else {
-    const timespec pause = {0, kPauseNs};
-    nanosleep(&pause, nullptr);
-  }
-  mutex_.Lock();
-  leader_ = false;
-  const bool failed =
-      result < 0 && result != -ETIME && result != -EINTR && !IsBusy(result);
-  const bool stuck = !can_wait && ++pauses_ > kPausesMax;
-  if (can_wait) {
-    pauses_ = 0;
-  }
-  if (failed || stuck) {
-    MarkDead("io_uring_enter", Errno::FromResult(failed ? result : -EBUSY));
-  }
-}
-
-bool AsyncShard::Wait(IoOp* op, uint64_t timeout_us) {
-  if (op->completed() || op->state() == IoState::kIdle) {
-    return op->completed();
-  }
-  const Clock::time_point deadline =
-      timeout_us == Ring::kNoTimeout
-          ? Clock::time_point::max()
-          : Clock::now() + std::chrono::microseconds(timeout_us);
-  MutexLock lock(&mutex_);
-  for (;;) {
-    while (Advance() > 0) {
-    }
-    if (op->completed()) {
-      return true;
-    }
-    const uint64_t left_us = MicrosecondsUntil(deadline);
-    if (left_us == 0) {
-      return false;
-    }
-    if (leader_ || BeingCompleted(*op)) {
-      Sleep(deadline);
-    } else {
-      Lead(left_us);
-      // Whoever sleeps may have been completed, or has to lead now.
-      if (waiters_ > 0) {
-        completed_.NotifyAll();
-      }
-    }
-  }
 }
 
 size_t AsyncShard::Poll() {
@@ -489,10 +414,8 @@ void AsyncShard::Cancel(IoOp* op) {
   CompleteAll(op, 1);
   // Whoever waits for it need not wait for a completion of the ring.
   MutexLock lock(&mutex_);
-  if (leader_ && !dead_ && PrepareControl(RingOpcode::kNop, 0)) {
-    FlushQueue();
-  }
-  if (waiters_ > 0) {
+  WakeLeader();
+  if (waiters_ != nullptr) {
     completed_.NotifyAll();
   }
 }

@@ -48,9 +48,15 @@ class AsyncShard {
   // REQUIRES: no operation is in flight.
   ~AsyncShard();
 
-  // As IoEngine.
-  size_t Submit(IoOp* const* ops, size_t count) URING_EXCLUDES(mutex_);
+  // kLater: as SubmitLater.
+  enum class Start : uint8_t { kNow, kLater };
+
+  // As IoEngine; `ops` of WaitAll is overwritten.
+  size_t Submit(IoOp* const* ops, size_t count, Start start = Start::kNow)
+      URING_EXCLUDES(mutex_);
+  void Flush() URING_EXCLUDES(mutex_);
   bool Wait(IoOp* op, uint64_t timeout_us) URING_EXCLUDES(mutex_);
+  void WaitAll(IoOp** ops, size_t count) URING_EXCLUDES(mutex_);
   size_t Poll() URING_EXCLUDES(mutex_);
   void Cancel(IoOp* op) URING_EXCLUDES(mutex_);
 
@@ -74,6 +80,8 @@ class AsyncShard {
     bool orphan;
   };
   static constexpr size_t kReapMax = 64;
+  // Completions that are kept free for requests without operation.
+  static constexpr size_t kControlRoom = 16;
   struct ReapedList {
     Reaped items[kReapMax];
     size_t count = 0;
@@ -85,12 +93,20 @@ class AsyncShard {
     size_t refused = 0;
     int32_t last_refusal = 0;
   };
+  // A thread that waits, and for what. Lives on its stack.
+  struct Waiter {
+    // Those that are not complete come first.
+    IoOp** ops;
+    size_t count;
+    Waiter* next = nullptr;
+  };
   // So many refusals in a row and a ring is given up; a ring that has not
   // proven itself is with the first.
   static constexpr size_t kRefusalsMax = 8;
 
   bool EnsureRing() URING_REQUIRES(mutex_);
-  bool Start(IoOp* op) URING_REQUIRES(mutex_);
+  size_t Enqueue(IoOp* const* ops, size_t count) URING_REQUIRES(mutex_);
+  bool PutOnRing(IoOp* op) URING_REQUIRES(mutex_);
   void Pump() URING_REQUIRES(mutex_);
   void FlushQueue() URING_REQUIRES(mutex_);
   // `call` and `error` as for the breaker.
@@ -110,13 +126,29 @@ class AsyncShard {
   // Completes what can be completed now and refills the ring; releases the
   // lock in between. Returns how many operations it completed.
   size_t Advance() URING_REQUIRES(mutex_);
+  // The kernel is short of something for the moment.
+  static bool IsBusy(int result);
   // Whether a thread has taken the operation off the ring and is about to
   // complete it.
   bool BeingCompleted(const IoOp& op) const URING_REQUIRES(mutex_);
+  // Returns whether all is complete.
+  bool WaitUntil(Waiter* self, Clock::time_point deadline)
+      URING_EXCLUDES(mutex_);
+  // Takes out of the list what need not be waited for any more.
+  static void DropCompleted(Waiter* waiter);
+  // How many completions must come, at least, before this waiter has all that
+  // it waits for; 0 if others have taken them off the ring already.
+  size_t Missing(const Waiter& waiter) const URING_REQUIRES(mutex_);
+  // How many completions the leader can wait for at once without keeping
+  // anybody waiting: before so many have come, no waiter is done.
+  size_t Awaitable(const Waiter& self) const URING_REQUIRES(mutex_);
   // Waits for another thread to complete something, as a follower.
-  void Sleep(Clock::time_point deadline) URING_REQUIRES(mutex_);
-  // Waits for a completion, as the leader, with the lock released.
-  void Lead(uint64_t timeout_us) URING_REQUIRES(mutex_);
+  void Sleep(Waiter* self, Clock::time_point deadline) URING_REQUIRES(mutex_);
+  // Waits for `count` completions or fewer, as the leader, with the lock
+  // released.
+  void Lead(size_t count, uint64_t timeout_us) URING_REQUIRES(mutex_);
+  // Makes the leader look at what there is.
+  void WakeLeader() URING_REQUIRES(mutex_);
 
   const Options options_;
   const Environment environment_;
@@ -129,7 +161,9 @@ class AsyncShard {
   std::vector<uint32_t, CountingAllocator<uint32_t>> free_slots_
       URING_GUARDED_BY(mutex_);
   Deque<IoOp*> backlog_ URING_GUARDED_BY(mutex_);
-  // Slots on the submission queue that the kernel has not consumed, in order.
+  // Slots on the submission queue that the kernel has not consumed, in order:
+  // kept back, or left there by a kernel that is short of memory. Nobody
+  // sleeps before it has tried to hand them over.
   Deque<uint32_t> unsubmitted_ URING_GUARDED_BY(mutex_);
   // Tags of requests that are to be cancelled, as there is room.
   Deque<uint64_t> cancels_ URING_GUARDED_BY(mutex_);
@@ -138,8 +172,12 @@ class AsyncShard {
   // Requests on the queue or in the kernel, those without operation included:
   // never more than the completion queue holds.
   size_t in_flight_ URING_GUARDED_BY(mutex_) = 0;
-  size_t waiters_ URING_GUARDED_BY(mutex_) = 0;
+  // The followers.
+  Waiter* waiters_ URING_GUARDED_BY(mutex_) = nullptr;
   bool leader_ URING_GUARDED_BY(mutex_) = false;
+  // Completions that the leader waits for beyond the first. Room for as many
+  // is left in the ring, to wake it.
+  size_t lead_extra_ URING_GUARDED_BY(mutex_) = 0;
   // The kernel refuses the ring; it is replaced once it is empty.
   bool dead_ URING_GUARDED_BY(mutex_) = false;
   // A request of ours has come back from this ring since it was made, or since

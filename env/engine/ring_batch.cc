@@ -121,7 +121,7 @@ bool RingBatch::AwaitSome() {
     }
     const uint64_t now = NowUs();
     const int result =
-        now >= deadline_us_ ? -ETIME : ring_->Wait(deadline_us_ - now);
+        now >= deadline_us_ ? -ETIME : ring_->Wait(1, deadline_us_ - now);
     timed_out_ = result == -ETIME;
     all_cancelled_ = !timed_out_;
     return timed_out_ || IsInterruption(result) || FailedEnter(result);
@@ -142,7 +142,7 @@ bool RingBatch::AwaitSome() {
     if (in_flight_ == unsubmitted_) {
       return FlushQueue();
     }
-    const int waited = ring_->Wait(Ring::kNoTimeout);
+    const int waited = ring_->Wait(1, Ring::kNoTimeout);
     return IsInterruption(waited) || FailedEnter(waited);
   }
   return IsInterruption(result) || FailedEnter(result);

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "env/base/small_vector.h"
 #include "env/base/thread_number.h"
 #include "env/engine/fork_generation.h"
 #include "env/engine/ring_batch.h"
@@ -93,11 +94,25 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
   CompleteAll(ops, count);
 }
 
+AsyncShard* UringEngine::MyShard() {
+  return shards_[ThreadNumber() % shard_count_].get();
+}
+
 size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
   if (forked()) {
     return 0;
   }
-  return shards_[ThreadNumber() % shard_count_]->Submit(ops, count);
+  return MyShard()->Submit(ops, count, AsyncShard::Start::kNow);
+}
+
+bool UringEngine::SubmitLater(IoOp* op) {
+  return !forked() && MyShard()->Submit(&op, 1, AsyncShard::Start::kLater) == 1;
+}
+
+void UringEngine::Flush() {
+  if (!forked()) {
+    MyShard()->Flush();
+  }
 }
 
 bool UringEngine::Wait(IoOp* op, uint64_t timeout_us) {
@@ -112,6 +127,22 @@ bool UringEngine::Wait(IoOp* op, uint64_t timeout_us) {
     return true;
   }
   return shards_[op->shard]->Wait(op, timeout_us);
+}
+
+void UringEngine::WaitAll(IoOp* const* ops, size_t count) {
+  if (forked()) {
+    IoEngine::WaitAll(ops, count);
+    return;
+  }
+  for (size_t i = 0; i < shard_count_; ++i) {
+    SmallVector<IoOp*, 64> here(count);
+    for (IoOp* const* op = ops; op != ops + count; ++op) {
+      if ((*op)->shard == i) {
+        here.push_back(*op);
+      }
+    }
+    shards_[i]->WaitAll(here.data(), here.size());
+  }
 }
 
 size_t UringEngine::Poll() {

@@ -59,7 +59,10 @@ class UringEngine final : public IoEngine {
 
   void Run(IoOp* ops, size_t count, const RunOptions& options) override;
   size_t Submit(IoOp* const* ops, size_t count) override;
+  bool SubmitLater(IoOp* op) override;
+  void Flush() override;
   bool Wait(IoOp* op, uint64_t timeout_us = kNoTimeout) override;
+  void WaitAll(IoOp* const* ops, size_t count) override;
   size_t Poll() override;
   void Cancel(IoOp* op) override;
   bool asynchronous() override;
@@ -79,6 +82,8 @@ class UringEngine final : public IoEngine {
   static constexpr size_t kShardsMax = 4;
 
   bool forked() const;
+  // Where this thread submits: all that it starts is in one queue.
+  AsyncShard* MyShard();
   static bool WantsRing(const IoOp* ops, size_t count,
                         const RunOptions& options);
 

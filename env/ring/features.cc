@@ -149,7 +149,7 @@ bool TestRing(Ring* ring, RingFeatures* refusal) {
   constexpr uint64_t kPatienceUs = 5 * 1000 * 1000;
   int waited = 0;
   do {
-    waited = ring->Wait(kPatienceUs);
+    waited = ring->Wait(1, kPatienceUs);
   } while (waited == -EINTR);
   RingCompletion completion;
   if (waited < 0 || ring->Reap(&completion, 1) != 1 ||

@@ -153,17 +153,17 @@ int LiburingRing::SubmitAndWait(unsigned count) {
   return io_uring_submit_and_wait(&ring_, count);
 }
 
-int LiburingRing::Wait(uint64_t timeout_us) {
+int LiburingRing::Wait(unsigned count, uint64_t timeout_us) {
   io_uring_cqe* cqe = nullptr;
   if (timeout_us == kNoTimeout) {
-    return io_uring_wait_cqe(&ring_, &cqe);
+    return io_uring_wait_cqe_nr(&ring_, &cqe, count);
   }
   __kernel_timespec timeout = {};
   timeout.tv_sec = static_cast<int64_t>(timeout_us / 1000000);
   timeout.tv_nsec = static_cast<int64_t>(timeout_us % 1000000) * 1000;
   // With IORING_FEAT_EXT_ARG, which detection requires, the timeout travels
   // with the call and takes no submission entry.
-  return io_uring_wait_cqe_timeout(&ring_, &cqe, &timeout);
+  return io_uring_wait_cqes(&ring_, &cqe, count, &timeout, nullptr);
 }
 
 unsigned LiburingRing::Reap(RingCompletion* completions, unsigned max) {

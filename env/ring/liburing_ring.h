@@ -19,7 +19,7 @@ class LiburingRing final : public Ring {
   bool Prepare(const RingRequest& request) override;
   int Submit() override;
   int SubmitAndWait(unsigned count) override;
-  int Wait(uint64_t timeout_us) override;
+  int Wait(unsigned count, uint64_t timeout_us) override;
   unsigned Reap(RingCompletion* completions, unsigned max) override;
   unsigned submission_entries() const override { return params_.sq_entries; }
   unsigned completion_entries() const override { return params_.cq_entries; }

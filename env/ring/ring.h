@@ -82,9 +82,10 @@ class Ring {
   // for), so that the caller reaps and asks again.
   virtual int SubmitAndWait(unsigned count) = 0;
 
-  // Waits until one completion is there, at most `timeout_us` microseconds.
-  // Returns 0, or a negated errno: -ETIME after the timeout, -EINTR.
-  virtual int Wait(uint64_t timeout_us) = 0;
+  // Waits until `count` completions are there to be reaped (or more), at most
+  // `timeout_us` microseconds. Returns 0, or a negated errno: -ETIME after the
+  // timeout, -EINTR. May end early, with fewer.
+  virtual int Wait(unsigned count, uint64_t timeout_us) = 0;
 
   // Takes up to `max` completions off the queue without blocking.
   virtual unsigned Reap(RingCompletion* completions, unsigned max) = 0;

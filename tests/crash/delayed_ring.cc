@@ -65,7 +65,7 @@ class DelayedRing final : public Ring {
     return result;
   }
 
-  int Wait(uint64_t timeout_us) override {
+  int Wait(unsigned /*count*/, uint64_t timeout_us) override {
     const Clock::time_point deadline = After(timeout_us);
     int result = 0;
     while (Due() == 0 && result == 0) {
@@ -130,7 +130,8 @@ class DelayedRing final : public Ring {
       return -ETIME;
     }
     const Clock::time_point next = due < held_.size() ? held_[due].due : kNever;
-    const int result = ring_->Wait(MicrosecondsUntil(std::min(next, deadline)));
+    const int result =
+        ring_->Wait(1, MicrosecondsUntil(std::min(next, deadline)));
     return result == -ETIME ? 0 : result;
   }
 

@@ -23,8 +23,8 @@ class FakeRing final : public Ring {
   int SubmitAndWait(unsigned count) override {
     return kernel_->SubmitAndWait(queue_.get(), count);
   }
-  int Wait(uint64_t timeout_us) override {
-    return kernel_->Wait(queue_.get(), timeout_us);
+  int Wait(unsigned count, uint64_t timeout_us) override {
+    return kernel_->Wait(queue_.get(), count, timeout_us);
   }
   unsigned Reap(RingCompletion* completions, unsigned max) override {
     return kernel_->Reap(queue_.get(), completions, max);
@@ -110,9 +110,9 @@ int FakeKernel::SubmitAndWait(Queue* queue, unsigned count) {
   return consumed > 0 || waited == 0 ? consumed : waited;
 }
 
-int FakeKernel::Wait(Queue* queue, uint64_t timeout_us) {
+int FakeKernel::Wait(Queue* queue, unsigned count, uint64_t timeout_us) {
   MutexLock lock(&mutex_);
-  return WaitLocked(queue, 1, timeout_us);
+  return WaitLocked(queue, count, timeout_us);
 }
 
 unsigned FakeKernel::Reap(Queue* queue, RingCompletion* completions,
@@ -151,6 +151,7 @@ int FakeKernel::SubmitLocked(Queue* queue) {
 
 int FakeKernel::WaitLocked(Queue* queue, size_t count, uint64_t timeout_us) {
   const uint64_t ordinal = seen_.waits++;
+  seen_.awaited_max = std::max<uint64_t>(seen_.awaited_max, count);
   const Clock::time_point deadline =
       timeout_us == Ring::kNoTimeout
           ? Clock::time_point::max()

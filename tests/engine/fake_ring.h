@@ -66,6 +66,8 @@ class FakeKernel {
   struct Observations {
     uint64_t submits = 0;
     uint64_t waits = 0;
+    // The most completions that one wait was to see.
+    uint64_t awaited_max = 0;
     uint64_t requests = 0;
     uint64_t cancels = 0;
     uint64_t in_flight_max = 0;
@@ -154,7 +156,8 @@ class FakeKernel {
   bool Prepare(Queue* queue, const RingRequest& request) URING_EXCLUDES(mutex_);
   int Submit(Queue* queue) URING_EXCLUDES(mutex_);
   int SubmitAndWait(Queue* queue, unsigned count) URING_EXCLUDES(mutex_);
-  int Wait(Queue* queue, uint64_t timeout_us) URING_EXCLUDES(mutex_);
+  int Wait(Queue* queue, unsigned count, uint64_t timeout_us)
+      URING_EXCLUDES(mutex_);
   unsigned Reap(Queue* queue, RingCompletion* completions, unsigned max)
       URING_EXCLUDES(mutex_);
 

@@ -25,7 +25,9 @@ class RecordingRing final : public Ring {
   // certain than the engine may be.
   int Submit() override;
   int SubmitAndWait(unsigned count) override;
-  int Wait(uint64_t timeout_us) override { return ring_->Wait(timeout_us); }
+  int Wait(unsigned count, uint64_t timeout_us) override {
+    return ring_->Wait(count, timeout_us);
+  }
   unsigned Reap(RingCompletion* completions, unsigned max) override;
   unsigned submission_entries() const override {
     return ring_->submission_entries();

@@ -63,11 +63,11 @@ class FaultyRing final : public Ring {
     return Holds() ? ring_->Submit() : ring_->SubmitAndWait(count);
   }
 
-  int Wait(uint64_t timeout_us) override {
+  int Wait(unsigned count, uint64_t timeout_us) override {
     if (Holds()) {
       return 0;
     }
-    return Interrupts() ? -EINTR : ring_->Wait(timeout_us);
+    return Interrupts() ? -EINTR : ring_->Wait(count, timeout_us);
   }
 
   unsigned Reap(RingCompletion* completions, unsigned max) override {

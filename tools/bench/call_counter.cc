@@ -23,9 +23,9 @@ class CountingRing final : public Ring {
     counter_->Add(CallKind::kRingSubmit);
     return ring_->SubmitAndWait(count);
   }
-  int Wait(uint64_t timeout_us) override {
+  int Wait(unsigned count, uint64_t timeout_us) override {
     counter_->Add(CallKind::kRingWait);
-    return ring_->Wait(timeout_us);
+    return ring_->Wait(count, timeout_us);
   }
   unsigned Reap(RingCompletion* completions, unsigned max) override {
     return ring_->Reap(completions, max);
