@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "env/base/small_vector.h"
 #include "env/file/io_status.h"
+#include "env/file/read_burst.h"
 
 namespace rocksdb_uring {
 
@@ -23,19 +25,23 @@ AsyncRead::AsyncRead(std::shared_ptr<const OpenFile> file,
 AsyncRead::~AsyncRead() {
   if (op_.state() != IoState::kIdle && !op_.completed()) {
     Cancel();
-    file_->engine->engine()->Wait(&op_);
+    engine()->Wait(&op_);
   }
 }
 
-bool AsyncRead::Start() { return file_->engine->engine()->Submit(&op_); }
+bool AsyncRead::Start() {
+  ReadBurst* const burst = ReadBurst::OfThisThread();
+  return burst->KeepsNextBack() ? engine()->SubmitLater(&op_)
+                                : engine()->Submit(&op_);
+}
 
 void AsyncRead::ReadNow() {
   RunOptions options;
   options.path = PathChoice::kPosix;
-  file_->engine->engine()->Run(&op_, 1, options);
+  engine()->Run(&op_, 1, options);
 }
 
-void AsyncRead::Cancel() { file_->engine->engine()->Cancel(&op_); }
+void AsyncRead::Cancel() { engine()->Cancel(&op_); }
 
 IOStatus AsyncRead::StatusOf() const {
   if (op_.result >= 0) {
@@ -48,7 +54,35 @@ IOStatus AsyncRead::StatusOf() const {
 }
 
 void AsyncRead::WaitAndDeliver() {
-  file_->engine->engine()->Wait(&op_);
+  engine()->Wait(&op_);
+  Deliver();
+}
+
+void AsyncRead::WaitAndDeliver(void* const* handles, size_t count) {
+  ReadBurst::OfThisThread()->End();
+  SmallVector<AsyncRead*, 64> reads(count);
+  SmallVector<IoOp*, 64> ops(count);
+  for (void* const* handle = handles; handle != handles + count; ++handle) {
+    auto* const read = static_cast<AsyncRead*>(*handle);
+    if (read != nullptr && !std::exchange(read->listed_, true)) {
+      reads.push_back(read);
+    }
+  }
+  // Nearly always they are all of the one engine.
+  for (size_t i = 0, first = 0; i < reads.size(); ++i) {
+    ops.push_back(&reads[i]->op_);
+    if (i + 1 == reads.size() || reads[i + 1]->engine() != reads[i]->engine()) {
+      reads[i]->engine()->WaitAll(&ops[first], ops.size() - first);
+      first = ops.size();
+    }
+  }
+  for (AsyncRead* read : reads) {
+    read->listed_ = false;
+    read->Deliver();
+  }
+}
+
+void AsyncRead::Deliver() {
   if (std::exchange(delivered_, true)) {
     return;
   }

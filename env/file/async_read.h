@@ -23,24 +23,30 @@ class AsyncRead {
   AsyncRead(const AsyncRead&) = delete;
   AsyncRead& operator=(const AsyncRead&) = delete;
 
-  // Hands the read to the engine; false if it takes none now.
+  // Hands the read to the engine; false if it takes none now. One of a burst
+  // (read_burst.h) may be kept back until the next read, wait or poll.
   bool Start();
   // Reads on the calling thread instead. Blocks.
   void ReadNow();
 
   // Asks for an early end. Does not block, runs no callback.
   void Cancel();
-  // Waits until the read is complete, then runs the callback unless it has run
-  // already. Blocks.
+  // Waits until the reads are complete, then runs the callbacks that have not
+  // run already. Null handles and doubles are skipped. Blocks.
+  static void WaitAndDeliver(void* const* handles, size_t count);
   void WaitAndDeliver();
 
  private:
+  IoEngine* engine() const { return file_->engine->engine(); }
+  void Deliver();
   rocksdb::IOStatus StatusOf() const;
 
   const std::shared_ptr<const OpenFile> file_;
   const ReadAsyncCallback callback_;
   void* const argument_;
   bool delivered_ = false;
+  // A call that waits has it in its list.
+  bool listed_ = false;
   IoOp op_;
 };
 

@@ -12,6 +12,7 @@
 #include "env/file/async_read.h"
 #include "env/file/fadvise.h"
 #include "env/file/io_status.h"
+#include "env/file/read_burst.h"
 
 namespace rocksdb_uring {
 
@@ -72,6 +73,7 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
                                      Slice* result, char* scratch,
                                      IODebugContext* /*dbg*/) const {
   AssertAligned(*file_, offset, n, scratch);
+  StartKeptBackReads(file_->engine->engine());
   size_t done = 0;
   if (read_ahead_ != nullptr) {
     done = read_ahead_->Read(offset, n, scratch);
@@ -102,6 +104,7 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
 IOStatus UringRandomAccessFile::MultiRead(FSReadRequest* requests, size_t count,
                                           const IOOptions& options,
                                           IODebugContext* /*dbg*/) {
+  StartKeptBackReads(file_->engine->engine());
   SmallVector<IoOp, 32> ops(count);
   for (size_t i = 0; i < count; ++i) {
     const FSReadRequest& request = requests[i];

@@ -435,11 +435,7 @@ IOStatus UringFileSystem::Poll(std::vector<void*>& handles,
   if (switched_off()) {
     return target()->Poll(handles, min_completions);
   }
-  for (void* handle : handles) {
-    if (handle != nullptr) {
-      static_cast<AsyncRead*>(handle)->WaitAndDeliver();
-    }
-  }
+  AsyncRead::WaitAndDeliver(handles.data(), handles.size());
   return IOStatus::OK();
 }
 

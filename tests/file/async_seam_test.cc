@@ -8,9 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/engine/fake_ring.h"
-#include "tests/engine/fake_system_calls.h"
-#include "tests/file/file_test_support.h"
+#include "tests/file/async_seam_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
@@ -18,60 +16,6 @@ namespace {
 using rocksdb::FileSystem;
 using rocksdb::FSRandomAccessFile;
 using rocksdb::IOStatus;
-
-class AsyncSeamTest : public ::testing::Test {
- protected:
-  static constexpr size_t kFileSize = 4 << 20;
-  // A queue of this depth has room for so many reads that wait in line, and
-  // for nearly as many in flight.
-  static constexpr uint32_t kSmallDepth = 8;
-  static constexpr size_t kSmallRoom =
-      kSmallDepth * UringEngine::kInFlightPerEntry;
-
-  void SetUp() override {
-    WriteFile(path_, model_);
-    file_system_ = OpenFileSystem("");
-    Open(64);
-  }
-
-  void TearDown() override {
-    file_.reset();
-    engine_.reset();
-    const FakeKernel::Observations seen = kernel_.observations();
-    EXPECT_EQ(seen.overflows, 0u);
-    EXPECT_EQ(seen.lost, 0u);
-    EXPECT_EQ(seen.rings_alive, 0u);
-  }
-
-  void Open(uint32_t queue_depth) {
-    EngineOptions options;
-    options.queue_depth = queue_depth;
-    options.ring_factory = kernel_.factory();
-    options.system_calls = &calls_;
-    engine_ = MakeEngine(options);
-    file_ = OpenOnEngine(engine_, path_, /*direct=*/false);
-    ASSERT_NE(file_, nullptr);
-  }
-
-  static void ExpectNoCallbacks(const AsyncCalls& calls) {
-    for (const auto& call : calls) {
-      EXPECT_EQ(call->callbacks(), 0);
-    }
-  }
-
-  uint64_t Count(StatEvent event) {
-    return engine_->statistics()->Snapshot().event(event);
-  }
-
-  TempDir directory_;
-  const std::string path_ = directory_.file("000016.sst");
-  const std::string model_ = RandomBytes(kFileSize, 16);
-  FakeKernel kernel_;
-  FakeSystemCalls calls_;
-  std::shared_ptr<FileSystem> file_system_;
-  std::shared_ptr<SharedEngine> engine_;
-  std::unique_ptr<FSRandomAccessFile> file_;
-};
 
 TEST_F(AsyncSeamTest, AThousandReadsInFlightAndCallbacksInPollOnly) {
   kernel_.WithholdAll();
