@@ -207,6 +207,8 @@ TEST_F(WaitForAll, LetsAFollowerOfOneGo) {
     kernel_.StopWithholding();
     leader.Join();
   }
+  // Not the leader's own look about, which comes much later.
+  EXPECT_GT(kernel_.observations().nops, 0u);
 }
 
 // Those of the follower come first, and must not be taken for the leader's.

@@ -199,6 +199,7 @@ void FakeKernel::Consume(Queue* queue, const RingRequest& request) {
     return;
   }
   if (request.opcode == RingOpcode::kNop) {
+    ++seen_.nops;
     Deliver(queue, request.user_data, 0);
     return;
   }
