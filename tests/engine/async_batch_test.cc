@@ -178,15 +178,15 @@ TEST_F(WaitForAll, WakesOnce) {
 }
 
 TEST_F(WaitForAll, OfOneWaitsForOne) {
-  kernel_.SetRequestScript([](const RingRequest&, uint64_t) {
-    FakeKernel::Verdict verdict;
-    verdict.us_late = 100;
-    return verdict;
-  });
+  kernel_.WithholdAll();
   ReadBatch batch(file_.fd(), 0, Ranges(1));
   SubmitAll(&batch);
-  Wait(&batch);
+  Threads waiter;
+  waiter.Start([&] { Wait(&batch); });
+  ASSERT_TRUE(kernel_.AwaitWaiting(1));
   EXPECT_EQ(kernel_.observations().awaited_max, 1u);
+  kernel_.StopWithholding();
+  waiter.Join();
 }
 
 // A leader that waits for several must not keep a follower of one waiting:
