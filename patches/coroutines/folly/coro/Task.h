@@ -1,0 +1,262 @@
+// A coroutine that runs when somebody awaits it.
+#pragma once
+
+#include <cassert>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "folly/Executor.h"
+#include "folly/coro/Coroutine.h"
+#include "folly/coro/ViaIfAsync.h"
+
+namespace folly {
+inline namespace without_folly {
+namespace coro {
+
+template <typename T>
+class Task;
+template <typename T>
+class TaskWithExecutor;
+
+namespace detail {
+
+// Who is told that a task has finished, other than a coroutine that awaits it.
+class Completion {
+ public:
+  // Returns which coroutine to go on with. The task, which is suspended, and
+  // this object may be gone when it returns.
+  using Done = std::coroutine_handle<> (*)(Completion*) noexcept;
+
+  explicit Completion(Done done) noexcept : done_(done) {}
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+
+  std::coroutine_handle<> operator()() noexcept { return done_(this); }
+
+ private:
+  const Done done_;
+};
+
+// What does not depend on a task's result. The executor and one of
+// continuation and completion are set before the task is started.
+struct TaskPromiseBase {
+  // Hands over to the coroutine that awaits, without a stack frame in between
+  // where the compiler makes tail calls.
+  struct FinalAwaiter {
+    bool await_ready() const noexcept { return false; }
+    template <typename Promise>
+    FOLLY_CORO_AWAIT_SUSPEND std::coroutine_handle<> await_suspend(
+        std::coroutine_handle<Promise> finished) const noexcept {
+      TaskPromiseBase& promise = finished.promise();
+      return promise.completion != nullptr ? (*promise.completion)()
+                                           : promise.continuation;
+    }
+    void await_resume() const noexcept {}
+  };
+
+  std::suspend_always initial_suspend() const noexcept { return {}; }
+  FinalAwaiter final_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept { error = std::current_exception(); }
+
+  template <typename Awaitable>
+  auto await_transform(Awaitable&& awaitable) {
+    return co_viaIfAsync(Executor::KeepAlive<>(executor),
+                         std::forward<Awaitable>(awaitable));
+  }
+
+  void ThrowError() const {
+    if (error) {
+      std::rethrow_exception(error);
+    }
+  }
+
+  Executor* executor = nullptr;
+  std::coroutine_handle<> continuation;
+  Completion* completion = nullptr;
+  std::exception_ptr error;
+};
+
+template <typename T>
+struct TaskPromise final : TaskPromiseBase {
+  Task<T> get_return_object() noexcept;
+
+  template <typename U = T>
+  void return_value(U&& result) {
+    value.emplace(std::forward<U>(result));
+  }
+
+  // Moves the result out, or throws what the task has thrown.
+  T Result() {
+    ThrowError();
+    return std::move(*value);
+  }
+
+  std::optional<T> value;
+};
+
+template <>
+struct TaskPromise<void> final : TaskPromiseBase {
+  inline Task<void> get_return_object() noexcept;
+  void return_void() const noexcept {}
+  void Result() const { ThrowError(); }
+};
+
+// The owner of a task's frame.
+template <typename T>
+class TaskFrame {
+ public:
+  using Handle = std::coroutine_handle<TaskPromise<T>>;
+
+  explicit TaskFrame(Handle handle) noexcept : handle_(handle) {}
+  TaskFrame(TaskFrame&& other) noexcept
+      : handle_(std::exchange(other.handle_, nullptr)) {}
+  TaskFrame& operator=(TaskFrame other) noexcept {
+    std::swap(handle_, other.handle_);
+    return *this;
+  }
+  ~TaskFrame() {
+    if (handle_) {
+      handle_.destroy();
+    }
+  }
+
+  explicit operator bool() const noexcept { return handle_ != nullptr; }
+  Handle handle() const noexcept { return handle_; }
+  TaskPromise<T>& promise() const noexcept {
+    assert(handle_);
+    return handle_.promise();
+  }
+
+ private:
+  Handle handle_;
+};
+
+// Runs a task in place of the coroutine that awaits it, on the same executor.
+template <typename T>
+class TaskAwaiter {
+ public:
+  TaskAwaiter(TaskFrame<T> frame, Executor* executor) noexcept
+      : frame_(std::move(frame)) {
+    frame_.promise().executor = executor;
+  }
+
+  bool await_ready() const noexcept { return false; }
+  FOLLY_CORO_AWAIT_SUSPEND std::coroutine_handle<> await_suspend(
+      std::coroutine_handle<> caller) noexcept {
+    frame_.promise().continuation = caller;
+    return frame_.handle();
+  }
+  T await_resume() { return frame_.promise().Result(); }
+
+ private:
+  TaskFrame<T> frame_;
+};
+
+// Runs a task on its executor. The coroutine that awaits it goes on wherever
+// the task has finished, unless co_viaIfAsync() sees to it.
+template <typename T>
+class ScheduledTaskAwaiter {
+ public:
+  explicit ScheduledTaskAwaiter(TaskFrame<T> frame) noexcept
+      : frame_(std::move(frame)) {}
+
+  bool await_ready() const noexcept { return false; }
+  FOLLY_CORO_AWAIT_SUSPEND void await_suspend(std::coroutine_handle<> caller) {
+    frame_.promise().continuation = caller;
+    // `this` may be gone before add() returns.
+    const std::coroutine_handle<> task = frame_.handle();
+    frame_.promise().executor->add([task] { task.resume(); });
+  }
+  T await_resume() { return frame_.promise().Result(); }
+
+ private:
+  TaskFrame<T> frame_;
+};
+
+// Lets the functions of this folder at what a task is made of.
+struct TaskAccess {
+  template <typename AnyTask>
+  static auto& Frame(AnyTask& task) noexcept {
+    return task.frame_;
+  }
+};
+
+}  // namespace detail
+
+// The result, or the exception, of a coroutine that has not been started. It
+// runs when it is awaited, once, on the executor of the coroutine that awaits
+// it or on the one that scheduleOn() names, and goes on there after each thing
+// that it has awaited. The frame, with all that it holds, is freed with the
+// object that owns it: this one, or the awaiter or list that it has moved to;
+// that may happen before it has started, while it is suspended and nobody is
+// about to resume it, or when it has finished.
+// REQUIRES: external synchronization.
+template <typename T = void>
+class [[nodiscard]] Task {
+  static_assert(!std::is_reference_v<T>);
+
+ public:
+  using promise_type = detail::TaskPromise<T>;
+
+  Task(Task&&) noexcept = default;
+  Task& operator=(Task&&) noexcept = default;
+
+  // The executor must live until the task has finished.
+  TaskWithExecutor<T> scheduleOn(Executor::KeepAlive<> executor) && noexcept {
+    assert(executor);
+    frame_.promise().executor = executor.get();
+    return TaskWithExecutor<T>(std::move(frame_));
+  }
+
+  // For `co_await task` in another task.
+  detail::TaskAwaiter<T> viaIfAsync(
+      Executor::KeepAlive<> executor) && noexcept {
+    return detail::TaskAwaiter<T>(std::move(frame_), executor.get());
+  }
+
+ private:
+  friend promise_type;
+  friend detail::TaskAccess;
+
+  explicit Task(std::coroutine_handle<promise_type> handle) noexcept
+      : frame_(handle) {}
+
+  detail::TaskFrame<T> frame_;
+};
+
+// A task that knows where to run. It is awaited or passed to blockingWait().
+// REQUIRES: external synchronization.
+template <typename T>
+class [[nodiscard]] TaskWithExecutor {
+ public:
+  TaskWithExecutor(TaskWithExecutor&&) noexcept = default;
+  TaskWithExecutor& operator=(TaskWithExecutor&&) noexcept = default;
+
+  detail::ScheduledTaskAwaiter<T> operator co_await() && noexcept {
+    return detail::ScheduledTaskAwaiter<T>(std::move(frame_));
+  }
+
+ private:
+  friend Task<T>;
+  friend detail::TaskAccess;
+
+  explicit TaskWithExecutor(detail::TaskFrame<T> frame) noexcept
+      : frame_(std::move(frame)) {}
+
+  detail::TaskFrame<T> frame_;
+};
+
+template <typename T>
+Task<T> detail::TaskPromise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+
+inline Task<void> detail::TaskPromise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+
+}  // namespace coro
+}  // namespace without_folly
+}  // namespace folly
