@@ -144,7 +144,10 @@ constexpr int kChain = 1000000;
 #endif
 
 Task<int> Nested(int depth) {
-  co_return depth == 0 ? 0 : 1 + co_await Nested(depth - 1);
+  if (depth == 0) {
+    co_return 0;
+  }
+  co_return 1 + co_await Nested(depth - 1);
 }
 
 TEST(TaskTest, NestingDoesNotGrowTheStack) {

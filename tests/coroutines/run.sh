@@ -1,0 +1,210 @@
+#!/usr/bin/env bash
+# RocksDB's asynchronous MultiGet with the coroutines of patches/. See usage.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: tests/coroutines/run.sh [--suite NAME | --source DIRECTORY]
+                               [--sanitize NAME] [--work DIRECTORY]
+
+Copies a RocksDB tree, applies the patches of its version, puts this project
+into it as plugin/uring, builds db_basic_test and db_bench with
+USE_COROUTINES=1 and without folly, and runs RocksDB's tests of MultiGet on the
+default file system and on the plugin, then db_bench with asynchronous MultiGet,
+buffered and with direct I/O. The statistics must show that asynchronous reads
+have served. Half an hour of a processor, less with ccache.
+
+  --suite NAME        RocksDB as this suite of Debian has it: bookworm (7.8.3,
+                      default), trixie (9.10.0), sid. Fetched with apt-get source.
+  --source DIRECTORY  a RocksDB tree; it is not changed
+  --sanitize NAME     address (with undefined) or thread. Default: none
+  --work DIRECTORY    keeps trees and objects there, and goes on with what it
+                      holds. Default: a new one below $TEST_TMPDIR or /tmp,
+                      removed at the end
+  --help              this text
+
+Exit codes: 0 passed, 1 failed, 2 bad usage, 77 skipped: the source cannot be
+had, or the compiler has no coroutines. With ROCKSDB_URING_REQUIRE=1 the last is
+a failure, as is no io_uring.
+
+Environment: CXX, JOBS=N, DEBIAN_MIRROR=URL
+TEXT
+}
+
+suite=bookworm
+source=
+sanitize=
+work=
+while (($# > 0)); do
+  case "$1" in
+    --suite | --source | --sanitize | --work)
+      (($# > 1)) || { usage >&2; exit 2; }
+      case "$1" in
+        --suite) suite="$2" ;;
+        --source) source=$(cd "$2" && pwd) ;;
+        --sanitize) sanitize="$2" ;;
+        --work) mkdir -p "$2" && work=$(cd "$2" && pwd) ;;
+      esac
+      shift
+      ;;
+    --help | -h) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift
+done
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+readonly top
+readonly jobs="${JOBS:-$(nproc)}"
+readonly cxx="${CXX:-g++}"
+compiler="$cxx"
+if command -v ccache >/dev/null; then
+  compiler="ccache $compiler"
+fi
+flags=(DEBUG_LEVEL=1 OPTIMIZE_LEVEL=-O1)
+case "$sanitize" in
+  '') ;;
+  address) flags+=(COMPILE_WITH_ASAN=1 COMPILE_WITH_UBSAN=1) ;;
+  thread) flags+=(COMPILE_WITH_TSAN=1) ;;
+  *) usage >&2; exit 2 ;;
+esac
+# shellcheck source=/dev/null
+. "$top/tests/versions/private_apt.sh"
+
+if [[ -z $work ]]; then
+  work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-coroutines.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+fi
+
+skip() {
+  echo "coroutines/run.sh: skipped: $1" >&2
+  [[ ${ROCKSDB_URING_REQUIRE:-} == 1 ]] && exit 1
+  exit 77
+}
+
+# Sets `source` to RocksDB's source of the suite.
+fetch_source() {
+  local directory="$work/source-$suite" trees
+  if ! compgen -G "$directory/rocksdb-*/Makefile" >/dev/null; then
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    private_apt_setup "$directory/apt" "$suite" deb-src || return
+    (cd "$directory" && private_apt "$directory/apt" source rocksdb) || return
+  fi
+  trees=("$directory"/rocksdb-*/)
+  source=${trees[0]%/}
+}
+
+# The value of the macro ROCKSDB_$1.
+version_part() {
+  sed -nE "s/^#define ROCKSDB_$1 +([0-9]+).*/\1/p" "$source/include/rocksdb/version.h"
+}
+
+# A RocksDB tree in $1 with the patches and the plugin inside, unless it is there
+# with the same patches; the plugin and the headers as they are now.
+make_tree() {
+  local patch patches stamp
+  patches=("$top/patches/rocksdb-$version"/{coroutines_,async_}*.patch)
+  stamp=$(cat "${patches[@]}" | sha256sum) || return
+  if [[ $stamp != "$(cat "$1/patches.sha256" 2>/dev/null)" ]]; then
+    rm -rf "$1"
+    mkdir -p "$1"
+    (cd "$source" && tar c --exclude=.git .) | tar x -C "$1" || return
+    for patch in "${patches[@]}"; do
+      echo "applying ${patch##*/}"
+      patch -d "$1" -p1 --fuzz=0 --no-backup-if-mismatch <"$patch" || return
+    done
+    echo "$stamp" >"$1/patches.sha256"
+  fi
+  mkdir -p "$1/plugin/uring" || return
+  (cd "$top" && tar c --exclude=./build --exclude=./.git .) |
+    tar x -C "$1/plugin/uring"
+}
+
+build() {
+  # A newer compiler warns of RocksDB's own code.
+  make -C "$1" -j"$jobs" CXX="$compiler" ROCKSDB_PLUGINS=uring LIB_MODE=static \
+    USE_COROUTINES=1 SKIP_DEPENDS=1 PORTABLE=1 DISABLE_WARNING_AS_ERROR=1 \
+    "${flags[@]}" db_basic_test db_bench || return
+  if (($(nm -C "$1/db_basic_test" | grep -c 'MultiGetFromSSTCoroutine') == 0)); then
+    echo "built without coroutines"
+    return 1
+  fi
+}
+
+# RocksDB's tests of MultiGet; further arguments are set in the environment.
+run_tests() {
+  local name="$1" tree="$2"
+  shift 2
+  echo "== db_basic_test, $name"
+  mkdir -p "$tree/test-files"
+  env TEST_TMPDIR="$tree/test-files" "$@" "$tree/db_basic_test" \
+    --gtest_filter='*MultiGet*' --gtest_brief=1
+}
+
+# db_bench with asynchronous MultiGet, direct I/O if $2 says so. Every key is
+# there, and must be found.
+run_bench() {
+  local tree="$1" direct="$2" db="$1/test-db" stats="$1/test-stats.json" out
+  rm -rf "$db" "$stats"
+  out="$tree/test-bench.out"
+  "$tree/db_bench" --db="$db" --num=100000 --value_size=400 --compression_type=none \
+    --target_file_size_base=2097152 --write_buffer_size=2097152 \
+    --fs_uri="uring://?stats_file=$stats&stats_interval_s=0&reads=uring" \
+    --benchmarks=fillseq,compact,multireadrandom --multiread_batched=true \
+    --batch_size=32 --reads=30000 --cache_size=0 --statistics=1 --async_io=true \
+    --optimize_multiget_for_io=true --use_direct_reads="$direct" >"$out" 2>&1 ||
+    { tail -n 20 "$out"; return 1; }
+  grep '^multireadrandom' "$out"
+  # The line says how many of how many keys were found.
+  python3 - "$stats" "$out" "${ROCKSDB_URING_REQUIRE:-}" <<'TEXT'
+import json, re, sys
+stats = json.load(open(sys.argv[1]))
+out = open(sys.argv[2]).read()
+rings = stats["engine"]["kind"] == "uring"
+tasks = int(re.search(r"multiget\.coroutine\.count COUNT : (\d+)", out).group(1))
+found = re.search(r"multireadrandom.*\((\d+) of (\d+) found\)", out)
+reads = {path: counts["count"] for path, counts in stats["ops"]["read_async"].items()}
+print("coroutines", tasks, "read_async", reads, "fallback", stats["fallback"])
+if found is None or found.group(1) != found.group(2):
+    sys.exit("keys are missing")
+if tasks == 0:
+    sys.exit("no coroutine ran")
+if rings and reads["ring"] == 0:
+    sys.exit("no asynchronous read took a ring")
+if not rings and sys.argv[3] == "1":
+    sys.exit("ROCKSDB_URING_REQUIRE is set, but there is no io_uring")
+TEXT
+}
+
+if ! echo '#include "folly/coro/Coroutine.h"
+int main() { std::noop_coroutine().resume(); }' |
+  "$cxx" -std=c++20 -I"$top/patches/coroutines" -x c++ -fsyntax-only - 2>/dev/null; then
+  skip "$cxx has no coroutines"
+fi
+if [[ -z $source ]] && ! fetch_source; then
+  skip "the source of RocksDB in $suite cannot be fetched"
+fi
+version="$(version_part MAJOR).$(version_part MINOR).$(version_part PATCH)"
+[[ -d $top/patches/rocksdb-$version ]] || skip "there are no patches for RocksDB $version"
+
+tree="$work/$version${sanitize:+-$sanitize}"
+log="$tree.log"
+start=$SECONDS
+if ! { make_tree "$tree" && build "$tree"; } >"$log" 2>&1; then
+  tail -n 40 "$log"
+  echo "FAILED: RocksDB $version cannot be built with coroutines"
+  exit 1
+fi
+echo "built RocksDB $version${sanitize:+ ($sanitize)}: $((SECONDS - start)) s"
+unset LD_PRELOAD ROCKSDB_URING ROCKSDB_URING_OPTIONS
+bad=0
+run_tests "default file system" "$tree" || bad=1
+run_tests "plugin" "$tree" TEST_FS_URI=uring:// || bad=1
+run_tests "plugin without rings" "$tree" TEST_FS_URI=uring:// ROCKSDB_URING=off || bad=1
+for direct in false true; do
+  echo "== db_bench, direct reads: $direct"
+  run_bench "$tree" "$direct" || bad=1
+done
+((bad == 0)) && echo "passed: RocksDB $version with coroutines"
+exit "$bad"
