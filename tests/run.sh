@@ -161,7 +161,7 @@ run_suites() {
       prefix=(setarch -R)
     fi
     # Those with threads of their own.
-    ((full)) || suites=("$directory"/bin/{engine,file,db,model}_tests)
+    ((full)) || suites=("$directory"/bin/{coroutine,db,engine,file,model}_tests)
   fi
   ((full)) && repeat=5
   for suite in "${suites[@]}"; do
