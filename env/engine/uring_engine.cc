@@ -31,8 +31,8 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
       generation_(ForkGeneration::AtBirth()),
       posix_(options.system_calls, statistics),
       pool_(PoolOptions(options), &breaker_, statistics, account),
-      shard_count_(std::clamp<size_t>(std::thread::hardware_concurrency(), 1,
-                                      kShardsMax)) {
+      shard_count_(std::clamp<size_t>(2 * std::thread::hardware_concurrency(),
+                                      kShardsMin, kShardsMax)) {
   for (size_t i = 0; i < shard_count_; ++i) {
     AsyncShard::Options shard;
     shard.factory = options.ring_factory;

@@ -77,9 +77,10 @@ class UringEngine final : public IoEngine {
   size_t rings() const { return pool_.size(); }
 
  private:
-  // Few: each takes memory, and two threads collide in one only while they
-  // submit.
-  static constexpr size_t kShardsMax = 4;
+  // Two for each CPU within these limits: each takes memory once it is used,
+  // and threads that wait in one have to wait for its leader, too.
+  static constexpr size_t kShardsMin = 4;
+  static constexpr size_t kShardsMax = 8;
 
   bool forked() const;
   // Where this thread submits: all that it starts is in one queue.

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <condition_variable>
@@ -280,6 +281,30 @@ TEST_F(Fork, OperationsInFlightEndInTheChildToo) {
   });
   EXPECT_TRUE(parent_->engine()->Wait(ops[0]));
   EXPECT_TRUE(parent_->engine()->Wait(ops[1]));
+  EXPECT_TRUE(batch.Matches(file_.model()));
+}
+
+// They are on the queue that parent and child would share.
+TEST_F(Fork, OperationsKeptBackEndInBoth) {
+  IoEngine* const engine = parent_->engine();
+  ReadBatch batch(file_.fd(), 0, {{0, 4096}, {4096, 4096}, {8192, 4096}});
+  const std::vector<IoOp*> ops = batch.pointers();
+  for (IoOp* op : ops) {
+    ASSERT_TRUE(engine->SubmitLater(op));
+  }
+  ExpectInChild([&] {
+    engine->Flush();
+    engine->WaitAll(ops.data(), ops.size());
+    return std::all_of(ops.begin(), ops.end(),
+                       [](const IoOp* op) {
+                         return op->completed() && op->path == IoPath::kPosix;
+                       }) &&
+           bool(batch.Matches(file_.model()));
+  });
+  engine->WaitAll(ops.data(), ops.size());
+  for (const IoOp* op : ops) {
+    EXPECT_EQ(op->path, IoPath::kRing);
+  }
   EXPECT_TRUE(batch.Matches(file_.model()));
 }
 
