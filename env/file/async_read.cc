@@ -31,8 +31,8 @@ AsyncRead::~AsyncRead() {
 
 bool AsyncRead::Start() {
   ReadBurst* const burst = ReadBurst::OfThisThread();
-  return burst->KeepsNextBack() ? engine()->SubmitLater(&op_)
-                                : engine()->Submit(&op_);
+  return burst->KeepsNextBack(file_->direct()) ? engine()->SubmitLater(&op_)
+                                               : engine()->Submit(&op_);
 }
 
 void AsyncRead::ReadNow() {

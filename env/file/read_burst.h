@@ -4,9 +4,9 @@
 // A coroutine MultiGet calls ReadAsync for tens of blocks and then Poll once;
 // an iterator calls it once or twice, computes for a while, and calls Poll. To
 // keep back what an iterator starts would cost it all that it gains. So only a
-// thread whose recent bursts were large keeps reads back, never the first of a
-// burst, and never for long: a burst that has grown to four times the size of
-// those before it is not what was foreseen.
+// thread whose recent bursts were large keeps reads back, and never for long: a
+// burst that has grown to four times the size of those before it is not what
+// was foreseen.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +23,12 @@ class ReadBurst {
   static constexpr uint32_t kReadsMin = 4;
   // So many times the size of recent bursts, and no more is kept back.
   static constexpr uint32_t kGrowthMax = 4;
+  // So many start together at most. The first ones start in smaller groups (1,
+  // 1, 2), because the device waits for them. A buffered read costs more to
+  // start than the system call, so that the device would wait for every group
+  // (measured: env/README.md).
+  static constexpr uint32_t kDirectGroup = 4;
+  static constexpr uint32_t kBufferedGroup = 2;
 
   // Costs one load, as ThreadNumber.
   static ReadBurst* OfThisThread() {
@@ -32,9 +38,13 @@ class ReadBurst {
 
   // Counts a read that is about to start. True if it may be kept back; if not,
   // its submission starts the others, too.
-  bool KeepsNextBack() {
+  bool KeepsNextBack(bool direct) {
     ++reads_;
-    kept_back_ = recent_ >= kReadsMin && reads_ > 1 &&
+    const uint32_t group = direct ? kDirectGroup : kBufferedGroup;
+    const bool power_of_two = (reads_ & (reads_ - 1)) == 0;
+    const bool ends_group =
+        reads_ % group == 0 || (reads_ < group && power_of_two);
+    kept_back_ = !ends_group && recent_ >= kReadsMin &&
                  reads_ <= kGrowthMax * uint64_t{recent_};
     return kept_back_;
   }

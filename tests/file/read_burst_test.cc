@@ -6,14 +6,40 @@
 #include <thread>
 #include <vector>
 
-#include "env/engine/ring_request.h"
 #include "tests/file/async_seam_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
 
-class ReadBurstTest : public AsyncSeamTest {
+// Groups, and the smaller ones before them.
+uint64_t SubmitsMax(bool direct, size_t reads) {
+  return direct ? reads / ReadBurst::kDirectGroup + 2
+                : reads / ReadBurst::kBufferedGroup + 1;
+}
+
+std::string NameOfMode(const ::testing::TestParamInfo<bool>& info) {
+  return info.param ? "Direct" : "Buffered";
+}
+
+// Direct or not.
+class ReadBurstTest : public AsyncSeamTest,
+                      public ::testing::WithParamInterface<bool> {
  protected:
+  // A burst of so many of which the last are kept back.
+  static constexpr size_t kUneven = 7;
+  static constexpr size_t kUnevenStartedDirect = 4;
+  static constexpr size_t kUnevenStartedBuffered = 6;
+
+  void SetUp() override {
+    AsyncSeamTest::SetUp();
+    SkipWithoutDirectReads(GetParam(), path_);
+    file_ = OpenOnEngine(engine_, path_, GetParam());
+    ASSERT_NE(file_, nullptr);
+  }
+
+  static size_t started() {
+    return GetParam() ? kUnevenStartedDirect : kUnevenStartedBuffered;
+  }
   // Reads `count` blocks with one Poll, as a coroutine MultiGet does.
   void Burst(size_t count) {
     const AsyncCalls calls = MakeCalls(count, kFileSize);
@@ -23,7 +49,7 @@ class ReadBurstTest : public AsyncSeamTest {
   }
 };
 
-TEST_F(ReadBurstTest, ALoneReadStartsAtOnceWhateverCameBefore) {
+TEST_P(ReadBurstTest, ALoneReadStartsAtOnceWhateverCameBefore) {
   Burst(32);
   kernel_.WithholdAll();
   const AsyncCalls calls = MakeCalls(1, kFileSize);
@@ -34,7 +60,7 @@ TEST_F(ReadBurstTest, ALoneReadStartsAtOnceWhateverCameBefore) {
 }
 
 // An iterator starts two and computes.
-TEST_F(ReadBurstTest, SmallBurstsAreNeverKeptBack) {
+TEST_P(ReadBurstTest, SmallBurstsAreNeverKeptBack) {
   for (int round = 0; round < 10; ++round) {
     kernel_.WithholdAll();
     const AsyncCalls calls = MakeCalls(ReadBurst::kReadsMin - 1, kFileSize);
@@ -46,20 +72,21 @@ TEST_F(ReadBurstTest, SmallBurstsAreNeverKeptBack) {
   }
 }
 
-TEST_F(ReadBurstTest, ABurstAfterBurstsTakesFewSystemCalls) {
+TEST_P(ReadBurstTest, ABurstAfterBurstsTakesFewSystemCalls) {
   Burst(32);
   for (const size_t count : {4, 8, 32, 64}) {
     const FakeKernel::Observations before = kernel_.observations();
     const uint64_t counted = Count(StatEvent::kSubmitCall);
     Burst(count);
     const uint64_t submits = kernel_.observations().submits - before.submits;
-    EXPECT_LE(submits, count / kSubmitChunk + 2) << count;
+    EXPECT_LE(submits, SubmitsMax(GetParam(), count)) << count;
+    EXPECT_LT(submits, count);
     EXPECT_EQ(Count(StatEvent::kSubmitCall) - counted, submits);
   }
 }
 
 // One wait for all of them, in whatever order they come.
-TEST_F(ReadBurstTest, PollOfABurstWaitsOnce) {
+TEST_P(ReadBurstTest, PollOfABurstWaitsOnce) {
   kernel_.SetRequestScript([](const RingRequest&, uint64_t ordinal) {
     FakeKernel::Verdict verdict;
     verdict.us_late = static_cast<unsigned>(4000 - 100 * (ordinal % 32));
@@ -71,7 +98,7 @@ TEST_F(ReadBurstTest, PollOfABurstWaitsOnce) {
   EXPECT_LT(kernel_.observations().waits, 32u / 2);
 }
 
-TEST_F(ReadBurstTest, ABurstThatGoesOnIsNotKeptBackForEver) {
+TEST_P(ReadBurstTest, ABurstThatGoesOnIsNotKeptBackForEver) {
   Burst(8);
   kernel_.WithholdAll();
   const AsyncCalls calls = MakeCalls(8 * ReadBurst::kGrowthMax + 7, kFileSize);
@@ -81,13 +108,14 @@ TEST_F(ReadBurstTest, ABurstThatGoesOnIsNotKeptBackForEver) {
   EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
 }
 
-TEST_F(ReadBurstTest, WhatIsKeptBackStartsBeforeASynchronousRead) {
+TEST_P(ReadBurstTest, WhatIsKeptBackStartsBeforeASynchronousRead) {
   for (const bool batch : {false, true}) {
     Burst(32);
     const uint64_t before = kernel_.observations().requests;
-    const AsyncCalls calls = MakeCalls(5, kFileSize);
+    const AsyncCalls calls = MakeCalls(kUneven, kFileSize);
     StartAll(calls, file_.get());
-    EXPECT_EQ(kernel_.observations().requests, before + 1) << "not kept back";
+    EXPECT_EQ(kernel_.observations().requests, before + started())
+        << "not kept back";
     const Scratch scratch(kBlock);
     rocksdb::FSReadRequest request;
     request.offset = 0;
@@ -101,14 +129,14 @@ TEST_F(ReadBurstTest, WhatIsKeptBackStartsBeforeASynchronousRead) {
               .ok());
     }
     EXPECT_TRUE(scratch.Holds(request.result, model_, 0, kBlock, true));
-    EXPECT_EQ(kernel_.observations().requests, before + 5);
+    EXPECT_EQ(kernel_.observations().requests, before + kUneven);
     EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
     EXPECT_TRUE(AllDelivered(calls, model_));
   }
 }
 
 // The one that keeps them back never polls.
-TEST_F(ReadBurstTest, AnotherThreadPollsAbortsOrDeletesWhatIsKeptBack) {
+TEST_P(ReadBurstTest, AnotherThreadPollsAbortsOrDeletesWhatIsKeptBack) {
   const std::function<void(const AsyncCalls&)> ends[] = {
       [this](const AsyncCalls& calls) {
         EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
@@ -128,24 +156,27 @@ TEST_F(ReadBurstTest, AnotherThreadPollsAbortsOrDeletesWhatIsKeptBack) {
   for (const auto& end : ends) {
     Burst(32);
     const uint64_t before = kernel_.observations().requests;
-    const AsyncCalls calls = MakeCalls(6, kFileSize);
+    const AsyncCalls calls = MakeCalls(kUneven, kFileSize);
     StartAll(calls, file_.get());
-    EXPECT_EQ(kernel_.observations().requests, before + 1) << "not kept back";
+    EXPECT_EQ(kernel_.observations().requests, before + started())
+        << "not kept back";
     std::thread([&] { end(calls); }).join();
     EXPECT_TRUE(Poll(file_system_.get(), {}).ok());
   }
 }
 
-TEST_F(ReadBurstTest, TheRingDiesWithReadsThatAreKeptBack) {
+TEST_P(ReadBurstTest, TheRingDiesWithReadsThatAreKeptBack) {
   Burst(32);
-  const AsyncCalls calls = MakeCalls(6, kFileSize);
+  const AsyncCalls calls = MakeCalls(kUneven, kFileSize);
   StartAll(calls, file_.get());
   kernel_.SetSubmitError(-EBADF);
   EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
   EXPECT_TRUE(AllDelivered(calls, model_));
-  EXPECT_EQ(calls_.count(FakeSystemCalls::kPread), 5u);
+  EXPECT_EQ(calls_.count(FakeSystemCalls::kPread), kUneven - started());
   kernel_.SetSubmitError(0);
 }
+
+INSTANTIATE_TEST_SUITE_P(Modes, ReadBurstTest, ::testing::Bool(), NameOfMode);
 
 // On the kernel's rings, and through the statistics that a user sees.
 class RealReadBurstTest : public ::testing::TestWithParam<bool> {};
@@ -197,14 +228,12 @@ TEST_P(RealReadBurstTest, OverManyFilesWithMultiReadBetween) {
     const uint64_t submits =
         after["events.submit_calls"] - before["events.submit_calls"];
     EXPECT_GT(submits, 0u);
-    EXPECT_LE(submits, kRounds * (32 / kSubmitChunk + 2));
+    EXPECT_LE(submits, kRounds * (SubmitsMax(GetParam(), 32) + 1));
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, RealReadBurstTest, ::testing::Bool(),
-                         [](const ::testing::TestParamInfo<bool>& info) {
-                           return info.param ? "Direct" : "Buffered";
-                         });
+                         NameOfMode);
 
 }  // namespace
 }  // namespace rocksdb_uring
