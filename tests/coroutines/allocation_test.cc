@@ -1,10 +1,12 @@
-// What comes from the heap: frames of tasks, and nothing for a read.
+// What comes from the heap: frames of tasks, once, and nothing for a read.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
+#include <functional>
 #include <new>
+#include <thread>
 #include <vector>
 
 #include "tests/coroutines/support.h"
@@ -12,6 +14,7 @@
 namespace {
 
 std::atomic<int> allocations{0};
+std::atomic<int> blocks{0};
 
 void* Allocate(std::size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
@@ -19,19 +22,25 @@ void* Allocate(std::size_t size) {
   if (memory == nullptr) {
     std::abort();
   }
+  blocks.fetch_add(1, std::memory_order_relaxed);
   return memory;
+}
+
+void Free(void* memory) {
+  if (memory != nullptr) {
+    blocks.fetch_sub(1, std::memory_order_relaxed);
+  }
+  std::free(memory);
 }
 
 }  // namespace
 
 void* operator new(std::size_t size) { return Allocate(size); }
 void* operator new[](std::size_t size) { return Allocate(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+void operator delete(void* memory) noexcept { Free(memory); }
+void operator delete[](void* memory) noexcept { Free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { Free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { Free(memory); }
 
 namespace rocksdb_uring {
 namespace {
@@ -88,15 +97,64 @@ int AllocationsFor(int tasks, int reads) {
   return allocations - before;
 }
 
+// Which has kept no frames.
+void OnAThreadOfItsOwn(const std::function<void()>& function) {
+  std::thread(function).join();
+}
+
 TEST(AllocationTest, ReadsAllocateNothing) {
+  AllocationsFor(32, 1);
   EXPECT_EQ(AllocationsFor(1, 100), AllocationsFor(1, 1));
   EXPECT_EQ(AllocationsFor(32, 100), AllocationsFor(32, 1));
 }
 
 // The list, the test's own frame, that of the collection, and one for each.
 TEST(AllocationTest, ACollectionIsOneFrame) {
-  EXPECT_LE(AllocationsFor(32, 1), 32 + 3);
+  OnAThreadOfItsOwn([] { EXPECT_LE(AllocationsFor(32, 1), 32 + 3); });
 }
+
+#if FOLLY_CORO_CACHES_FRAMES
+TEST(AllocationTest, FramesAreKeptForTheNext) {
+  OnAThreadOfItsOwn([] {
+    EXPECT_GE(AllocationsFor(32, 1), 32);
+    // The list, and the test's own frame.
+    EXPECT_EQ(AllocationsFor(32, 1), 2);
+  });
+}
+
+// More than are kept, some of them made by a thread that is gone.
+TEST(AllocationTest, AThreadThatEndsFreesWhatItHasKept) {
+  constexpr int kTasks = 3 * coro::detail::FrameCache::kFramesMax;
+  // A thread allocates for itself, too, once.
+  OnAThreadOfItsOwn([] { AllocationsFor(1, 1); });
+  const int before = blocks;
+  {
+    std::vector<Handle> pending;
+    std::vector<Task<void>> made;
+    OnAThreadOfItsOwn([&] {
+      AllocationsFor(kTasks, 1);
+      for (int i = 0; i < kTasks; ++i) {
+        made.push_back(ReadOften(&pending, 1));
+      }
+    });
+    OnAThreadOfItsOwn([&] { made.clear(); });
+  }
+  EXPECT_EQ(blocks, before);
+}
+
+// Destroyed when the thread's cache is gone already.
+TEST(AllocationTest, ATaskMayOutliveTheCacheOfItsThread) {
+  const int before = blocks;
+  OnAThreadOfItsOwn([] {
+    static thread_local std::vector<Handle> pending;
+    static thread_local std::vector<Task<void>> kept;
+    kept.push_back(ReadOften(&pending, 1));
+    kept.push_back(ReadOften(&pending, 1));
+    kept.pop_back();
+  });
+  EXPECT_EQ(blocks, before);
+}
+#endif
 
 TEST(AllocationTest, WaitingAllocatesNothing) {
   InlineExecutor executor;

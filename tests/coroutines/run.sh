@@ -10,9 +10,10 @@ usage: tests/coroutines/run.sh [--suite NAME | --source DIRECTORY]
 Copies a RocksDB tree, applies the patches of its version, puts this project
 into it as plugin/uring, builds db_basic_test and db_bench with
 USE_COROUTINES=1 and without folly, and runs RocksDB's tests of MultiGet on the
-default file system and on the plugin, then db_bench with asynchronous MultiGet,
-buffered and with direct I/O. The statistics must show that asynchronous reads
-have served. Half an hour of a processor, less with ccache.
+default file system and on the plugin, lookups in many files while reads of one
+of them fail, then db_bench with asynchronous MultiGet, buffered and with direct
+I/O. The statistics must show that asynchronous reads have served. Half an hour
+of a processor, less with ccache.
 
   --suite NAME        RocksDB as this suite of Debian has it: bookworm (7.8.3,
                       default), trixie (9.10.0), sid. Fetched with apt-get source.
@@ -125,11 +126,21 @@ build() {
   # A newer compiler warns of RocksDB's own code.
   make -C "$1" -j"$jobs" CXX="$compiler" ROCKSDB_PLUGINS=uring LIB_MODE=static \
     USE_COROUTINES=1 SKIP_DEPENDS=1 PORTABLE=1 DISABLE_WARNING_AS_ERROR=1 \
-    "${flags[@]}" db_basic_test db_bench || return
+    "${flags[@]}" static_lib db_basic_test db_bench || return
   if (($(nm -C "$1/db_basic_test" | grep -c 'MultiGetFromSSTCoroutine') == 0)); then
     echo "built without coroutines"
     return 1
   fi
+  local libraries sanitizers=()
+  libraries=$(sed -nE 's/^PLATFORM_LDFLAGS= *//p' "$1/make_config.mk") || return
+  case "$sanitize" in
+    address) sanitizers=("-fsanitize=address,undefined") ;;
+    thread) sanitizers=(-fsanitize=thread) ;;
+  esac
+  # shellcheck disable=SC2086 # words: a compiler with its launcher, libraries
+  $compiler -std=c++20 -O1 -Wall -Wextra -Werror "${sanitizers[@]}" \
+    -isystem "$1/include" "$top/tests/coroutines/multiget_faults.cc" \
+    -o "$1/multiget_faults" "$1"/librocksdb*.a $libraries
 }
 
 # RocksDB's tests of MultiGet; further arguments are set in the environment.
@@ -140,6 +151,17 @@ run_tests() {
   mkdir -p "$tree/test-files"
   env TEST_TMPDIR="$tree/test-files" "$@" "$tree/db_basic_test" \
     --gtest_filter='*MultiGet*' | tail -n 20
+}
+
+# Reads that fail, on the default file system and on the plugin.
+run_faults() {
+  local tree="$1" uri direct
+  for uri in '' uring://; do
+    for direct in 0 1; do
+      echo "== multiget_faults, ${uri:-default file system}, direct reads: $direct"
+      "$tree/multiget_faults" "$tree/test-faults" "$uri" "$direct" || return
+    done
+  done
 }
 
 # db_bench with asynchronous MultiGet, direct I/O if $2 says so. Every key is
@@ -202,6 +224,7 @@ bad=0
 run_tests "default file system" "$tree" || bad=1
 run_tests "plugin" "$tree" TEST_FS_URI=uring:// || bad=1
 run_tests "plugin without rings" "$tree" TEST_FS_URI=uring:// ROCKSDB_URING=off || bad=1
+run_faults "$tree" || bad=1
 for direct in false true; do
   echo "== db_bench, direct reads: $direct"
   run_bench "$tree" "$direct" || bad=1

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cassert>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <type_traits>
@@ -9,6 +10,7 @@
 
 #include "folly/Executor.h"
 #include "folly/coro/Coroutine.h"
+#include "folly/coro/FrameCache.h"
 #include "folly/coro/ViaIfAsync.h"
 
 namespace folly {
@@ -55,6 +57,13 @@ struct TaskPromiseBase {
     }
     void await_resume() const noexcept {}
   };
+
+  static void* operator new(std::size_t size) {
+    return FrameCache::Allocate(size);
+  }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    FrameCache::Free(frame, size);
+  }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
