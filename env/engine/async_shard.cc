@@ -60,13 +60,16 @@ bool AsyncShard::EnsureRing() {
   if (made.ring == nullptr) {
     DebugLog("ring of shard %u refused: %s", options_.index,
              made.error.message().c_str());
+    refused_ = true;
     environment_.statistics->Count(StatEvent::kRingRefused);
-    if (environment_.breaker->RecordFailure("io_uring_setup", made.error)) {
+    if (environment_.breaker->RecordRefusal(made.error)) {
       environment_.statistics->Count(StatEvent::kBreakerOpened);
     }
     return false;
   }
   ring_ = std::move(made.ring);
+  refused_ = false;
+  environment_.breaker->RingCreated();
   DebugLog("ring of shard %u created: %u and %u entries, %zu bytes",
            options_.index, ring_->submission_entries(),
            ring_->completion_entries(), ring_->memory_bytes());
@@ -77,11 +80,22 @@ bool AsyncShard::EnsureRing() {
   return true;
 }
 
+bool AsyncShard::has_ring() {
+  MutexLock lock(&mutex_);
+  return ring_ != nullptr && !dead_;
+}
+
+bool AsyncShard::refused() {
+  MutexLock lock(&mutex_);
+  return refused_;
+}
+
 void AsyncShard::RetireIfIdle() {
   if (dead_ && in_flight_ == 0 && !leader_) {
     environment_.account->Subtract(ring_->memory_bytes());
     environment_.statistics->Count(StatEvent::kRingRetired);
     ring_.reset();
+    environment_.breaker->RingDestroyed();
     dead_ = false;
   }
 }

@@ -60,6 +60,12 @@ class AsyncShard {
   size_t Poll() URING_EXCLUDES(mutex_);
   void Cancel(IoOp* op) URING_EXCLUDES(mutex_);
 
+  // Whether it has a ring that serves.
+  bool has_ring() URING_EXCLUDES(mutex_);
+  // Whether it has none because the last one was refused. Nothing is in flight
+  // or kept back then.
+  bool refused() URING_EXCLUDES(mutex_);
+
  private:
   using Clock = std::chrono::steady_clock;
   template <typename T>
@@ -157,6 +163,7 @@ class AsyncShard {
   CondVar completed_;
   // Changes only when nothing is in flight and nobody leads.
   std::unique_ptr<Ring> ring_ URING_GUARDED_BY(mutex_);
+  bool refused_ URING_GUARDED_BY(mutex_) = false;
   std::vector<Slot, CountingAllocator<Slot>> slots_ URING_GUARDED_BY(mutex_);
   std::vector<uint32_t, CountingAllocator<uint32_t>> free_slots_
       URING_GUARDED_BY(mutex_);

@@ -1,10 +1,22 @@
 #include "env/engine/breaker.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "env/base/debug_log.h"
 
 namespace rocksdb_uring {
+
+namespace {
+
+// What the kernel, the memlock limit or the limit of descriptors has too little
+// of for one more ring.
+bool IsShortage(Errno error) {
+  return error.value() == ENOMEM || error.value() == EMFILE ||
+         error.value() == ENFILE;
+}
+
+}  // namespace
 
 bool Breaker::Allow() {
   if (!open()) {
@@ -67,6 +79,20 @@ bool Breaker::RecordFailure(const char* call, Errno error) {
            kFailuresMax, static_cast<long long>(pause_.count()));
   open_.store(true, std::memory_order_relaxed);
   return true;
+}
+
+bool Breaker::RecordRefusal(Errno error) {
+  constexpr const char* kCall = "io_uring_setup";
+  if (!IsShortage(error) || rings_.load(std::memory_order_relaxed) == 0) {
+    return RecordFailure(kCall, error);
+  }
+  MutexLock lock(&mutex_);
+  last_failure_.call = kCall;
+  last_failure_.error = error;
+  // A trial that found no ring to try has decided nothing: the next one may
+  // follow at once.
+  trial_running_ = false;
+  return false;
 }
 
 RingFailure Breaker::last_failure() {

@@ -44,12 +44,20 @@ class Breaker {
   // the breaker.
   bool RecordFailure(const char* call, Errno error);
 
+  // A ring could not be made. As RecordFailure, unless that was for want of
+  // memory or descriptors while other rings are alive: they go on serving.
+  bool RecordRefusal(Errno error);
+  // Rings that are alive, of whatever kind.
+  void RingCreated() { rings_.fetch_add(1, std::memory_order_relaxed); }
+  void RingDestroyed() { rings_.fetch_sub(1, std::memory_order_relaxed); }
+
   // The last one, also when rings work again.
   RingFailure last_failure();
 
  private:
   std::atomic<bool> open_{false};
   std::atomic<uint32_t> failures_{0};
+  std::atomic<uint32_t> rings_{0};
   Mutex mutex_;
   RingFailure last_failure_ URING_GUARDED_BY(mutex_);
   bool trial_running_ URING_GUARDED_BY(mutex_) = false;

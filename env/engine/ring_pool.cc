@@ -32,7 +32,9 @@ std::unique_ptr<Ring> RingPool::Lease() {
       idle_.pop_back();
       return ring;
     }
-    if (rings_ >= options_.rings_max) {
+    // All that exist are leased, and report back to the breaker.
+    if (rings_ >= options_.rings_max ||
+        (rings_ > 0 && Breaker::Clock::now() < create_at_)) {
       statistics_->Count(StatEvent::kRingsBusy);
       return nullptr;
     }
@@ -48,9 +50,10 @@ std::unique_ptr<Ring> RingPool::Create() {
     {
       MutexLock lock(&mutex_);
       --rings_;
+      create_at_ = Breaker::Clock::now() + kCreatePause;
     }
     statistics_->Count(StatEvent::kRingRefused);
-    if (breaker_->RecordFailure("io_uring_setup", made.error)) {
+    if (breaker_->RecordRefusal(made.error)) {
       statistics_->Count(StatEvent::kBreakerOpened);
     }
     return nullptr;
@@ -58,6 +61,7 @@ std::unique_ptr<Ring> RingPool::Create() {
   DebugLog("ring for batches created: %u entries, %zu bytes",
            made.ring->submission_entries(), made.ring->memory_bytes());
   statistics_->Count(StatEvent::kRingCreated);
+  breaker_->RingCreated();
   account_->Add(made.ring->memory_bytes());
   return std::move(made.ring);
 }
@@ -74,6 +78,7 @@ void RingPool::Retire(std::unique_ptr<Ring> ring, const char* call,
   DebugLog("ring for batches retired: %s: %s", call, error.message().c_str());
   statistics_->Count(StatEvent::kRingRetired);
   ring.reset();
+  breaker_->RingDestroyed();
   if (breaker_->RecordFailure(call, error)) {
     statistics_->Count(StatEvent::kBreakerOpened);
   }

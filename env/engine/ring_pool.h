@@ -2,6 +2,7 @@
 // back. There are as many as batches ever ran at once, up to a bound.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -32,8 +33,8 @@ class RingPool {
   ~RingPool();
 
   // An idle ring, or a new one; null when the bound is reached, the kernel
-  // gives none, or the breaker is open. The last ring returned is leased first:
-  // its memory is warm.
+  // gives none or has refused one a moment ago, or the breaker is open. The
+  // last ring returned is leased first: its memory is warm.
   std::unique_ptr<Ring> Lease() URING_EXCLUDES(mutex_);
 
   // Takes a ring with no request in flight back.
@@ -48,6 +49,10 @@ class RingPool {
   size_t size() const URING_EXCLUDES(mutex_);
 
  private:
+  // After a refusal the rings that exist have to do for so long: being refused
+  // again for every batch would cost more than it could gain.
+  static constexpr std::chrono::milliseconds kCreatePause{100};
+
   std::unique_ptr<Ring> Create();
 
   const Options options_;
@@ -57,6 +62,7 @@ class RingPool {
 
   mutable Mutex mutex_;
   size_t rings_ URING_GUARDED_BY(mutex_) = 0;
+  Breaker::Clock::time_point create_at_ URING_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Ring>, CountingAllocator<std::unique_ptr<Ring>>>
       idle_ URING_GUARDED_BY(mutex_);
 };

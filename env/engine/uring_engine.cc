@@ -43,6 +43,7 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
     shards_[i] = std::make_unique<AsyncShard>(
         std::move(shard),
         AsyncShard::Environment{&posix_, &breaker_, statistics, account});
+    stand_ins_[i].store(static_cast<uint8_t>(i), std::memory_order_relaxed);
   }
 }
 
@@ -95,23 +96,57 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
 }
 
 AsyncShard* UringEngine::MyShard() {
-  return shards_[ThreadNumber() % shard_count_].get();
+  const uint8_t index =
+      stand_ins_[ThreadNumber() % shard_count_].load(std::memory_order_relaxed);
+  return shards_[index].get();
 }
 
-size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
+AsyncShard* UringEngine::ReplaceMyShard() {
+  if (!MyShard()->refused()) {
+    return nullptr;
+  }
+  for (size_t i = 0; i < shard_count_; ++i) {
+    if (shards_[i]->has_ring()) {
+      stand_ins_[ThreadNumber() % shard_count_].store(
+          static_cast<uint8_t>(i), std::memory_order_relaxed);
+      return shards_[i].get();
+    }
+  }
+  return nullptr;
+}
+
+size_t UringEngine::SubmitToShard(IoOp* const* ops, size_t count,
+                                  AsyncShard::Start start) {
   if (forked()) {
     return 0;
   }
-  return MyShard()->Submit(ops, count, AsyncShard::Start::kNow);
+  const size_t taken = MyShard()->Submit(ops, count, start);
+  if (taken > 0 || count == 0) {
+    return taken;
+  }
+  AsyncShard* const stand_in = ReplaceMyShard();
+  return stand_in != nullptr ? stand_in->Submit(ops, count, start) : 0;
+}
+
+size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
+  return SubmitToShard(ops, count, AsyncShard::Start::kNow);
 }
 
 bool UringEngine::SubmitLater(IoOp* op) {
-  return !forked() && MyShard()->Submit(&op, 1, AsyncShard::Start::kLater) == 1;
+  return SubmitToShard(&op, 1, AsyncShard::Start::kLater) == 1;
 }
 
 void UringEngine::Flush() {
-  if (!forked()) {
-    MyShard()->Flush();
+  if (forked()) {
+    return;
+  }
+  AsyncShard* const mine = MyShard();
+  mine->Flush();
+  // Operations may be kept back where this thread submitted until another one
+  // found a stand-in.
+  AsyncShard* const home = shards_[ThreadNumber() % shard_count_].get();
+  if (home != mine) {
+    home->Flush();
   }
 }
 

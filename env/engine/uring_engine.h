@@ -7,7 +7,9 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "env/base/memory_account.h"
@@ -85,6 +87,10 @@ class UringEngine final : public IoEngine {
   bool forked() const;
   // Where this thread submits: all that it starts is in one queue.
   AsyncShard* MyShard();
+  // Lets a shard that serves stand in for this thread's, whose ring was
+  // refused; null if there is none, or no need.
+  AsyncShard* ReplaceMyShard();
+  size_t SubmitToShard(IoOp* const* ops, size_t count, AsyncShard::Start start);
   static bool WantsRing(const IoOp* ops, size_t count,
                         const RunOptions& options);
 
@@ -95,6 +101,9 @@ class UringEngine final : public IoEngine {
   RingPool pool_;
   size_t shard_count_;
   std::array<std::unique_ptr<AsyncShard>, kShardsMax> shards_;
+  // For each shard the one that takes its threads' operations: itself, until
+  // its ring is refused while another's is alive, and that one from then on.
+  std::array<std::atomic<uint8_t>, kShardsMax> stand_ins_;
 };
 
 }  // namespace rocksdb_uring

@@ -119,6 +119,49 @@ TEST_F(BreakerTest, TellsTheLastFailureAndWhetherItIsOver) {
   EXPECT_TRUE(breaker_.last_failure().current);
 }
 
+TEST_F(BreakerTest, RefusalsOpenItWhileNoRingIsAlive) {
+  breaker_.RingCreated();
+  breaker_.RingDestroyed();
+  for (uint32_t i = 0; i + 1 < Breaker::kFailuresMax; ++i) {
+    EXPECT_FALSE(breaker_.RecordRefusal(Errno::FromErrno(ENOMEM)));
+  }
+  EXPECT_TRUE(breaker_.RecordRefusal(Errno::FromErrno(ENOMEM)));
+}
+
+TEST_F(BreakerTest, AShortageDoesNotOpenItWhileARingIsAlive) {
+  breaker_.RingCreated();
+  for (const int error : {ENOMEM, EMFILE, ENFILE}) {
+    for (uint32_t i = 0; i < 2 * Breaker::kFailuresMax; ++i) {
+      EXPECT_FALSE(breaker_.RecordRefusal(Errno::FromErrno(error)));
+    }
+    EXPECT_FALSE(breaker_.open());
+    EXPECT_STREQ(breaker_.last_failure().call, "io_uring_setup");
+    EXPECT_EQ(breaker_.last_failure().error.value(), error);
+    EXPECT_FALSE(breaker_.last_failure().current);
+  }
+}
+
+// What forbids one ring will forbid the next operation of another, too.
+TEST_F(BreakerTest, OtherRefusalsOpenItWhateverIsAlive) {
+  breaker_.RingCreated();
+  for (uint32_t i = 0; i + 1 < Breaker::kFailuresMax; ++i) {
+    EXPECT_FALSE(breaker_.RecordRefusal(Errno::FromErrno(EPERM)));
+  }
+  EXPECT_TRUE(breaker_.RecordRefusal(Errno::FromErrno(EPERM)));
+}
+
+TEST_F(BreakerTest, ATrialThatFindsAShortageLeavesItToTheNext) {
+  breaker_.RingCreated();
+  Open();
+  AwaitTrial();
+  EXPECT_FALSE(breaker_.RecordRefusal(Errno::FromErrno(ENOMEM)));
+  EXPECT_TRUE(breaker_.open());
+  EXPECT_TRUE(breaker_.Allow()) << "without another pause";
+  EXPECT_FALSE(breaker_.Allow());
+  breaker_.RecordSuccess();
+  EXPECT_FALSE(breaker_.open());
+}
+
 TEST_F(BreakerTest, ManyThreadsGetOneTrial) {
   Open();
   std::atomic<int> trials{0};

@@ -3,6 +3,7 @@
 // it, and what users are told.
 #include <cerrno>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "env/engine/shared_engine.h"
@@ -173,7 +174,7 @@ TEST_F(Refusals, FaultsOfThreadsThatExitedAreNone) {
 // A shard whose ring works must stop, too, while the breaker is open.
 TEST_F(Refusals, AnOpenBreakerStopsRingsThatAreAlive) {
   ASSERT_EQ(SubmitReads(1), 1u);
-  kernel_.SetFactoryError(-ENOMEM);
+  kernel_.SetFactoryError(-EPERM);
   const auto before = Breaker::Clock::now();
   for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
     RunReads(2);
@@ -193,7 +194,7 @@ TEST_F(Refusals, AnOpenBreakerStopsRingsThatAreAlive) {
 
 TEST_F(Refusals, ATrialOnALiveRingThatFailsKeepsTheBreakerOpen) {
   ASSERT_EQ(SubmitReads(1), 1u);
-  kernel_.SetFactoryError(-ENOMEM);
+  kernel_.SetFactoryError(-EPERM);
   for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
     RunReads(2);
   }
@@ -206,6 +207,56 @@ TEST_F(Refusals, ATrialOnALiveRingThatFailsKeepsTheBreakerOpen) {
   if (Breaker::Clock::now() - failed_at < 2 * Breaker::kPauseMin) {
     EXPECT_EQ(taken, 0u);
   }
+  EXPECT_TRUE(engine_->last_failure().current);
+}
+
+// Too little memory for one more ring: no reason to do without those that
+// there are.
+TEST_F(Refusals, OfOneMoreRingLeaveTheOthersTheirWork) {
+  for (const int error : {-ENOMEM, -EMFILE, -ENFILE}) {
+    MakeEngine(kernel_.factory());
+    kernel_.SetFactoryError(0);
+    ASSERT_EQ(SubmitReads(1), 1u);
+    kernel_.SetFactoryError(error);
+    const uint64_t refused = Event(StatEvent::kRingRefused);
+    const uint64_t submits = Event(StatEvent::kSubmitCall);
+    // Consecutive threads have different shards.
+    for (int thread = 0; thread < 16; ++thread) {
+      std::thread([this] {
+        ReadBatch batch(file_.fd(), 0, Ranges(3));
+        const std::vector<IoOp*> ops = batch.pointers();
+        for (IoOp* op : ops) {
+          ASSERT_TRUE(engine_->SubmitLater(op));
+        }
+        engine_->Flush();
+        engine_->WaitAll(ops.data(), ops.size());
+        EXPECT_TRUE(batch.Matches(file_.model()));
+        EXPECT_EQ(batch[0].path, IoPath::kRing);
+        EXPECT_EQ(SubmitReads(3), 3u);
+        EXPECT_EQ(last_path_, IoPath::kRing);
+      }).join();
+    }
+    // Each shard asked once, and each group was one call.
+    EXPECT_GE(Event(StatEvent::kRingRefused), refused + 3);
+    EXPECT_LE(Event(StatEvent::kRingRefused), refused + 7);
+    EXPECT_EQ(Event(StatEvent::kSubmitCall), submits + 32);
+    EXPECT_EQ(Event(StatEvent::kBreakerOpened), 0u);
+    EXPECT_EQ(engine_->last_failure().error.value(), -error);
+    EXPECT_FALSE(engine_->last_failure().current);
+  }
+}
+
+// The stand-in is lost, too: rings count again as they did before.
+TEST_F(Refusals, OfTheLastRingOpenTheBreaker) {
+  ASSERT_EQ(SubmitReads(1), 1u);
+  kernel_.SetFactoryError(-ENOMEM);
+  std::thread([this] { EXPECT_EQ(SubmitReads(1), 1u); }).join();
+  kernel_.SetSubmitError(-EBADF);
+  std::thread([this] { EXPECT_EQ(SubmitReads(1), 1u); }).join();
+  for (uint32_t i = 0; i < 2 * Breaker::kFailuresMax; ++i) {
+    SubmitReads(1);
+  }
+  EXPECT_EQ(Event(StatEvent::kBreakerOpened), 1u);
   EXPECT_TRUE(engine_->last_failure().current);
 }
 

@@ -100,6 +100,41 @@ TEST_F(RingPoolTest, RefusalsOpenTheBreaker) {
   EXPECT_EQ(Event(StatEvent::kBreakerOpened), 1u);
 }
 
+TEST_F(RingPoolTest, RingsThatAreAliveServeWhenNoMoreCanBeHad) {
+  std::unique_ptr<Ring> ring = pool_->Lease();
+  kernel_.SetFactoryError(-EMFILE);
+  for (uint32_t i = 0; i < 10 * Breaker::kFailuresMax; ++i) {
+    EXPECT_EQ(pool_->Lease(), nullptr);
+    pool_->Return(std::move(ring));
+    ring = pool_->Lease();
+    ASSERT_NE(ring, nullptr);
+  }
+  EXPECT_EQ(breaker_.last_failure().error.value(), EMFILE);
+  EXPECT_FALSE(breaker_.last_failure().current);
+  kernel_.SetFactoryError(0);
+  std::unique_ptr<Ring> second;
+  while (second == nullptr) {
+    second = pool_->Lease();
+  }
+  EXPECT_EQ(pool_->size(), 2u);
+  pool_->Return(std::move(ring));
+  pool_->Return(std::move(second));
+}
+
+// A failing system call for every batch would be a price without a chance.
+TEST_F(RingPoolTest, DoesNotAskAgainAtOnce) {
+  const std::unique_ptr<Ring> ring = pool_->Lease();
+  kernel_.SetFactoryError(-EMFILE);
+  const auto before = Breaker::Clock::now();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(pool_->Lease(), nullptr);
+  }
+  if (Breaker::Clock::now() - before < std::chrono::milliseconds(100)) {
+    EXPECT_EQ(Event(StatEvent::kRingRefused), 1u);
+    EXPECT_EQ(Event(StatEvent::kRingsBusy), 99u);
+  }
+}
+
 TEST_F(RingPoolTest, RecoversWhenTheKernelDoes) {
   kernel_.SetFactoryError(-ENOMEM);
   while (!breaker_.open()) {
