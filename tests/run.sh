@@ -18,10 +18,12 @@ Installs what is missing (as root), builds, and runs the tests.
                    rocksdb                   RocksDB's own suites on the dev build
                    versions                  other versions of RocksDB
                    packages                  on a Debian that has nothing else
-                 Default: all of them, but release only built, and packages
-                 with --full only.
-  --full         all tests under the thread sanitizer, more repetitions, each
-                 with another seed, and the long suites: an hour of soak and of
+                 Default: all of them, but release only built, sanitizers on
+                 the suites of the code that the plugin is made of, and
+                 clang17 (which fuzz compiles with) and packages with --full
+                 only.
+  --full         all suites under the sanitizers, more repetitions, each with
+                 another seed, and the long suites: an hour of soak and of
                  db_stress, all suites of RocksDB, the plugin inside RocksDB's
                  own build, the RocksDBs of Debian 13 and sid (as root)
   --help         this text
@@ -52,9 +54,14 @@ readonly packages=(
 # The examples in other languages, whose tests are skipped without, and a bare
 # Debian.
 readonly full_packages=(golang-go rustc default-jdk-headless debootstrap)
-readonly parts=(
-  dev kernels filesystems rocksdb versions asan tsan fuzz clang17 clang20 gcc20
-  release coverage)
+readonly default_parts=(
+  dev kernels filesystems rocksdb versions asan tsan fuzz clang20 gcc20 release
+  coverage)
+readonly full_parts=(clang17 packages)
+# What runs under a sanitizer by default: suites of the engine, the files and
+# databases on them. The others run these through programs of their own.
+readonly sanitized_suites=(
+  coroutine_tests db_tests engine_tests file_tests model_tests)
 
 full=0
 chosen=()
@@ -73,7 +80,7 @@ while (($# > 0)); do
   shift
 done
 for name in ${chosen[@]+"${chosen[@]}"}; do
-  if [[ " ${parts[*]} packages " != *" $name "* ]]; then
+  if [[ " ${default_parts[*]} ${full_parts[*]} " != *" $name "* ]]; then
     echo "unknown preset: $name" >&2
     usage >&2
     exit 2
@@ -114,12 +121,15 @@ set_up() {
     apt-get install -qy --no-install-recommends "${missing[@]}"
 }
 
-# build NAME CMAKE_ARGUMENTS...: in build/NAME.
+# build NAME CMAKE_ARGUMENTS...: in build/NAME; of its targets those that
+# `targets` names, or all.
+targets=()
 build() {
   local name="$1"
   shift
   title "building $name"
-  if ! cmake "$@" || ! cmake --build "build/$name" -- -j"$jobs"; then
+  if ! cmake "$@" ||
+    ! cmake --build "build/$name" -- -j"$jobs" ${targets[@]+"${targets[@]}"}; then
     case_failed "building $name"
     return 1
   fi
@@ -147,6 +157,9 @@ check_as_root() {
   fi
 }
 
+# Whether the build $1 is of some suites only.
+sanitizes_some() { ((!full)) && [[ $1 == asan || $1 == tsan ]]; }
+
 # Whole suites, in as many shards as there are jobs: a process for each test
 # takes longer to start than most tests run, with a sanitizer above all.
 run_suites() {
@@ -160,8 +173,9 @@ run_suites() {
       grep -q 'unexpected memory mapping'; then
       prefix=(setarch -R)
     fi
-    # Those with threads of their own.
-    ((full)) || suites=("$directory"/bin/{coroutine,db,engine,file,model}_tests)
+  fi
+  if sanitizes_some "$name"; then
+    suites=("${sanitized_suites[@]/#/$directory/bin/}")
   fi
   ((full)) && repeat=5
   for suite in "${suites[@]}"; do
@@ -205,6 +219,8 @@ run_soak() {
 }
 
 test_preset() {
+  local targets=()
+  ! sanitizes_some "$1" || targets=("${sanitized_suites[@]}" uring_soak)
   build "$1" --preset "$1" -DROCKSDB_URING_BUILD_TESTS=ON || return
   run_suites "$1"
   run_soak "$1"
@@ -331,11 +347,13 @@ run() {
 set_up || exit 1
 if command -v ccache >/dev/null; then
   export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  # What another clone has compiled serves here, too.
+  export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
 fi
 only=$((${#chosen[@]} > 0))
 if ((!only)); then
-  chosen=("${parts[@]}")
-  ((full)) && chosen+=(packages)
+  chosen=("${default_parts[@]}")
+  ((full)) && chosen+=("${full_parts[@]}")
 fi
 for name in "${chosen[@]}"; do
   began=$SECONDS
