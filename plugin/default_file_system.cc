@@ -37,6 +37,11 @@ std::shared_ptr<FileSystem> Base(DefaultFunction real) {
 }
 
 std::shared_ptr<FileSystem> Default(DefaultFunction real) {
+  // A library of the same name may be of another version, whose objects are
+  // others than ours.
+  if (rocksdb::GetRocksVersionAsString(false) != RocksDBVersionOfHeaders()) {
+    return real();
+  }
   static const auto* file_system =
       new std::shared_ptr<FileSystem>(std::make_shared<DefaultFileSystem>(
           std::make_shared<UringFileSystem>(Base(real))));
@@ -68,9 +73,8 @@ IOStatus BaseFileSystem::ReuseWritableFile(
 }
 
 Status DefaultFileSystem::Ready() const {
-  std::call_once(once_, [this] {
-    status_ = uring_->Configure(UringFileSystem::kNickName(), /*ready=*/true);
-  });
+  std::call_once(once_,
+                 [this] { status_ = uring_->Configure("", /*ready=*/true); });
   return status_;
 }
 

@@ -18,6 +18,7 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <link.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,8 +79,9 @@ void* LookUpIn(const link_map* object) {
   return found;
 }
 
-// The FileSystem::Default() that `caller` would have without us; null only if
-// it has none, which cannot be.
+// The FileSystem::Default() that `caller` would have without us; null if it
+// cannot be told: a library whose names nobody else sees may let another, which
+// has no RocksDB, make the call for it.
 void* RealDefault(const link_map* caller) {
   void* own = nullptr;
   // The program itself has no name, and does not come here if it has its own.
@@ -113,7 +115,8 @@ const char* PluginPath() {
 void* LoadLibrary() {
   constexpr int kFlags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
   void* library = dlopen(ROCKSDB_URING_PLUGIN_SONAME, kFlags | RTLD_NOLOAD);
-  if (library == nullptr) {
+  // An empty path would be the program itself.
+  if (library == nullptr && PluginPath()[0] != '\0') {
     library = dlopen(PluginPath(), kFlags);
   }
   if (library == nullptr) {
@@ -127,40 +130,120 @@ void* LoadLibrary() {
 // again gives the same library.
 const PreloadHooks* Hooks(void* real) {
   static std::atomic<const PreloadHooks*> cached{nullptr};
+  // That of the librocksdb that the plugin uses: another copy may have the same
+  // name.
+  static std::atomic<void*> served{nullptr};
   static std::atomic<bool> tried{false};
   if (!tried.load(std::memory_order_acquire)) {
     void* const library = LoadLibrary();
-    if (library != nullptr && dlsym(library, kSymbol) == real) {
+    if (library != nullptr) {
       const auto* hooks = static_cast<const PreloadHooks*>(
           dlsym(library, "rocksdb_uring_preload_hooks"));
       if (hooks != nullptr && hooks->version == PreloadHooks::kVersion) {
+        served.store(dlsym(library, kSymbol), std::memory_order_relaxed);
         cached.store(hooks, std::memory_order_relaxed);
       }
     }
     tried.store(true, std::memory_order_release);
   }
-  return cached.load(std::memory_order_relaxed);
+  return served.load(std::memory_order_relaxed) == real
+             ? cached.load(std::memory_order_relaxed)
+             : nullptr;
 }
 
+// As it was when somebody asked first: what FileSystem::Default() gives must
+// not change.
 bool SwitchedOff() {
-  const char* const word = getenv("ROCKSDB_URING");
-  return word != nullptr && strcmp(word, "off") == 0;
+  enum { kUnknown, kOn, kOff };
+  static std::atomic<int> state{kUnknown};
+  if (state.load(std::memory_order_relaxed) == kUnknown) {
+    const char* const word = getenv("ROCKSDB_URING");
+    state.store(word != nullptr && strcmp(word, "off") == 0 ? kOff : kOn,
+                std::memory_order_relaxed);
+  }
+  return state.load(std::memory_order_relaxed) == kOff;
 }
+
+// Where the code of an object is.
+struct CodeRange {
+  uintptr_t begin = 0;
+  uintptr_t end = 0;
+
+  bool Holds(const void* address) const {
+    const auto at = reinterpret_cast<uintptr_t>(address);
+    return begin <= at && at < end;
+  }
+};
+
+// That of the object that holds `address`.
+CodeRange CodeAround(const void* address) {
+  struct Search {
+    uintptr_t address;
+    CodeRange code;
+  } search = {reinterpret_cast<uintptr_t>(address), {}};
+  dl_iterate_phdr(
+      [](dl_phdr_info* object, size_t, void* argument) {
+        auto* const wanted = static_cast<Search*>(argument);
+        CodeRange code;
+        bool found = false;
+        for (int i = 0; i < object->dlpi_phnum; ++i) {
+          const ElfW(Phdr)& part = object->dlpi_phdr[i];
+          const uintptr_t begin = object->dlpi_addr + part.p_vaddr;
+          const uintptr_t end = begin + part.p_memsz;
+          if (part.p_type == PT_LOAD) {
+            found =
+                found || (begin <= wanted->address && wanted->address < end);
+            code = (part.p_flags & PF_X) != 0 ? CodeRange{begin, end} : code;
+          }
+        }
+        wanted->code = found ? code : wanted->code;
+        return static_cast<int>(found);
+      },
+      &search);
+  return search.code;
+}
+
+// What is known from the start in a program that is linked with our librocksdb.
+// Set before there are threads.
+struct Host {
+  CodeRange rocksdb;
+  CodeRange plugin;
+  const PreloadHooks* hooks = nullptr;
+  DefaultFunction real = nullptr;
+};
+Host host;
 
 // For a program that is linked with our librocksdb, the plugin is loaded before
-// there are threads: a thread that loads it from inside the constructor of
-// Env::Default() would wait for the dynamic linker's lock, and the thread that
-// holds it may be running an initialiser that waits for Env::Default().
+// there are threads, and the callers that matter are known: a thread that asks
+// the dynamic linker for anything from inside the constructor of Env::Default()
+// would wait for its lock, and the thread that holds it may be running an
+// initialiser that waits for Env::Default().
 __attribute__((constructor)) void LoadEarly() {
   PluginPath();
   void* const next = dlsym(RTLD_NEXT, kSymbol);
   // A program that exports a RocksDB of its own comes before us.
   if (next != nullptr && HasSoname(ObjectOf(next), ROCKSDB_URING_HOST_SONAME) &&
       ObjectOf(dlsym(RTLD_DEFAULT, kSymbol)) == ObjectOf(&kSymbol)) {
-    Hooks(next);
+    host.hooks = Hooks(next);
+    if (host.hooks != nullptr) {
+      host.real = reinterpret_cast<DefaultFunction>(next);
+      host.rocksdb = CodeAround(next);
+      host.plugin = CodeAround(host.hooks);
+    }
   }
   // Programs without RocksDB are to find no message that they did not cause.
   dlerror();
+}
+
+std::shared_ptr<ROCKSDB_NAMESPACE::FileSystem> Answer(const PreloadHooks* hooks,
+                                                      DefaultFunction real,
+                                                      bool by_plugin) {
+  // Switched off, the plugin is loaded all the same: URIs must stay known.
+  if (hooks == nullptr || SwitchedOff()) {
+    return real();
+  }
+  return by_plugin ? hooks->base_file_system(real)
+                   : hooks->default_file_system(real);
 }
 
 }  // namespace
@@ -169,7 +252,12 @@ namespace ROCKSDB_NAMESPACE {
 
 __attribute__((visibility("default"))) std::shared_ptr<FileSystem>
 FileSystem::Default() {
-  const link_map* const caller = ObjectOf(__builtin_return_address(0));
+  const void* const address = __builtin_return_address(0);
+  const bool by_plugin = host.plugin.Holds(address);
+  if (by_plugin || host.rocksdb.Holds(address)) {
+    return Answer(host.hooks, host.real, by_plugin);
+  }
+  const link_map* const caller = ObjectOf(address);
   void* const found = RealDefault(caller);
   if (found == nullptr) {
     return nullptr;
@@ -178,13 +266,7 @@ FileSystem::Default() {
   const PreloadHooks* const hooks =
       HasSoname(ObjectOf(found), ROCKSDB_URING_HOST_SONAME) ? Hooks(found)
                                                             : nullptr;
-  // Switched off, the plugin is loaded all the same: URIs must stay known.
-  if (hooks == nullptr || SwitchedOff()) {
-    return real();
-  }
-  return HasSoname(caller, ROCKSDB_URING_PLUGIN_SONAME)
-             ? hooks->base_file_system(real)
-             : hooks->default_file_system(real);
+  return Answer(hooks, real, HasSoname(caller, ROCKSDB_URING_PLUGIN_SONAME));
 }
 
 }  // namespace ROCKSDB_NAMESPACE

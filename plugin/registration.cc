@@ -66,7 +66,8 @@ std::unique_ptr<UringFileSystem> CreateForUri(const std::string& uri,
                                               std::string* error) {
   std::unique_ptr<UringFileSystem> file_system;
   const bool ready = uri.find("://") != std::string::npos;
-  const Status status = UringFileSystem::Create(uri, ready, &file_system);
+  const Status status =
+      UringFileSystem::Create(ready ? uri : "", ready, &file_system);
   if (!status.ok()) {
     *error = status.ToString();
   }

@@ -4,11 +4,9 @@
 
 #include "env/fs/stats_file.h"
 #include "env/fs/uring_file_system.h"
-#include "rocksdb/convenience.h"
 
 namespace rocksdb_uring {
 
-using rocksdb::ConfigOptions;
 using rocksdb::Env;
 using rocksdb::FileSystem;
 using rocksdb::Status;
@@ -16,19 +14,8 @@ using rocksdb::Status;
 Status NewUringFileSystem(const std::string& options,
                           std::shared_ptr<FileSystem>* result) {
   std::unique_ptr<UringFileSystem> file_system;
-  Status status;
-  if (options.find("://") != std::string::npos ||
-      options == UringFileSystem::kNickName()) {
-    status = UringFileSystem::Create(options, /*ready=*/true, &file_system);
-  } else {
-    status = UringFileSystem::Create(UringFileSystem::kNickName(),
-                                     /*ready=*/false, &file_system);
-    if (status.ok()) {
-      ConfigOptions config;
-      config.ignore_unknown_options = false;
-      status = file_system->ConfigureFromString(config, options);
-    }
-  }
+  const Status status =
+      UringFileSystem::Create(options, /*ready=*/true, &file_system);
   if (status.ok()) {
     *result = std::move(file_system);
   }

@@ -34,9 +34,12 @@ AsyncShard::AsyncShard(Options options, const Environment& environment)
       backlog_(CountingAllocator<IoOp*>(environment.account)),
       unsubmitted_(CountingAllocator<uint32_t>(environment.account)),
       cancels_(CountingAllocator<uint64_t>(environment.account)),
-      orphans_(CountingAllocator<IoOp*>(environment.account)) {}
+      orphans_(CountingAllocator<IoOp*>(environment.account)) {
+  environment_.account->Add(sizeof(*this));
+}
 
 AsyncShard::~AsyncShard() {
+  environment_.account->Subtract(sizeof(*this));
   if (ring_ != nullptr) {
     environment_.account->Subtract(ring_->memory_bytes());
   }
@@ -44,16 +47,14 @@ AsyncShard::~AsyncShard() {
 
 bool AsyncShard::EnsureRing() {
   RetireIfIdle();
-  if (dead_) {
-    return false;
-  }
-  const bool was_open = environment_.breaker->open();
-  if (!environment_.breaker->Allow()) {
+  // Before the breaker is asked: whoever it allows has to report back.
+  if (dead_ || (ring_ == nullptr && Breaker::Clock::now() < create_at_) ||
+      !environment_.breaker->Allow()) {
     return false;
   }
   if (ring_ != nullptr) {
     // As a trial it has to prove itself again.
-    proven_ = proven_ && !was_open;
+    proven_ = proven_ && !environment_.breaker->open();
     return true;
   }
   RingOrError made = options_.factory(options_.ring);
@@ -62,12 +63,20 @@ bool AsyncShard::EnsureRing() {
              made.error.message().c_str());
     refused_ = true;
     environment_.statistics->Count(StatEvent::kRingRefused);
-    if (environment_.breaker->RecordRefusal(made.error)) {
-      environment_.statistics->Count(StatEvent::kBreakerOpened);
+    switch (environment_.breaker->RecordRefusal(made.error)) {
+      case Breaker::Refusal::kNotCounted:
+        create_at_ = Breaker::Clock::now() + Breaker::kCreatePause;
+        break;
+      case Breaker::Refusal::kCounted:
+        break;
+      case Breaker::Refusal::kOpened:
+        environment_.statistics->Count(StatEvent::kBreakerOpened);
+        break;
     }
     return false;
   }
   ring_ = std::move(made.ring);
+  ++ring_number_;
   refused_ = false;
   environment_.breaker->RingCreated();
   DebugLog("ring of shard %u created: %u and %u entries, %zu bytes",
@@ -77,6 +86,7 @@ bool AsyncShard::EnsureRing() {
   environment_.account->Add(ring_->memory_bytes());
   proven_ = false;
   refusals_in_a_row_ = 0;
+  pauses_ = 0;
   return true;
 }
 
@@ -121,7 +131,12 @@ void AsyncShard::MarkDead(const char* call, Errno error) {
   }
   unsubmitted_.clear();
   cancels_.clear();
-  orphans_.insert(orphans_.end(), backlog_.begin(), backlog_.end());
+  for (IoOp* op : backlog_) {
+    // Waits for no ring any more: whoever takes it completes it.
+    op->tag = kControlTag;
+    op->set_state(IoState::kInFlight);
+    orphans_.push_back(op);
+  }
   backlog_.clear();
 }
 
@@ -149,14 +164,15 @@ bool AsyncShard::PutOnRing(IoOp* op) {
   const uint32_t slot = TakeSlot(op);
   const uint64_t tag = MakeTag(slot, slots_[slot].generation);
   // Before the request is visible to anybody who could complete it.
-  op->shard = options_.index;
   op->tag = tag;
   op->set_state(IoState::kInFlight);
   const RingRequest request = MakeRequest(*op, tag);
   if (!ring_->Prepare(request)) {
     FlushQueue();
     if (dead_ || !ring_->Prepare(request)) {
-      op->set_state(IoState::kQueued);
+      if (!dead_) {
+        op->set_state(IoState::kQueued);
+      }
       FreeSlot(slot);
       return false;
     }
@@ -233,6 +249,7 @@ size_t AsyncShard::Enqueue(IoOp* const* ops, size_t count) {
   size_t taken = 0;
   for (; taken < count && FitsRing(*ops[taken]); ++taken) {
     IoOp* const op = ops[taken];
+    op->shard = options_.index;
     if (backlog_.empty() && !dead_ && PutOnRing(op)) {
       if (unsubmitted_.size() >= kSubmitChunk) {
         FlushQueue();
@@ -244,7 +261,6 @@ size_t AsyncShard::Enqueue(IoOp* const* ops, size_t count) {
       environment_.statistics->Count(StatEvent::kAsyncOverflow);
       break;
     }
-    op->shard = options_.index;
     op->set_state(IoState::kQueued);
     backlog_.push_back(op);
     environment_.statistics->Count(StatEvent::kAsyncQueued);
@@ -325,7 +341,11 @@ AsyncShard::Evidence AsyncShard::CompleteReaped(const ReapedList& reaped) {
   return evidence;
 }
 
-void AsyncShard::Judge(const Evidence& evidence) {
+void AsyncShard::Judge(const Evidence& evidence, uint64_t ring_number) {
+  // Meanwhile it may have died, which has been told, or be another.
+  if (dead_ || ring_ == nullptr || ring_number_ != ring_number) {
+    return;
+  }
   if (evidence.worked > 0) {
     refusals_in_a_row_ = 0;
     // Only now: a ring that can be made may still take no request.
@@ -334,7 +354,7 @@ void AsyncShard::Judge(const Evidence& evidence) {
       environment_.breaker->RecordSuccess();
     }
   }
-  if (evidence.refused == 0 || ring_ == nullptr) {
+  if (evidence.refused == 0) {
     return;
   }
   refusals_in_a_row_ += evidence.refused;
@@ -356,10 +376,11 @@ size_t AsyncShard::Advance() {
   if (reaped.count == 0) {
     return 0;
   }
+  const uint64_t ring_number = ring_number_;
   mutex_.Unlock();
   const Evidence evidence = CompleteReaped(reaped);
   mutex_.Lock();
-  Judge(evidence);
+  Judge(evidence, ring_number);
   if (waiters_ != nullptr) {
     completed_.NotifyAll();
   }

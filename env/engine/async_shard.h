@@ -117,7 +117,9 @@ class AsyncShard {
   void FlushQueue() URING_REQUIRES(mutex_);
   // `call` and `error` as for the breaker.
   void MarkDead(const char* call, Errno error) URING_REQUIRES(mutex_);
-  void Judge(const Evidence& evidence) URING_REQUIRES(mutex_);
+  // `ring_number` is that of the ring that the evidence is of.
+  void Judge(const Evidence& evidence, uint64_t ring_number)
+      URING_REQUIRES(mutex_);
   void RetireIfIdle() URING_REQUIRES(mutex_);
   uint32_t TakeSlot(IoOp* op) URING_REQUIRES(mutex_);
   void Reap(ReapedList* reaped) URING_REQUIRES(mutex_);
@@ -163,7 +165,11 @@ class AsyncShard {
   CondVar completed_;
   // Changes only when nothing is in flight and nobody leads.
   std::unique_ptr<Ring> ring_ URING_GUARDED_BY(mutex_);
+  // Tells it from those before it.
+  uint64_t ring_number_ URING_GUARDED_BY(mutex_) = 0;
   bool refused_ URING_GUARDED_BY(mutex_) = false;
+  // No other one is asked for before.
+  Breaker::Clock::time_point create_at_ URING_GUARDED_BY(mutex_);
   std::vector<Slot, CountingAllocator<Slot>> slots_ URING_GUARDED_BY(mutex_);
   std::vector<uint32_t, CountingAllocator<uint32_t>> free_slots_
       URING_GUARDED_BY(mutex_);

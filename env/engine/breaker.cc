@@ -26,10 +26,12 @@ bool Breaker::Allow() {
   if (!open()) {
     return true;
   }
-  if (trial_running_ || Clock::now() < retry_at_) {
+  const Clock::time_point now = Clock::now();
+  if (now < retry_at_) {
     return false;
   }
   trial_running_ = true;
+  retry_at_ = now + pause_;
   return true;
 }
 
@@ -38,7 +40,7 @@ bool Breaker::MayAllow() {
     return true;
   }
   MutexLock lock(&mutex_);
-  return !open() || (!trial_running_ && Clock::now() >= retry_at_);
+  return !open() || Clock::now() >= retry_at_;
 }
 
 void Breaker::RecordSuccess() {
@@ -81,18 +83,21 @@ bool Breaker::RecordFailure(const char* call, Errno error) {
   return true;
 }
 
-bool Breaker::RecordRefusal(Errno error) {
+Breaker::Refusal Breaker::RecordRefusal(Errno error) {
   constexpr const char* kCall = "io_uring_setup";
   if (!IsShortage(error) || rings_.load(std::memory_order_relaxed) == 0) {
-    return RecordFailure(kCall, error);
+    return RecordFailure(kCall, error) ? Refusal::kOpened : Refusal::kCounted;
   }
   MutexLock lock(&mutex_);
   last_failure_.call = kCall;
   last_failure_.error = error;
   // A trial that found no ring to try has decided nothing: the next one may
   // follow at once.
-  trial_running_ = false;
-  return false;
+  if (trial_running_) {
+    trial_running_ = false;
+    retry_at_ = Clock::now();
+  }
+  return Refusal::kNotCounted;
 }
 
 RingFailure Breaker::last_failure() {

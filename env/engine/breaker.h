@@ -33,7 +33,9 @@ class Breaker {
   static constexpr std::chrono::milliseconds kPauseMax{60000};
 
   // Whether a ring may be used now. When the pause is over, answers true to
-  // one caller (the trial) and false to the others until it reports back.
+  // one caller (the trial) and false to the others until it reports back, or
+  // until another pause is over: a trial whose completion nobody reaps must not
+  // keep everybody waiting.
   bool Allow();
   bool open() const { return open_.load(std::memory_order_relaxed); }
   // Whether Allow could answer true now; takes no trial.
@@ -45,8 +47,11 @@ class Breaker {
   bool RecordFailure(const char* call, Errno error);
 
   // A ring could not be made. As RecordFailure, unless that was for want of
-  // memory or descriptors while other rings are alive: they go on serving.
-  bool RecordRefusal(Errno error);
+  // memory or descriptors while other rings are alive: they go on serving, and
+  // whoever asked is not to ask again for kCreatePause.
+  enum class Refusal : uint8_t { kNotCounted, kCounted, kOpened };
+  Refusal RecordRefusal(Errno error);
+  static constexpr std::chrono::milliseconds kCreatePause{100};
   // Rings that are alive, of whatever kind.
   void RingCreated() { rings_.fetch_add(1, std::memory_order_relaxed); }
   void RingDestroyed() { rings_.fetch_sub(1, std::memory_order_relaxed); }

@@ -22,21 +22,22 @@ RingPool::~RingPool() {
 }
 
 std::unique_ptr<Ring> RingPool::Lease() {
-  if (!breaker_->Allow()) {
-    return nullptr;
-  }
   {
     MutexLock lock(&mutex_);
-    if (!idle_.empty()) {
+    // Before the breaker is asked: whoever it allows has to report back.
+    const bool none = idle_.empty();
+    if (none &&
+        (rings_ >= options_.rings_max || Breaker::Clock::now() < create_at_)) {
+      statistics_->Count(StatEvent::kRingsBusy);
+      return nullptr;
+    }
+    if (!breaker_->Allow()) {
+      return nullptr;
+    }
+    if (!none) {
       std::unique_ptr<Ring> ring = std::move(idle_.back());
       idle_.pop_back();
       return ring;
-    }
-    // All that exist are leased, and report back to the breaker.
-    if (rings_ >= options_.rings_max ||
-        (rings_ > 0 && Breaker::Clock::now() < create_at_)) {
-      statistics_->Count(StatEvent::kRingsBusy);
-      return nullptr;
     }
     ++rings_;
   }
@@ -47,14 +48,15 @@ std::unique_ptr<Ring> RingPool::Create() {
   RingOrError made = options_.factory(options_.ring);
   if (made.ring == nullptr) {
     DebugLog("ring for batches refused: %s", made.error.message().c_str());
-    {
-      MutexLock lock(&mutex_);
-      --rings_;
-      create_at_ = Breaker::Clock::now() + kCreatePause;
-    }
     statistics_->Count(StatEvent::kRingRefused);
-    if (breaker_->RecordRefusal(made.error)) {
+    const Breaker::Refusal refusal = breaker_->RecordRefusal(made.error);
+    if (refusal == Breaker::Refusal::kOpened) {
       statistics_->Count(StatEvent::kBreakerOpened);
+    }
+    MutexLock lock(&mutex_);
+    --rings_;
+    if (rings_ > 0 || refusal == Breaker::Refusal::kNotCounted) {
+      create_at_ = Breaker::Clock::now() + Breaker::kCreatePause;
     }
     return nullptr;
   }
@@ -79,11 +81,14 @@ void RingPool::Retire(std::unique_ptr<Ring> ring, const char* call,
   statistics_->Count(StatEvent::kRingRetired);
   ring.reset();
   breaker_->RingDestroyed();
+  {
+    // Room for another before the breaker may allow one.
+    MutexLock lock(&mutex_);
+    --rings_;
+  }
   if (breaker_->RecordFailure(call, error)) {
     statistics_->Count(StatEvent::kBreakerOpened);
   }
-  MutexLock lock(&mutex_);
-  --rings_;
 }
 
 size_t RingPool::size() const {

@@ -49,10 +49,6 @@ class RingPool {
   size_t size() const URING_EXCLUDES(mutex_);
 
  private:
-  // After a refusal the rings that exist have to do for so long: being refused
-  // again for every batch would cost more than it could gain.
-  static constexpr std::chrono::milliseconds kCreatePause{100};
-
   std::unique_ptr<Ring> Create();
 
   const Options options_;
@@ -62,6 +58,8 @@ class RingPool {
 
   mutable Mutex mutex_;
   size_t rings_ URING_GUARDED_BY(mutex_) = 0;
+  // Not to be asked for another one before: being refused again for every batch
+  // would cost more than it could gain.
   Breaker::Clock::time_point create_at_ URING_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Ring>, CountingAllocator<std::unique_ptr<Ring>>>
       idle_ URING_GUARDED_BY(mutex_);

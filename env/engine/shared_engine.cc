@@ -88,6 +88,8 @@ std::shared_ptr<SharedEngine> SharedEngine::Acquire(
   return engine;
 }
 
+void SharedEngine::RegisterForkHandler() { TheRegistry(); }
+
 void SharedEngine::InstallForTests(
     const std::shared_ptr<SharedEngine>& engine) {
   Registry* const registry = TheRegistry();
@@ -115,7 +117,7 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
   DebugLog("engine: io_uring, queue depth %u, at most %u rings",
            options_.queue_depth, options_.rings_max);
   auto uring = std::make_unique<UringEngine>(options_, &statistics_, &account_);
-  account_.Add(sizeof(UringEngine) + 4 * sizeof(AsyncShard));
+  account_.Add(sizeof(UringEngine));
   uring_ = uring.get();
   engine_ = std::move(uring);
 }

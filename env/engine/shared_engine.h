@@ -84,6 +84,9 @@ class SharedEngine {
   // Bytes that the engine holds: rings, queues and tables; buffers of
   // read-ahead and write-behind apart.
   uint64_t memory_bytes() const;
+  // To be called by those who lock something in a fork handler of their own and
+  // call Acquire with it locked: before they register that handler.
+  static void RegisterForkHandler();
   // True in a forked child: the engine is the parent's. Files that were opened
   // before the fork go on through POSIX, and a new engine is to be acquired.
   bool forked() const;

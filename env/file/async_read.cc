@@ -59,7 +59,6 @@ void AsyncRead::WaitAndDeliver() {
 }
 
 void AsyncRead::WaitAndDeliver(void* const* handles, size_t count) {
-  ReadBurst::OfThisThread()->End();
   SmallVector<AsyncRead*, 64> reads(count);
   SmallVector<IoOp*, 64> ops(count);
   for (void* const* handle = handles; handle != handles + count; ++handle) {
@@ -67,6 +66,12 @@ void AsyncRead::WaitAndDeliver(void* const* handles, size_t count) {
     if (read != nullptr && !std::exchange(read->listed_, true)) {
       reads.push_back(read);
     }
+  }
+  if (reads.size() > 0) {
+    // Here, and not when the engine waits: what this thread has kept back need
+    // not be what it waits for.
+    StartKeptBackReads(reads[0]->engine());
+    ReadBurst::OfThisThread()->End();
   }
   // Nearly always they are all of the one engine.
   for (size_t i = 0, first = 0; i < reads.size(); ++i) {

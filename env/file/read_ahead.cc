@@ -27,6 +27,9 @@ ReadAhead::ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size)
     : file_(std::move(file)), file_size_(file_size) {}
 
 ReadAhead::~ReadAhead() {
+  if (forked()) {
+    return;
+  }
   bool registered = false;
   {
     MutexLock lock(&mutex_);
@@ -79,7 +82,7 @@ ReadAhead::Stream* ReadAhead::FindOrStart(uint64_t offset) {
 }
 
 size_t ReadAhead::Read(uint64_t offset, size_t size, char* scratch) {
-  if (size < kTrackedBytesMin) {
+  if (size < kTrackedBytesMin || forked()) {
     return 0;
   }
   Stream* stream = nullptr;
@@ -227,6 +230,9 @@ void ReadAhead::Discard(std::unique_ptr<Window> window) {
 }
 
 void ReadAhead::ForgetStreamAt(uint64_t offset) {
+  if (forked()) {
+    return;
+  }
   MutexLock lock(&mutex_);
   for (Stream& stream : streams_) {
     if (!stream.busy && stream.next == offset) {

@@ -85,6 +85,9 @@ class ReadAhead final : public BufferBudget::Holder {
   void Finish(Window* window);
   void Discard(std::unique_ptr<Window> window);
 
+  // In a forked child: windows and locks are as the parent's threads had them
+  // at that moment, and are left alone.
+  bool forked() const { return file_->engine->forked(); }
   IoEngine* engine() const { return file_->engine->engine(); }
   BufferBudget* budget() const { return file_->engine->read_ahead_budget(); }
 

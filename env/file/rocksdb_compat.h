@@ -17,7 +17,7 @@
    (ROCKSDB_MAJOR == (major) && ROCKSDB_MINOR >= (minor)))
 
 #if !ROCKSDB_URING_ROCKSDB_GE(7, 8)
-#error "rocksdb-uring needs RocksDB 7.8 or later"
+#error "rocksdb-uring works with RocksDB 7.8 to 11.8; these headers are older"
 #endif
 
 // `override` from RocksDB 10.5 on; before, the function is an ordinary one.
@@ -37,6 +37,12 @@ using ReadAsyncCallback = std::function<void(rocksdb::FSReadRequest&, void*)>;
 using ReadAsyncCallback =
     std::function<void(const rocksdb::FSReadRequest&, void*)>;
 #endif
+
+// The version that is compiled against, without its last part: "7.8". Objects
+// of another one are laid out in other ways.
+inline std::string RocksDBVersionOfHeaders() {
+  return std::to_string(ROCKSDB_MAJOR) + "." + std::to_string(ROCKSDB_MINOR);
+}
 
 // Whether RocksDB has promised not to read a file before the one who writes it
 // has closed it. It never does before 11.5.

@@ -21,7 +21,8 @@ struct WriteFailure {
   uint64_t length = 0;
 };
 
-// One thread appends (Reserve, Start); any other may Drain meanwhile.
+// One thread appends (Reserve, Start); any other may Drain meanwhile. A forked
+// child may not use a file that another thread was writing at that moment.
 //
 // Buffers come from the engine's write budget. A file that gets none is told
 // so and writes by itself: nobody ever waits for another file.

@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "rocksdb/convenience.h"
+
 namespace rocksdb_uring {
 
 using rocksdb::ConfigOptions;
@@ -175,6 +177,37 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
 #undef URING_OFFSET
 #pragma GCC diagnostic pop
 
+// The part behind `uring://`: "" or "?a=1&b=2".
+Status ParseUriQuery(const std::string& uri, std::string rest,
+                     std::unordered_map<std::string, std::string>* options) {
+  if (rest.empty()) {
+    return Status::OK();
+  }
+  if (rest[0] != '?') {
+    return Status::InvalidArgument(
+        "the URI " + uri + " has a path",
+        "write uring:// or uring://?option=value&option=value");
+  }
+  rest.erase(0, 1);
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('&'), rest.size());
+    const std::string pair = rest.substr(0, end);
+    const size_t equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Status::InvalidArgument(
+          "the part \"" + pair + "\" of the URI " + uri + " is no option",
+          "write option=value");
+    }
+    if (!options->emplace(pair.substr(0, equals), pair.substr(equals + 1))
+             .second) {
+      return Status::InvalidArgument("the URI " + uri + " gives option " +
+                                     pair.substr(0, equals) + " twice");
+    }
+    rest.erase(0, std::min(end + 1, rest.size()));
+  }
+  return Status::OK();
+}
+
 }  // namespace
 
 const std::unordered_map<std::string, OptionTypeInfo>*
@@ -198,35 +231,30 @@ std::string FileSystemOptionNames() {
   return names;
 }
 
-Status ParseUriQuery(const std::string& uri,
-                     std::unordered_map<std::string, std::string>* options) {
-  const size_t query = uri.find("://");
-  if (query == std::string::npos || query + 3 == uri.size()) {
+Status ParseOptionText(const std::string& text,
+                       std::unordered_map<std::string, std::string>* options) {
+  if (text.empty() || text == kFileSystemId) {
     return Status::OK();
   }
-  std::string rest = uri.substr(query + 3);
-  if (rest[0] != '?') {
+  const size_t scheme = text.find("://");
+  if (scheme < text.find('=')) {
+    return ParseUriQuery(text, text.substr(scheme + 3), options);
+  }
+  if (text.find('=') == std::string::npos) {
+    return Status::InvalidArgument("\"" + text + "\" is no option",
+                                   "write option=value;option=value");
+  }
+  const Status status = rocksdb::StringToMap(text, options);
+  const auto id = options->find("id");
+  if (!status.ok() || id == options->end()) {
+    return status;
+  }
+  if (id->second != kFileSystemId) {
     return Status::InvalidArgument(
-        "the URI " + uri + " has a path",
-        "write uring:// or uring://?option=value&option=value");
+        "id=" + id->second + " is another file system",
+        std::string("write id=") + kFileSystemId + ", or leave it out");
   }
-  rest.erase(0, 1);
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find('&'), rest.size());
-    const std::string pair = rest.substr(0, end);
-    const size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return Status::InvalidArgument(
-          "the part \"" + pair + "\" of the URI " + uri + " is no option",
-          "write option=value");
-    }
-    if (!options->emplace(pair.substr(0, equals), pair.substr(equals + 1))
-             .second) {
-      return Status::InvalidArgument("the URI " + uri + " gives option " +
-                                     pair.substr(0, equals) + " twice");
-    }
-    rest.erase(0, std::min(end + 1, rest.size()));
-  }
+  options->erase(id);
   return Status::OK();
 }
 

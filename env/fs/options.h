@@ -13,6 +13,9 @@
 
 namespace rocksdb_uring {
 
+// What URIs and `id=` call the file system.
+constexpr char kFileSystemId[] = "uring";
+
 enum class Fallback : uint8_t {
   kAuto,     // POSIX where there is no io_uring
   kRequire,  // opening the file system fails then
@@ -40,9 +43,10 @@ FileSystemOptionsTypeInfo();
 // Names of the options, for messages.
 std::string FileSystemOptionNames();
 
-// Turns the part behind `uring://` ("", "?a=1&b=2") into options.
-rocksdb::Status ParseUriQuery(
-    const std::string& uri,
+// Turns any of the forms in which users write options into options: nothing,
+// `uring`, `uring://?a=1&b=2`, `a=1;b=2` and `id=uring;a=1;b=2`.
+rocksdb::Status ParseOptionText(
+    const std::string& text,
     std::unordered_map<std::string, std::string>* options);
 
 }  // namespace rocksdb_uring

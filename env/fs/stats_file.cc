@@ -120,7 +120,10 @@ std::string StatsToJson(const SharedEngine* engine,
   json["ops"] = OperationsToJson(snapshot);
   json["batch_sizes"] = BatchesToJson(snapshot);
   json["events"] = EventsToJson(snapshot);
-  return json.dump(2) + "\n";
+  // Texts of the C library may be in any encoding.
+  return json.dump(2, ' ', /*ensure_ascii=*/false,
+                   nlohmann::json::error_handler_t::replace) +
+         "\n";
 }
 
 std::map<std::string, uint64_t> FlattenStats(const std::string& json) {
@@ -217,6 +220,8 @@ StatsFile::~StatsFile() {
     Write();
   }
 }
+
+void StatsFile::RegisterForkHandler() { TheRegistry(); }
 
 void StatsFile::Write() {
   if (generation_ != ForkGeneration::Now()) {

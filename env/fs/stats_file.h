@@ -39,6 +39,10 @@ class StatsFile {
   StatsFile(const StatsFile&) = delete;
   StatsFile& operator=(const StatsFile&) = delete;
 
+  // As SharedEngine::RegisterForkHandler, for those who make and destroy
+  // objects of this class with something locked.
+  static void RegisterForkHandler();
+
   // Replaces the file; leaves it alone while `content` gives nothing. Safe for
   // concurrent use.
   void Write();

@@ -1,7 +1,9 @@
 #include "env/fs/uring_file_system.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdlib>
@@ -19,6 +21,7 @@
 #include "env/file/writable_file.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/env.h"
+#include "rocksdb/version.h"
 
 namespace rocksdb_uring {
 
@@ -37,6 +40,44 @@ using rocksdb::Logger;
 using rocksdb::Status;
 
 namespace {
+
+// All that exist: a forked child goes on with them, and must not find one
+// locked by a thread that it does not have.
+struct Registry {
+  Mutex mutex;
+  std::vector<UringFileSystem*> file_systems URING_GUARDED_BY(mutex);
+};
+
+void LockAll() URING_NO_THREAD_SAFETY_ANALYSIS;
+void UnlockAll() URING_NO_THREAD_SAFETY_ANALYSIS;
+
+Registry* TheRegistry() {
+  static auto* registry = [] {
+    // Handlers that lock run in the opposite order of their registration, and
+    // a file system takes the locks of these two with its own.
+    SharedEngine::RegisterForkHandler();
+    StatsFile::RegisterForkHandler();
+    pthread_atfork(LockAll, UnlockAll, UnlockAll);
+    return new Registry();
+  }();
+  return registry;
+}
+
+void LockAll() {
+  Registry* const registry = TheRegistry();
+  registry->mutex.Lock();
+  for (UringFileSystem* file_system : registry->file_systems) {
+    file_system->LockForFork();
+  }
+}
+
+void UnlockAll() {
+  Registry* const registry = TheRegistry();
+  for (UringFileSystem* file_system : registry->file_systems) {
+    file_system->UnlockAfterFork();
+  }
+  registry->mutex.Unlock();
+}
 
 constexpr char kSwitchVariable[] = "ROCKSDB_URING";
 constexpr char kOptionsVariable[] = "ROCKSDB_URING_OPTIONS";
@@ -74,9 +115,18 @@ UringFileSystem::UringFileSystem(const std::shared_ptr<FileSystem>& base)
     : VersionedFileSystem(base != nullptr ? base : FileSystem::Default()) {
   RegisterOptions("UringFileSystemOptions", &options_,
                   FileSystemOptionsTypeInfo());
+  Registry* const registry = TheRegistry();
+  MutexLock lock(&registry->mutex);
+  registry->file_systems.push_back(this);
 }
 
 UringFileSystem::~UringFileSystem() {
+  {
+    Registry* const registry = TheRegistry();
+    MutexLock lock(&registry->mutex);
+    std::vector<UringFileSystem*>* const all = &registry->file_systems;
+    all->erase(std::find(all->begin(), all->end(), this));
+  }
   // Outside the lock: the last report asks this object.
   std::unique_ptr<StatsFile> last;
   {
@@ -85,17 +135,24 @@ UringFileSystem::~UringFileSystem() {
   }
 }
 
-Status UringFileSystem::Create(const std::string& uri, bool ready,
+Status UringFileSystem::Create(const std::string& text, bool ready,
                                std::unique_ptr<UringFileSystem>* result) {
   auto self = std::make_unique<UringFileSystem>(nullptr);
-  Status status = self->Configure(uri, ready);
+  Status status = self->Configure(text, ready);
   if (status.ok()) {
     *result = std::move(self);
   }
   return status;
 }
 
-Status UringFileSystem::Configure(const std::string& uri, bool ready) {
+Status UringFileSystem::Configure(const std::string& text, bool ready) {
+  const std::string running = rocksdb::GetRocksVersionAsString(false);
+  if (running != RocksDBVersionOfHeaders()) {
+    return Status::NotSupported("this librocksdb_uring was built for RocksDB " +
+                                    RocksDBVersionOfHeaders() +
+                                    ", and the program has " + running,
+                                "build it for that version");
+  }
   ConfigOptions config;
   config.ignore_unknown_options = false;
   config.ignore_unsupported_options = false;
@@ -116,15 +173,11 @@ Status UringFileSystem::Configure(const std::string& uri, bool ready) {
         "name a file in a directory that can be written");
   }
   const std::string from_environment = Environment(kOptionsVariable);
-  Status status = ExplainOptions(ConfigureFromString(config, from_environment),
+  Status status = ExplainOptions(ConfigureFromText(config, from_environment),
                                  std::string(kOptionsVariable) + "=" +
                                      from_environment + " in the environment");
-  std::unordered_map<std::string, std::string> from_uri;
   if (status.ok()) {
-    status = ParseUriQuery(uri, &from_uri);
-  }
-  if (status.ok()) {
-    status = ExplainOptions(ConfigureFromMap(config, from_uri), uri);
+    status = ExplainOptions(ConfigureFromText(config, text), text);
   }
   if (status.ok() && ready) {
     status = PrepareOptions(config);
@@ -132,7 +185,25 @@ Status UringFileSystem::Configure(const std::string& uri, bool ready) {
   return status;
 }
 
+Status UringFileSystem::ConfigureFromText(const ConfigOptions& config,
+                                          const std::string& text) {
+  std::unordered_map<std::string, std::string> options;
+  const Status status = ParseOptionText(text, &options);
+  return status.ok() ? ConfigureFromMap(config, options) : status;
+}
+
+Status UringFileSystem::ParseStringOptions(const ConfigOptions& config,
+                                           const std::string& text) {
+  return ConfigureFromText(config, text);
+}
+
 Status UringFileSystem::CheckBase() const {
+  if (target()->CheckedCast<UringFileSystem>() != nullptr) {
+    return Status::InvalidArgument(
+        std::string("target=") + target()->Name() +
+            ": the file system below is a uring file system already",
+        "leave target= out");
+  }
   if (target()->IsInstanceOf("posix") ||
       target()->IsInstanceOf(FileSystem::kDefaultName())) {
     return Status::OK();

@@ -21,24 +21,24 @@ namespace rocksdb_uring {
 class UringFileSystem final : public VersionedFileSystem {
  public:
   // `base` must be RocksDB's POSIX file system, since files are opened past
-  // it; null means FileSystem::Default(). Options are set by ConfigureFromMap
-  // or ConfigureFromString, and take effect in PrepareOptions.
+  // it, and none of ours; null means FileSystem::Default(). Options are set by
+  // ConfigureFromMap or ConfigureFromString, and take effect in PrepareOptions.
   explicit UringFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base);
   ~UringFileSystem() override;
 
   // A file system with the options of the environment (ROCKSDB_URING,
-  // ROCKSDB_URING_OPTIONS) and those of `uri` over them: `uring`, `uring://`,
-  // `uring://?option=value&...`. `ready` says whether to prepare it, or
-  // whether more options are to come.
-  static rocksdb::Status Create(const std::string& uri, bool ready,
+  // ROCKSDB_URING_OPTIONS) and those of `text` over them, in any form that
+  // ParseOptionText takes. `ready` says whether to prepare it, or whether more
+  // options are to come.
+  static rocksdb::Status Create(const std::string& text, bool ready,
                                 std::unique_ptr<UringFileSystem>* result);
   // What Create does to a new object. Needs Env::Default(), as every parser of
   // RocksDB's options does.
   // REQUIRES: external synchronization, and no other call before it.
-  rocksdb::Status Configure(const std::string& uri, bool ready);
+  rocksdb::Status Configure(const std::string& text, bool ready);
 
   static const char* kClassName() { return "UringFileSystem"; }
-  static const char* kNickName() { return "uring"; }
+  static const char* kNickName() { return kFileSystemId; }
   const char* Name() const override { return kClassName(); }
   const char* NickName() const override { return kNickName(); }
   // With it and the options a string re-creates the object.
@@ -95,10 +95,17 @@ class UringFileSystem final : public VersionedFileSystem {
   // True while the engine is on rings and `reads` allows them.
   std::optional<bool> ReadsAsynchronously() override;
 
+  // Around fork(), so that the child finds everything unlocked.
+  void LockForFork() URING_ACQUIRE(mutex_) { mutex_.Lock(); }
+  void UnlockAfterFork() URING_RELEASE(mutex_) { mutex_.Unlock(); }
+
   // Statistics as in the statistics file.
   std::string StatisticsJson() URING_EXCLUDES(mutex_);
 
  protected:
+  // A text that names no option: RocksDB would ignore it.
+  rocksdb::Status ParseStringOptions(const rocksdb::ConfigOptions& config,
+                                     const std::string& text) override;
   // Nothing is opened or started before the whole configuration is accepted.
   rocksdb::Status ConfigureOptions(
       const rocksdb::ConfigOptions& config,
@@ -117,6 +124,8 @@ class UringFileSystem final : public VersionedFileSystem {
   bool ServesWritesOf(const rocksdb::FileOptions& options) const {
     return !switched_off() && !options.use_mmap_writes;
   }
+  rocksdb::Status ConfigureFromText(const rocksdb::ConfigOptions& config,
+                                    const std::string& text);
   rocksdb::Status CheckBase() const;
   void StartReporting() URING_REQUIRES(mutex_);
   std::string Report(const SharedEngine* engine) const;

@@ -66,8 +66,13 @@ through io_uring, a preload for programs that take no file system URI, and
 tools that say what a machine allows and what it gains.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME librocksdb-uring-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
+# Any revision of the RocksDB that was built against, and no other.
+string(REGEX REPLACE "[0-9]+$" "" next_rocksdb "${ROCKSDB_VERSION}")
+string(REGEX MATCH "[0-9]+$" patch "${ROCKSDB_VERSION}")
+math(EXPR patch "${patch} + 1")
+set(next_rocksdb "${next_rocksdb}${patch}~")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-  "rocksdb-uring (= ${PROJECT_VERSION}-1), librocksdb-dev (>= ${ROCKSDB_VERSION})")
+  "rocksdb-uring (= ${PROJECT_VERSION}-1), librocksdb-dev (>= ${ROCKSDB_VERSION}), librocksdb-dev (<< ${next_rocksdb})")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
   "RocksDB file I/O through io_uring (development)
 Headers for C++ and C, and what CMake and pkg-config need.")

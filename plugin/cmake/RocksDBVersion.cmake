@@ -34,3 +34,27 @@ function(check_rocksdb_version include_dir)
   endif()
   set(ROCKSDB_VERSION ${version} PARENT_SCOPE)
 endfunction()
+
+# Sets `soname` to that of the library, or to nothing if it is not shared. Stops
+# where its name says another version than that of the headers: the two lay out
+# objects in different ways.
+function(check_rocksdb_library library version soname)
+  execute_process(
+    COMMAND ${CMAKE_READELF} -d ${library}
+    OUTPUT_VARIABLE dynamic ERROR_QUIET)
+  set(name "")
+  if(dynamic MATCHES "SONAME[^[]*\\[([^]]+)\\]")
+    set(name ${CMAKE_MATCH_1})
+  endif()
+  # "librocksdb.so.7.8", or only "librocksdb.so.7".
+  if(name MATCHES "\\.so\\.([0-9.]+)$")
+    string(FIND "${version}." "${CMAKE_MATCH_1}." at)
+    if(NOT at EQUAL 0)
+      message(FATAL_ERROR
+        "${library} is ${name}, but the headers are those of RocksDB "
+        "${version}: set ROCKSDB_INCLUDE_DIR and ROCKSDB_LIBRARY to the same "
+        "RocksDB")
+    endif()
+  endif()
+  set(${soname} "${name}" PARENT_SCOPE)
+endfunction()

@@ -18,9 +18,10 @@
 
 namespace rocksdb_uring {
 
-// Makes a file system. `options` is empty, or `option=value;option=value`, or
-// one of the URIs `uring://` and `uring://?option=value&option=value`. Options
-// from the environment (ROCKSDB_URING_OPTIONS) come first, these over them.
+// Makes a file system. `options` is empty, or `option=value;option=value`, with
+// `id=uring` or without, or one of the URIs `uring://` and
+// `uring://?option=value&option=value`. Options from the environment
+// (ROCKSDB_URING_OPTIONS) come first, these over them.
 //
 // Without io_uring it serves everything through POSIX, unless fallback=require.
 // On failure (unknown option, bad value, a value that contradicts the engine

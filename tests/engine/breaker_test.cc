@@ -23,6 +23,10 @@ class BreakerTest : public ::testing::Test {
     EXPECT_TRUE(Fail()) << "this one opens it";
   }
 
+  Breaker::Refusal Refuse(int error) {
+    return breaker_.RecordRefusal(Errno::FromErrno(error));
+  }
+
   // Waits for the trial.
   void AwaitTrial() {
     while (!breaker_.Allow()) {
@@ -68,9 +72,20 @@ TEST_F(BreakerTest, ASuccessBetweenFailuresKeepsItClosed) {
 TEST_F(BreakerTest, OneTrialAtATime) {
   Open();
   AwaitTrial();
-  EXPECT_FALSE(breaker_.Allow());
-  EXPECT_FALSE(breaker_.MayAllow());
+  opened_at_ = Breaker::Clock::now();
+  ExpectRefused(Breaker::kPauseMin);
   EXPECT_TRUE(breaker_.open()) << "until the trial has reported back";
+}
+
+// Nobody waits for the read that was the trial.
+TEST_F(BreakerTest, ATrialThatIsNeverHeardOfIsFollowedByAnother) {
+  Open();
+  for (int i = 0; i < 3; ++i) {
+    AwaitTrial();
+  }
+  EXPECT_TRUE(breaker_.open());
+  breaker_.RecordSuccess();
+  EXPECT_FALSE(breaker_.open());
 }
 
 TEST_F(BreakerTest, ATrialThatSucceedsClosesIt) {
@@ -123,16 +138,16 @@ TEST_F(BreakerTest, RefusalsOpenItWhileNoRingIsAlive) {
   breaker_.RingCreated();
   breaker_.RingDestroyed();
   for (uint32_t i = 0; i + 1 < Breaker::kFailuresMax; ++i) {
-    EXPECT_FALSE(breaker_.RecordRefusal(Errno::FromErrno(ENOMEM)));
+    EXPECT_EQ(Refuse(ENOMEM), Breaker::Refusal::kCounted);
   }
-  EXPECT_TRUE(breaker_.RecordRefusal(Errno::FromErrno(ENOMEM)));
+  EXPECT_EQ(Refuse(ENOMEM), Breaker::Refusal::kOpened);
 }
 
 TEST_F(BreakerTest, AShortageDoesNotOpenItWhileARingIsAlive) {
   breaker_.RingCreated();
   for (const int error : {ENOMEM, EMFILE, ENFILE}) {
     for (uint32_t i = 0; i < 2 * Breaker::kFailuresMax; ++i) {
-      EXPECT_FALSE(breaker_.RecordRefusal(Errno::FromErrno(error)));
+      EXPECT_EQ(Refuse(error), Breaker::Refusal::kNotCounted);
     }
     EXPECT_FALSE(breaker_.open());
     EXPECT_STREQ(breaker_.last_failure().call, "io_uring_setup");
@@ -145,19 +160,18 @@ TEST_F(BreakerTest, AShortageDoesNotOpenItWhileARingIsAlive) {
 TEST_F(BreakerTest, OtherRefusalsOpenItWhateverIsAlive) {
   breaker_.RingCreated();
   for (uint32_t i = 0; i + 1 < Breaker::kFailuresMax; ++i) {
-    EXPECT_FALSE(breaker_.RecordRefusal(Errno::FromErrno(EPERM)));
+    EXPECT_EQ(Refuse(EPERM), Breaker::Refusal::kCounted);
   }
-  EXPECT_TRUE(breaker_.RecordRefusal(Errno::FromErrno(EPERM)));
+  EXPECT_EQ(Refuse(EPERM), Breaker::Refusal::kOpened);
 }
 
 TEST_F(BreakerTest, ATrialThatFindsAShortageLeavesItToTheNext) {
   breaker_.RingCreated();
   Open();
   AwaitTrial();
-  EXPECT_FALSE(breaker_.RecordRefusal(Errno::FromErrno(ENOMEM)));
+  EXPECT_EQ(Refuse(ENOMEM), Breaker::Refusal::kNotCounted);
   EXPECT_TRUE(breaker_.open());
   EXPECT_TRUE(breaker_.Allow()) << "without another pause";
-  EXPECT_FALSE(breaker_.Allow());
   breaker_.RecordSuccess();
   EXPECT_FALSE(breaker_.open());
 }

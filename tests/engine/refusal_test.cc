@@ -2,6 +2,7 @@
 // operation failed that is possible without them. What the breaker makes of
 // it, and what users are told.
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -244,6 +245,73 @@ TEST_F(Refusals, OfOneMoreRingLeaveTheOthersTheirWork) {
     EXPECT_EQ(engine_->last_failure().error.value(), -error);
     EXPECT_FALSE(engine_->last_failure().current);
   }
+}
+
+// Rings for batches are alive, and no shard has one that could stand in.
+TEST_F(Refusals, OfAllShardsAreNotRepeatedForEveryOperation) {
+  RunReads(2);
+  ASSERT_EQ(last_path_, IoPath::kRing);
+  kernel_.SetFactoryError(-ENOMEM);
+  const uint64_t refused = Event(StatEvent::kRingRefused);
+  const auto before = Breaker::Clock::now();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(SubmitReads(1), 0u);
+  }
+  if (Breaker::Clock::now() - before < Breaker::kCreatePause) {
+    EXPECT_EQ(Event(StatEvent::kRingRefused), refused + 1);
+  }
+  kernel_.SetFactoryError(0);
+  while (SubmitReads(1) == 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(last_path_, IoPath::kRing);
+}
+
+// The trial was consumed, and its ring died before it completed.
+TEST_F(Refusals, ACompletionOfADeadRingDoesNotCloseTheBreaker) {
+  ASSERT_EQ(SubmitReads(1), 1u);
+  kernel_.SetFactoryError(-EPERM);
+  for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
+    RunReads(2);
+  }
+  AwaitTrial();
+  kernel_.WithholdAll();
+  ReadBatch trial(file_.fd(), 0, Ranges(1));
+  SubmitAll(&trial);
+  kernel_.SetSubmitError(-EBADF);
+  engine_->Cancel(&trial[0]);
+  kernel_.StopWithholding();
+  WaitAll(&trial);
+  EXPECT_TRUE(trial.Matches(file_.model()));
+  EXPECT_TRUE(engine_->last_failure().current);
+  EXPECT_EQ(engine_->last_failure().error.value(), EBADF);
+}
+
+// One thread completes what a dead ring has given back, and another waits for
+// some of it meanwhile, when there is no ring at all.
+TEST_F(Refusals, OfTheNextRingWhileTheLastOnesQueueIsCompleted) {
+  kernel_.SetSubmitError(-EAGAIN);
+  // Fills the submission queue; six wait for room.
+  ReadBatch batch(file_.fd(), 0, Ranges(70));
+  SubmitAll(&batch);
+  ASSERT_EQ(batch[64].state(), IoState::kQueued);
+  Threads threads;
+  std::function<void()> meanwhile = [&] {
+    kernel_.SetFactoryError(-ENOMEM);
+    kernel_.SetSubmitError(0);
+    EXPECT_EQ(SubmitReads(1), 0u) << "the dead ring is gone";
+    threads.Start([&] { WaitAll(&batch, 65); });
+    // Long enough for the other to have looked.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  };
+  batch[64].context = &meanwhile;
+  batch[64].callback = [](IoOp* op) {
+    (*static_cast<std::function<void()>*>(op->context))();
+  };
+  kernel_.SetSubmitError(-EBADF);
+  engine_->Poll();
+  threads.Join();
+  EXPECT_TRUE(batch.Matches(file_.model()));
 }
 
 // The stand-in is lost, too: rings count again as they did before.

@@ -135,6 +135,35 @@ TEST_F(RingPoolTest, DoesNotAskAgainAtOnce) {
   }
 }
 
+// The rings that are alive are of another kind: the breaker does not count.
+TEST_F(RingPoolTest, DoesNotAskAgainAtOnceWhenItHasNone) {
+  breaker_.RingCreated();
+  kernel_.SetFactoryError(-ENOMEM);
+  const auto before = Breaker::Clock::now();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(pool_->Lease(), nullptr);
+  }
+  if (Breaker::Clock::now() - before < Breaker::kCreatePause) {
+    EXPECT_EQ(Event(StatEvent::kRingRefused), 1u);
+  }
+  breaker_.RingDestroyed();
+}
+
+// Whoever is the breaker's trial has to report back.
+TEST_F(RingPoolTest, WithoutARingToGiveThereIsNoTrial) {
+  Make(1);
+  std::unique_ptr<Ring> ring = pool_->Lease();
+  for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
+    breaker_.RecordFailure("io_uring_enter", Errno::FromErrno(EBADF));
+  }
+  while (!breaker_.MayAllow()) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(pool_->Lease(), nullptr);
+  EXPECT_TRUE(breaker_.Allow()) << "for somebody else";
+  pool_->Return(std::move(ring));
+}
+
 TEST_F(RingPoolTest, RecoversWhenTheKernelDoes) {
   kernel_.SetFactoryError(-ENOMEM);
   while (!breaker_.open()) {

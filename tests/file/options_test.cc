@@ -162,6 +162,32 @@ TEST_F(OptionsTest, UnknownNamesAreNamed) {
                        {"queue_depth", "rings_max", "stats_file"}));
 }
 
+// RocksDB takes a string without "=" for anything, and says OK.
+TEST_F(OptionsTest, WordsThatAreNoOptionAreRefused) {
+  for (const char* text : {"garbage", "posix", "reads", "off", "queue_depth"}) {
+    const Status status = FromFunction(text);
+    EXPECT_TRUE(status.IsInvalidArgument()) << text;
+    EXPECT_TRUE(Mentions(status, {text, "option=value"})) << status.ToString();
+    const ScopedEnvironment options("ROCKSDB_URING_OPTIONS", text);
+    EXPECT_TRUE(Mentions(FromRegistry("uring://"),
+                         {text, "ROCKSDB_URING_OPTIONS", "option=value"}))
+        << text;
+  }
+  ASSERT_TRUE(FromRegistry("uring").ok());
+  EXPECT_TRUE(file_system_->ConfigureFromString(Strict(), "garbage")
+                  .IsInvalidArgument());
+}
+
+TEST_F(OptionsTest, AListMayNameTheFileSystem) {
+  ASSERT_TRUE(FromFunction("id=uring;stats_interval_s=7;reads=posix").ok());
+  EXPECT_EQ(Option("stats_interval_s"), "7");
+  EXPECT_EQ(Option("reads"), "posix");
+  const Status status = FromFunction("id=TimedFS;reads=posix");
+  EXPECT_TRUE(status.IsInvalidArgument());
+  EXPECT_TRUE(Mentions(status, {"id=TimedFS", "id=uring"}))
+      << status.ToString();
+}
+
 TEST_F(OptionsTest, BadValuesNameOptionValueAndRange) {
   const std::vector<std::vector<std::string>> wrong = {
       {"queue_depth", "7", "8 to 4096"},
@@ -342,6 +368,13 @@ TEST_F(OptionsTest, OtherTargetsAreRefused) {
     EXPECT_FALSE(status.ok()) << target;
     EXPECT_TRUE(Mentions(status, {"target="})) << status.ToString();
   }
+}
+
+// Two layers would read ahead and write behind twice.
+TEST_F(OptionsTest, ItselfAsATargetIsRefused) {
+  const Status status = FromRegistry("id=uring;target={id=uring}");
+  EXPECT_FALSE(status.ok());
+  EXPECT_TRUE(Mentions(status, {"target=", "already"})) << status.ToString();
 }
 
 TEST_F(OptionsTest, MaySitBelowAnother) {

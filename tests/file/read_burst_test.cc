@@ -98,6 +98,23 @@ TEST_P(ReadBurstTest, PollOfABurstWaitsOnce) {
   EXPECT_LT(kernel_.observations().waits, 32u / 2);
 }
 
+TEST_P(ReadBurstTest, PollOfWhatIsThereStartsTheOthersToo) {
+  Burst(32);
+  const AsyncCalls first = MakeCalls(1, kFileSize);
+  StartAll(first, file_.get());
+  EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(first)).ok());
+  Burst(32);
+  kernel_.WithholdAll();
+  const AsyncCalls calls = MakeCalls(kUneven, kFileSize);
+  StartAll(calls, file_.get());
+  ASSERT_EQ(kernel_.withheld(), started());
+  EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(first)).ok());
+  EXPECT_EQ(kernel_.withheld(), calls.size());
+  kernel_.StopWithholding();
+  EXPECT_TRUE(Poll(file_system_.get(), HandlesOf(calls)).ok());
+  EXPECT_TRUE(AllDelivered(calls, model_));
+}
+
 TEST_P(ReadBurstTest, ABurstThatGoesOnIsNotKeptBackForEver) {
   Burst(8);
   kernel_.WithholdAll();

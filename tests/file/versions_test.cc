@@ -71,6 +71,10 @@ class VersionsTest : public ::testing::Test {
   std::shared_ptr<UringFileSystem> uring_;
 };
 
+TEST_F(VersionsTest, HeadersAndLibraryAreOfOneVersion) {
+  EXPECT_EQ(RocksDBVersionOfHeaders(), rocksdb::GetRocksVersionAsString(false));
+}
+
 TEST_F(VersionsTest, ReadsAsynchronouslyOnRingsOnly) {
   Open("uring://");
   EXPECT_EQ(uring_->ReadsAsynchronously(),

@@ -151,10 +151,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string uri = "uring://" + input;
     rocksdb_uring::Check(file_system.Configure(uri, /*ready=*/false),
                          file_system, uri);
-  } else {
+  } else if (data[0] % 4 == 1) {
     rocksdb_uring::Check(
         file_system.ConfigureFromString(rocksdb_uring::Config(), input),
         file_system, input);
+  } else {
+    rocksdb_uring::Check(file_system.Configure(input, /*ready=*/false),
+                         file_system, input);
   }
   return 0;
 }
