@@ -25,7 +25,8 @@ Installs what is missing (as root), builds, and runs the tests.
   --full         all suites under the sanitizers, more repetitions, each with
                  another seed, and the long suites: an hour of soak and of
                  db_stress, all suites of RocksDB, the plugin inside RocksDB's
-                 own build, the RocksDBs of Debian 13 and sid (as root)
+                 own build and with its patches, the RocksDBs of Debian 13
+                 and sid (as root)
   --help         this text
 
 Environment:
@@ -212,7 +213,7 @@ run_soak() {
       check "build/$1/bin/uring_soak" "--seconds=$seconds"
       check valgrind --quiet --leak-check=full --error-exitcode=9 \
         "build/$1/bin/uring_soak" \
-        --seconds=0 --rounds=2 --operations=40 --keys=200 --threads=2
+        --seconds=0 --rounds=4 --operations=40 --keys=200 --threads=2
       ;;
     asan) check "build/$1/bin/uring_soak" --seconds=20 ;;
   esac
@@ -293,11 +294,18 @@ test_rocksdb() {
   ((full)) && check_as_root tests/rocksdb/trixie.sh
 }
 
-# Other versions of RocksDB, and the plugin inside RocksDB's own build.
+# Other versions of RocksDB, the plugin inside RocksDB's own build, and RocksDB
+# with what patches/ has.
 test_versions() {
+  local suite
   check tests/versions/headers.sh
   ((full)) || return 0
-  check tests/intree/run.sh
+  for suite in bookworm trixie sid; do
+    check tests/intree/run.sh --suite "$suite"
+    check tests/coroutines/run.sh --suite "$suite"
+  done
+  check tests/coroutines/run.sh --sanitize address
+  check tests/coroutines/run.sh --sanitize thread
   check_as_root tests/versions/run.sh --intree
 }
 

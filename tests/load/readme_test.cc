@@ -2,6 +2,7 @@
 // the way a new user would, in a directory and a home of its own.
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -76,7 +77,9 @@ class ReadmeTest : public ::testing::TestWithParam<Way> {
     }
     for (const std::string& program : GetParam().needs) {
       if (RunBash("command -v " + program).exit_code != 0) {
-        if (RingRequired()) {
+        // Toolchains of other languages are installed for the long run only.
+        const char* full = getenv("ROCKSDB_URING_TEST_FULL");
+        if (RingRequired() && full != nullptr && std::string(full) == "1") {
           FAIL() << "ROCKSDB_URING_REQUIRE is set, but there is no " << program;
         }
         GTEST_SKIP() << "no " << program << " here";

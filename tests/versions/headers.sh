@@ -72,7 +72,8 @@ version_part() {
   sed -nE "s/^#define ROCKSDB_$2 +([0-9]+).*/\1/p" "$1/rocksdb/version.h"
 }
 
-# Everything that includes RocksDB's headers, against those in $1.
+# Everything that includes RocksDB's headers, against those in $1, and the tests
+# of what is in some versions only.
 compile() {
   local include="$1" major minor standard=17
   major=$(version_part "$include" MAJOR)
@@ -84,7 +85,8 @@ compile() {
   echo "RocksDB $major.$minor.$(version_part "$include" PATCH), C++$standard"
   # -I goes before the compiler's own directories, so that a RocksDB that is
   # installed is not seen.
-  printf '%s\n' env/file/*.cc env/fs/*.cc plugin/*.cc |
+  printf '%s\n' env/file/*.cc env/fs/*.cc plugin/*.cc \
+    tests/file/versions_test.cc |
     xargs -P "${JOBS:-$(nproc)}" -I SOURCE "${CXX:-g++}" -fsyntax-only \
       "-std=c++$standard" -Wall -Wextra -Werror -Wshadow -Woverloaded-virtual \
       -Wnon-virtual-dtor -fno-rtti "-I$include" -I. -Iplugin \

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# messages.sh INCLUDE_DIRECTORY: what is said of a RocksDB that is too old, newer
-# than what was tested, not there, or no RocksDB. INCLUDE_DIRECTORY has the
-# headers of one that is supported.
+# messages.sh INCLUDE_DIRECTORY LIBRARY: what is said of a RocksDB that is too
+# old, newer than what was tested, not there, no RocksDB, or two of them.
+# INCLUDE_DIRECTORY and LIBRARY are those of one that is supported.
 set -euo pipefail
 
 include=$1
+library=$2
 source=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -66,8 +67,16 @@ expect 1 "names no version" "7.8 to 11.8" -- check "$work/none"
 expect 1 "RocksDB 7.7.8" "too old" "7.8 to 11.8" -- \
   cmake -S "$source" -B "$work/build" -DROCKSDB_URING_BUILD_TESTS=OFF \
   -DROCKSDB_INCLUDE_DIR="$work/7.7.8" -DROCKSDB_LIBRARY=/nowhere/librocksdb.so
+expect 1 "${library##*/} is librocksdb.so" "headers are those of RocksDB 11.8.1" -- \
+  cmake -S "$source" -B "$work/build2" -DROCKSDB_URING_BUILD_TESTS=OFF \
+  -DROCKSDB_INCLUDE_DIR="$work/11.8.1" -DROCKSDB_LIBRARY="$library"
+# Where the directory of the library is not looked into.
+expect 1 "RocksDB was not found" "librocksdb-dev" "7.8 to 11.8" -- \
+  cmake -S "$source" -B "$work/build3" -DROCKSDB_URING_BUILD_TESTS=OFF \
+  -DLIBURING_INCLUDE_DIR=/usr/include -DLIBURING_LIBRARY=/nowhere/liburing.a \
+  -DCMAKE_IGNORE_PATH="${library%/*};$(dirname "${library#/usr}")"
 # RocksDB's make asks nothing: then the compiler refuses.
-expect 1 "rocksdb-uring needs RocksDB 7.8 or later" -- \
+expect 1 "works with RocksDB 7.8 to 11.8; these headers are older" -- \
   "${CXX:-c++}" -std=c++17 -fsyntax-only -x c++ -I"$work/7.7.8" -I"$include" \
   "$source/env/file/rocksdb_compat.h"
 exit "$bad"
