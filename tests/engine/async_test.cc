@@ -2,7 +2,9 @@
 // polled, called back and cancelled, from any thread.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -312,6 +314,34 @@ TEST_F(RealAsyncTest, CancelledOrNotAllComplete) {
       }
     }
   }
+}
+
+// Reads of sockets stay in flight until there are data; unlike pipes, sockets
+// are polled by every kernel, so that cancelling is done when Cancel returns.
+// The first gets data then: had the request named nobody, or the other read,
+// this one would get them.
+TEST_F(RealAsyncTest, CancelEndsTheReadThatItNames) {
+  int first_pair[2];
+  int second_pair[2];
+  constexpr int kStream = SOCK_STREAM | SOCK_CLOEXEC;
+  ASSERT_EQ(socketpair(AF_UNIX, kStream, 0, first_pair), 0);
+  ASSERT_EQ(socketpair(AF_UNIX, kStream, 0, second_pair), 0);
+  const FileDescriptor owned[] = {
+      FileDescriptor(first_pair[0]), FileDescriptor(first_pair[1]),
+      FileDescriptor(second_pair[0]), FileDescriptor(second_pair[1])};
+  ReadBatch first(first_pair[0], 0, {{0, 1}});
+  ReadBatch second(second_pair[0], 0, {{0, 1}});
+  SubmitAll(&first);
+  SubmitAll(&second);
+  engine_->Cancel(&first[0]);
+  EXPECT_EQ(write(first_pair[1], "1", 1), 1);
+  WaitAll(&first);
+  EXPECT_EQ(first[0].result, -ECANCELED);
+  EXPECT_EQ(second[0].state(), IoState::kInFlight);
+  EXPECT_EQ(write(second_pair[1], "2", 1), 1);
+  WaitAll(&second);
+  EXPECT_TRUE(second.Matches("2"));
+  EXPECT_EQ(calls_.total(), 0u) << "all through the ring";
 }
 
 // A profiler's signals at 1 kHz, without SA_RESTART.
