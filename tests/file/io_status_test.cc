@@ -1,0 +1,67 @@
+// The one place where an errno becomes a status: what the default file system
+// of RocksDB 7.8 makes of the same error (IOError in env/io_posix.cc).
+#include "env/file/io_status.h"
+
+#include <cerrno>
+#include <cstring>
+#include <ostream>
+#include <string>
+
+#include "tests/file/file_test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+using rocksdb::IOStatus;
+
+struct ErrorCase {
+  int error;
+  IOStatus::Code code;
+  IOStatus::SubCode subcode;
+  bool retryable;
+};
+
+void PrintTo(const ErrorCase& error_case, std::ostream* out) {
+  *out << strerrorname_np(error_case.error);
+}
+
+class IoStatusTest : public ::testing::TestWithParam<ErrorCase> {};
+
+TEST_P(IoStatusTest, IsThatOfTheDefaultFileSystem) {
+  const int error = GetParam().error;
+  for (const Errno value :
+       {Errno::FromErrno(error), Errno::FromResult(-error)}) {
+    const IOStatus status = MakeIOStatus("While reading", "/a/file", value);
+    EXPECT_EQ(status.code(), GetParam().code);
+    EXPECT_EQ(status.subcode(), GetParam().subcode);
+    EXPECT_EQ(status.GetRetryable(), GetParam().retryable);
+    EXPECT_FALSE(status.GetDataLoss());
+    const std::string text = status.ToString();
+    EXPECT_NE(text.find(strerror(error)), std::string::npos) << text;
+    EXPECT_EQ(text.find("Unknown error"), std::string::npos) << text;
+    // RocksDB says no more of a stale file.
+    EXPECT_EQ(text.find("While reading: /a/file: ") != std::string::npos,
+              error != ESTALE)
+        << text;
+  }
+}
+
+// The default file system never meets the two that have codes of their own.
+INSTANTIATE_TEST_SUITE_P(
+    Errors, IoStatusTest,
+    ::testing::Values(
+        ErrorCase{ENOSPC, IOStatus::kIOError, IOStatus::kNoSpace, true},
+        ErrorCase{ENOENT, IOStatus::kIOError, IOStatus::kPathNotFound, false},
+        ErrorCase{ESTALE, IOStatus::kIOError, IOStatus::kStaleFile, false},
+        ErrorCase{ETIMEDOUT, IOStatus::kTimedOut, IOStatus::kNone, false},
+        ErrorCase{ECANCELED, IOStatus::kAborted, IOStatus::kNone, false},
+        ErrorCase{EIO, IOStatus::kIOError, IOStatus::kNone, false},
+        ErrorCase{EFAULT, IOStatus::kIOError, IOStatus::kNone, false},
+        ErrorCase{EACCES, IOStatus::kIOError, IOStatus::kNone, false},
+        ErrorCase{EINVAL, IOStatus::kIOError, IOStatus::kNone, false}),
+    [](const ::testing::TestParamInfo<ErrorCase>& info) {
+      return strerrorname_np(info.param.error);
+    });
+
+}  // namespace
+}  // namespace rocksdb_uring
