@@ -20,19 +20,22 @@ namespace rocksdb_uring {
 // Why this machine gives no io_uring, with the remedy; empty if it does.
 std::string WhyNoRing();
 
-// Whether ROCKSDB_URING_REQUIRE=1 forbids to skip tests that need io_uring.
+// Whether ROCKSDB_URING_REQUIRE=1 forbids to skip tests that need io_uring or
+// direct I/O.
 bool RingRequired();
 
-// Ends the test as skipped where there is no io_uring, or as failed if
-// io_uring is required. For the body of a test or of SetUp.
-#define SkipWithoutRing()                                              \
-  if (const std::string uring_why = WhyNoRing(); !uring_why.empty()) { \
-    if (RingRequired()) {                                              \
-      FAIL() << "ROCKSDB_URING_REQUIRE is set, but " << uring_why;     \
-    }                                                                  \
-    GTEST_SKIP() << uring_why;                                         \
-  }                                                                    \
+// Ends the test as skipped, or as failed where that is forbidden, unless `why`
+// is empty. For the body of a test or of SetUp, as all that are made of it.
+#define SkipBecauseOf(why)                                         \
+  if (const std::string uring_why = (why); !uring_why.empty()) {   \
+    if (RingRequired()) {                                          \
+      FAIL() << "ROCKSDB_URING_REQUIRE is set, but " << uring_why; \
+    }                                                              \
+    GTEST_SKIP() << uring_why;                                     \
+  }                                                                \
   static_assert(true, "takes the semicolon")
+
+#define SkipWithoutRing() SkipBecauseOf(WhyNoRing())
 
 // The seed of this run: that of ROCKSDB_URING_TEST_SEED, or a new one, which
 // is printed.
@@ -71,6 +74,9 @@ class TestFile {
   int fd() const { return fd_.get(); }
   // Open for direct I/O; -1 where the filesystem has none.
   int direct_fd() const { return direct_fd_.get(); }
+  std::string WhyNoDirectIo() const {
+    return direct_fd_.valid() ? "" : "no O_DIRECT in " + path_;
+  }
   int read_only_fd() const { return read_only_fd_.get(); }
   // What the file contains.
   std::string Contents() const;
@@ -86,11 +92,7 @@ class TestFile {
   FileDescriptor read_only_fd_;
 };
 
-#define SkipWithoutDirectIo(file)                       \
-  if ((file).direct_fd() < 0) {                         \
-    GTEST_SKIP() << "no O_DIRECT in " << (file).path(); \
-  }                                                     \
-  static_assert(true, "takes the semicolon")
+#define SkipWithoutDirectIo(file) SkipBecauseOf((file).WhyNoDirectIo())
 
 // A batch of reads, each with a buffer of its own that is poisoned before.
 class ReadBatch {

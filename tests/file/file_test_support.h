@@ -33,11 +33,9 @@ void DropCache(const std::string& path);
 // Whether the filesystem below takes O_DIRECT.
 bool HasDirectIo(const std::string& path);
 
-#define SkipWithoutDirectReads(direct, path)   \
-  if ((direct) && !HasDirectIo(path)) {        \
-    GTEST_SKIP() << "no O_DIRECT in " << path; \
-  }                                            \
-  static_assert(true, "takes the semicolon")
+#define SkipWithoutDirectReads(direct, path)                                \
+  SkipBecauseOf((direct) && !HasDirectIo(path) ? "no O_DIRECT in " + (path) \
+                                               : std::string())
 
 // A file system of ours; ends the process if there is none.
 std::shared_ptr<rocksdb::FileSystem> OpenFileSystem(const std::string& options);
