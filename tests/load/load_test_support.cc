@@ -80,9 +80,12 @@ nlohmann::json PreloadTest::Statistics() const {
   return nlohmann::json::parse(ReadWholeFile(stats_), nullptr, false);
 }
 
-uint64_t PreloadTest::Opens() const {
+uint64_t PreloadTest::Counter(const std::string& pointer) const {
   const nlohmann::json statistics = Statistics();
-  return statistics.is_object() ? statistics.at("opens").get<uint64_t>() : 0;
+  return statistics.is_object()
+             ? statistics.at(nlohmann::json::json_pointer(pointer))
+                   .get<uint64_t>()
+             : 0;
 }
 
 }  // namespace rocksdb_uring

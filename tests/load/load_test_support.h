@@ -19,6 +19,9 @@ bool BuiltWithSanitizer();
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
+// Requests of MultiGet that rings have served, in the statistics.
+inline constexpr char kRingReads[] = "/ops/multi_read/ring/count";
+
 // A program that has ended.
 struct Ran {
   int exit_code = -1;
@@ -40,7 +43,9 @@ class PreloadTest : public ::testing::Test {
   // The statistics that the last program has left; null if it has left none.
   nlohmann::json Statistics() const;
   // Files that the last program has opened through the plugin.
-  uint64_t Opens() const;
+  uint64_t Opens() const { return Counter("/opens"); }
+  // A number in them by its JSON pointer; 0 without statistics.
+  uint64_t Counter(const std::string& pointer) const;
 
   TempDir directory_;
   const std::string db_ = directory_.file("db");

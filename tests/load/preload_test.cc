@@ -30,6 +30,16 @@ TEST_F(PreloadTest, ProgramWithoutFlagUsesThePlugin) {
             std::string::npos);
 }
 
+TEST_F(PreloadTest, DirectMultiGetTakesRings) {
+  SkipWithoutRing();
+  WriteFile(directory_.file("probe"), "");
+  SkipWithoutDirectReads(true, directory_.file("probe"));
+  const Ran ran =
+      RunPreloaded({LOAD_TEST_PROGRAM, "round_trip", db_, "direct"});
+  EXPECT_EQ(ran.said.at("status"), "OK") << ran.output;
+  EXPECT_GT(Counter(kRingReads), 0u);
+}
+
 TEST_F(PreloadTest, DefaultAnswersToAllItsNames) {
   Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "identity"});
   EXPECT_EQ(ran.exit_code, 0) << ran.output;

@@ -108,17 +108,18 @@ class ReadmeTest : public ::testing::TestWithParam<Way> {
           "stats_interval_s=0;stats_file=" + home_ + "/uring-%p.json"}});
   }
 
-  // Files that the programs have opened through the plugin.
-  uint64_t Opens() const {
-    uint64_t opens = 0;
+  // The sum of a number in the statistics of all programs, by its JSON pointer.
+  uint64_t Counter(const std::string& pointer) const {
+    uint64_t sum = 0;
     for (const auto& entry : fs::directory_iterator(home_)) {
       const std::string name = entry.path().filename();
       if (name.rfind("uring-", 0) == 0) {
-        opens += nlohmann::json::parse(ReadWholeFile(entry.path()))["opens"]
-                     .get<uint64_t>();
+        sum += nlohmann::json::parse(ReadWholeFile(entry.path()))
+                   .at(nlohmann::json::json_pointer(pointer))
+                   .get<uint64_t>();
       }
     }
-    return opens;
+    return sum;
   }
 
   TempDir directory_;
@@ -137,20 +138,41 @@ TEST_P(ReadmeTest, RunsAsWritten) {
   const ChildResult result = RunBash(ReadmeBlock(way.heading));
   EXPECT_EQ(result.exit_code, 0) << result.output;
   EXPECT_NE(result.output.find(way.output), std::string::npos) << result.output;
-  EXPECT_EQ(Opens() > 0, way.statistics) << result.output;
+  EXPECT_EQ(Counter("/opens") > 0, way.statistics) << result.output;
+}
+
+std::string WayName(const ::testing::TestParamInfo<Way>& info) {
+  std::string name;
+  for (const char c : std::string(info.param.heading)) {
+    name += c == '+' ? "p" : std::isalnum(c) != 0 ? std::string(1, c) : "";
+  }
+  return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(LoadIt, ReadmeTest, ::testing::ValuesIn(Ways()),
-                         [](const ::testing::TestParamInfo<Way>& info) {
-                           std::string name;
-                           for (const char c :
-                                std::string(info.param.heading)) {
-                             name += c == '+'               ? "p"
-                                     : std::isalnum(c) != 0 ? std::string(1, c)
-                                                            : "";
-                           }
-                           return name;
-                         });
+                         WayName);
+
+// The same commands with another benchmark: those of README read nothing that
+// would take a ring.
+class ReadmeRingTest : public ReadmeTest {};
+
+TEST_P(ReadmeRingTest, DirectMultiGetTakesRings) {
+  SkipWithoutRing();
+  WriteFile(directory_.file("probe"), "");
+  SkipWithoutDirectReads(true, directory_.file("probe"));
+  std::string block = ReadmeBlock(GetParam().heading);
+  const std::string written = "fillseq,readseq";
+  ASSERT_NE(block.find(written), std::string::npos) << block;
+  block.replace(block.find(written), written.size(),
+                "fillseq,compact,multireadrandom --multiread_batched "
+                "--batch_size=32 --use_direct_reads --cache_size=0");
+  const ChildResult result = RunBash(ReadmeBlock("Install") + block);
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_GT(Counter(kRingReads), 0u) << result.output;
+}
+
+INSTANTIATE_TEST_SUITE_P(LoadIt, ReadmeRingTest,
+                         ::testing::Values(Ways()[1], Ways()[2]), WayName);
 
 TEST(ReadmeWaysTest, AllAreTested) {
   std::set<std::string> tested;
