@@ -1,6 +1,7 @@
 // librocksdb_uring_preload.so in front of programs of all kinds.
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/file/file_test_support.h"
@@ -78,12 +79,34 @@ TEST_F(PreloadTest, MappedWritesWork) {
 }
 
 TEST_F(PreloadTest, LayersOnTheDefaultWork) {
-  ASSERT_TRUE(std::filesystem::create_directory(db_));
-  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "layers", db_});
-  EXPECT_EQ(ran.exit_code, 0) << ran.output;
-  EXPECT_GE(ran.said.size(), 14u) << ran.output;
-  for (const auto& layer : ran.said) {
-    EXPECT_EQ(layer.second, "OK") << layer.first;
+  int number = 0;
+  for (const std::string layer :
+       {"timed_env", "mem_env", "env_wrapper", "wrapper", "encrypted",
+        "TimedFS", "id=TimedFS;target=posix", "id=TimedFS;target=uring",
+        "id=TimedFS;target=uring://", "CountedFileSystem", "PosixFileSystem",
+        "uring", "id=uring", "uring://"}) {
+    Ran ran = RunPreloaded(
+        {LOAD_TEST_PROGRAM, "layer", db_ + std::to_string(++number), layer});
+    EXPECT_EQ(ran.exit_code, 0) << ran.output;
+    EXPECT_EQ(ran.said["status"], "OK") << layer;
+    // That one has its files in memory.
+    EXPECT_EQ(Opens() > 0, layer != "mem_env") << layer;
+  }
+}
+
+TEST_F(PreloadTest, LayersOnAUriWork) {
+  for (const auto& [layer, chain] :
+       {std::pair("id=TimedFS;target=uring",
+                  "TimedFS>UringFileSystem>PosixFileSystem"),
+        {"id=CountedFileSystem;target=uring://",
+         "CountedFileSystem>UringFileSystem>PosixFileSystem"},
+        {"id=TimedFS;target={id=CountedFileSystem;target={id=uring}}",
+         "TimedFS>CountedFileSystem>UringFileSystem>PosixFileSystem"}}) {
+    Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "layer", db_, layer},
+                           {{"LD_PRELOAD", ROCKSDB_URING_LIBRARY}});
+    EXPECT_EQ(ran.said["status"], "OK") << ran.output;
+    EXPECT_EQ(ran.said["chain"], chain);
+    EXPECT_GT(Opens(), 0u) << layer;
   }
 }
 

@@ -264,6 +264,9 @@ Status RoundTripOnString(const std::string& value, const std::string& path) {
   if (status.ok() && file_system == nullptr) {
     return Status::Corruption("OK, and no file system", value);
   }
+  if (status.ok()) {
+    Print("chain", Chain(file_system.get()));
+  }
   return status.ok() ? RoundTripOn(file_system, path) : status;
 }
 
@@ -277,29 +280,31 @@ Status RoundTripEncrypted(const std::string& path) {
                      : status;
 }
 
-// File systems and Envs that sit on the default one.
-int Layers(const Arguments& arguments) {
-  const std::string& top = arguments[0];
-  const std::unique_ptr<Env> timed(rocksdb::NewTimedEnv(Env::Default()));
-  const std::unique_ptr<Env> memory(rocksdb::NewMemEnv(Env::Default()));
-  PlainEnv wrapper(Env::Default());
-  Print("timed_env",
-        RoundTrip(MakeOptions(timed.get()), top + "/1").ToString());
-  Print("mem_env", RoundTrip(MakeOptions(memory.get()), top + "/2").ToString());
-  Print("env_wrapper", RoundTrip(MakeOptions(&wrapper), top + "/3").ToString());
-  Print("wrapper",
-        RoundTripOn(std::make_shared<PlainWrapper>(FileSystem::Default()),
-                    top + "/4")
-            .ToString());
-  Print("encrypted", RoundTripEncrypted(top + "/5").ToString());
-  int number = 6;
-  for (const char* value :
-       {"TimedFS", "id=TimedFS;target=posix", "id=TimedFS;target=uring",
-        "id=TimedFS;target=uring://", "CountedFileSystem", "PosixFileSystem",
-        "uring", "id=uring", "uring://"}) {
-    Print(value, RoundTripOnString(value, top + "/" + std::to_string(number++))
-                     .ToString());
+// One that sits on the default file system or Env; by a string of RocksDB's, if
+// it is none of those here.
+Status RoundTripOnLayer(const std::string& layer, const std::string& path) {
+  if (layer == "timed_env") {
+    const std::unique_ptr<Env> env(rocksdb::NewTimedEnv(Env::Default()));
+    return RoundTrip(MakeOptions(env.get()), path);
   }
+  if (layer == "mem_env") {
+    const std::unique_ptr<Env> env(rocksdb::NewMemEnv(Env::Default()));
+    return RoundTrip(MakeOptions(env.get()), path);
+  }
+  if (layer == "env_wrapper") {
+    PlainEnv env(Env::Default());
+    return RoundTrip(MakeOptions(&env), path);
+  }
+  if (layer == "wrapper") {
+    return RoundTripOn(std::make_shared<PlainWrapper>(FileSystem::Default()),
+                       path);
+  }
+  return layer == "encrypted" ? RoundTripEncrypted(path)
+                              : RoundTripOnString(layer, path);
+}
+
+int Layer(const Arguments& arguments) {
+  Print("status", RoundTripOnLayer(arguments[1], arguments[0]).ToString());
   return 0;
 }
 
@@ -465,7 +470,7 @@ int main(int argc, char** argv) {
                         {"threads", 0, Threads},
                         {"round_trip", 1, RoundTripTask},
                         {"mmap", 1, MappedWrites},
-                        {"layers", 1, Layers},
+                        {"layer", 2, Layer},
                         {"uri", 3, Uri},
                         {"write", 4, Write},
                         {"read", 2, Read},
