@@ -10,6 +10,17 @@
 namespace rocksdb_uring {
 namespace {
 
+namespace fs = std::filesystem;
+
+// How often `text` has `part`.
+size_t Count(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) {
+    ++count;
+  }
+  return count;
+}
+
 // Programs of other people say nothing of us.
 ::testing::AssertionResult Untouched(const Ran& ran) {
   const auto plugin = ran.said.find("plugin");
@@ -137,21 +148,34 @@ TEST_F(PreloadTest, PluginAloneServesUrisOfBothKinds) {
 }
 
 TEST_F(PreloadTest, WithThePluginPreloadedTooThereIsOneEngine) {
-  for (const char* both : {ROCKSDB_URING_PRELOAD ":" ROCKSDB_URING_LIBRARY,
-                           ROCKSDB_URING_LIBRARY ":" ROCKSDB_URING_PRELOAD}) {
-    Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "uri", db_, "fs", "uring://"},
-                           {{"LD_PRELOAD", both}});
-    EXPECT_EQ(ran.exit_code, 0) << ran.output;
-    EXPECT_EQ(ran.said["status"], "OK");
-    EXPECT_EQ(ran.said["chain"],
-              "UringFileSystem>PosixFileSystem>PosixFileSystem");
-    // The file of the plugin is there once.
-    const std::string& libraries = ran.said["libraries"];
-    const size_t first = libraries.find("librocksdb_uring.so");
-    EXPECT_NE(first, std::string::npos) << libraries;
-    EXPECT_EQ(libraries.find("librocksdb_uring.so", first + 1),
-              std::string::npos)
-        << libraries;
+  const std::string beside = directory_.file("beside");
+  const std::string log = directory_.file("log");
+  // Not the file that the shim finds in its own directory.
+  const std::string copy = directory_.file("librocksdb_uring.so");
+  fs::copy_file(ROCKSDB_URING_LIBRARY, copy);
+  for (const std::string& plugin : {std::string(ROCKSDB_URING_LIBRARY), copy}) {
+    for (const std::string& both : {ROCKSDB_URING_PRELOAD ":" + plugin,
+                                    plugin + ":" ROCKSDB_URING_PRELOAD}) {
+      fs::remove(log);
+      Ran ran = RunPreloaded(
+          {LOAD_TEST_PROGRAM, "uri", db_, "fs", "uring://", beside},
+          {{"LD_PRELOAD", both}, {"ROCKSDB_URING_LOG", log}});
+      EXPECT_EQ(ran.exit_code, 0) << ran.output;
+      EXPECT_EQ(ran.said["status"], "OK");
+      EXPECT_EQ(ran.said["default"], "OK");
+      EXPECT_EQ(ran.said["chain"],
+                "UringFileSystem>PosixFileSystem>PosixFileSystem");
+      EXPECT_EQ(ran.said["plugins"], fs::canonical(plugin).string()) << both;
+      const std::string text = ReadWholeFile(log);
+      EXPECT_EQ(Count(text, " engine: "), 1u) << both;
+      // One set of statistics has the files of both databases; directories it
+      // leaves out.
+      EXPECT_GT(Count(text, " open " + beside + "/"), 0u) << both;
+      EXPECT_EQ(Opens() + Count(text, " open " + db_ + " as ") +
+                    Count(text, " open " + beside + " as "),
+                Count(text, " open "))
+          << both;
+    }
   }
 }
 
@@ -229,7 +253,7 @@ TEST_F(PreloadTest, ProgramWithAStaticRocksDbIsLeftAlone) {
 
 TEST_F(PreloadTest, WithoutThePluginItIsThePosixFileSystem) {
   const std::string alone = directory_.file("librocksdb_uring_preload.so");
-  std::filesystem::copy_file(ROCKSDB_URING_PRELOAD, alone);
+  fs::copy_file(ROCKSDB_URING_PRELOAD, alone);
   Ran ran =
       RunPreloaded({LOAD_TEST_PROGRAM, "identity"}, {{"LD_PRELOAD", alone}});
   EXPECT_EQ(ran.exit_code, 0) << ran.output;

@@ -41,20 +41,18 @@ void Print(const std::string& name, const std::string& value) {
   std::cout << name << "=" << value << std::endl;
 }
 
-// The libraries of ours and of RocksDB that the process has.
-std::string LoadedLibraries() {
+// The files of the plugin that the process has.
+std::string PluginFiles() {
   std::ifstream maps("/proc/self/maps");
-  std::set<std::string> names;
+  std::set<std::string> paths;
   for (std::string line; std::getline(maps, line);) {
-    const size_t slash = line.rfind('/');
-    if (slash != std::string::npos &&
-        line.compare(slash, 11, "/librocksdb") == 0) {
-      names.insert(line.substr(slash + 1));
+    if (line.find("/librocksdb_uring.so") != std::string::npos) {
+      paths.insert(line.substr(line.find('/')));
     }
   }
   std::string all;
-  for (const std::string& name : names) {
-    all += (all.empty() ? "" : " ") + name;
+  for (const std::string& path : paths) {
+    all += (all.empty() ? "" : " ") + path;
   }
   return all;
 }
@@ -188,7 +186,6 @@ int Identity(const Arguments& /*arguments*/) {
   Print("same_by_string", copy == file_system ? "1" : "0");
   Print("same_in_env",
         Env::Default()->GetFileSystem() == file_system ? "1" : "0");
-  Print("libraries", LoadedLibraries());
   return 0;
 }
 
@@ -308,7 +305,8 @@ int Layer(const Arguments& arguments) {
   return 0;
 }
 
-// What URIs for a file system and for an Env give.
+// What URIs for a file system and for an Env give; with a fourth argument a
+// database on the default Env beside it.
 int Uri(const Arguments& arguments) {
   Env* env = Env::Default();
   std::shared_ptr<Env> guard;
@@ -322,7 +320,11 @@ int Uri(const Arguments& arguments) {
     Print("chain", Chain(env->GetFileSystem().get()));
     Print("status", RoundTrip(MakeOptions(env), arguments[0]).ToString());
   }
-  Print("libraries", LoadedLibraries());
+  if (arguments.size() > 3) {
+    Print("default",
+          RoundTrip(MakeOptions(Env::Default()), arguments[3]).ToString());
+  }
+  Print("plugins", PluginFiles());
   return 0;
 }
 
