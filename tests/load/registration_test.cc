@@ -8,6 +8,7 @@
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 #include "rocksdb/utilities/object_registry.h"
+#include "rocksdb_uring/uring.h"
 #include "tests/file/file_test_support.h"
 
 // Not from our header: as the table of plugins in RocksDB's own build declares
@@ -94,6 +95,21 @@ TEST_F(EnvUriTest, MistakesAreErrors) {
       Env::CreateFromString(ConfigOptions(), "uring://", &env);
   EXPECT_FALSE(status.ok());
   EXPECT_EQ(env, nullptr);
+}
+
+TEST_F(EnvUriTest, EnvsShareTheThreadPoolsOfTheDefaultOne) {
+  std::unique_ptr<Env> made;
+  ASSERT_TRUE(NewUringEnv("", &made).ok());
+  ASSERT_TRUE(Create("uring://").ok());
+  Env* const standard = Env::Default();
+  const int before = standard->GetBackgroundThreads(Env::LOW);
+  for (Env* env : {made.get(), env_}) {
+    env->SetBackgroundThreads(before + 2, Env::LOW);
+    EXPECT_EQ(standard->GetBackgroundThreads(Env::LOW), before + 2);
+    standard->SetBackgroundThreads(before + 1, Env::LOW);
+    EXPECT_EQ(env->GetBackgroundThreads(Env::LOW), before + 1);
+    standard->SetBackgroundThreads(before, Env::LOW);
+  }
 }
 
 TEST_F(EnvUriTest, DatabaseReadsThroughThePlugin) {
