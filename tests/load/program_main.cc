@@ -2,7 +2,6 @@
 // plugin: what a user starts under the preload. One task a run, given on the
 // command line; prints one `name=value` a line.
 #include <dlfcn.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,6 +96,15 @@ Status Fill(DB* db, uint64_t first, uint64_t end) {
   return status;
 }
 
+Status CountKeys(DB* db, uint64_t* count) {
+  std::unique_ptr<rocksdb::Iterator> iterator(
+      db->NewIterator(rocksdb::ReadOptions()));
+  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+    ++*count;
+  }
+  return iterator->status();
+}
+
 // MultiGet finds keys `first`, `first` + `stride` and so on below `end`.
 Status CheckBatch(DB* db, uint64_t first, uint64_t stride, uint64_t end) {
   std::vector<std::string> keys;
@@ -134,13 +142,9 @@ Status Check(DB* db, uint64_t count) {
       return Status::Corruption(Key(i), got.ToString());
     }
   }
-  std::unique_ptr<rocksdb::Iterator> iterator(
-      db->NewIterator(rocksdb::ReadOptions()));
   uint64_t seen = 0;
-  for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-    ++seen;
-  }
-  return seen == count ? iterator->status()
+  const Status status = CountKeys(db, &seen);
+  return seen == count ? status
                        : Status::Corruption("keys", std::to_string(seen));
 }
 
@@ -338,22 +342,43 @@ int Write(const Arguments& arguments) {
         Fill(db.get(), std::stoull(arguments[1]), std::stoull(arguments[2]));
   }
   Print("status", status.ToString());
-  if (how == "kill") {
-    raise(SIGKILL);
-  }
   if (how == "leak") {
     (void)db.release();
   }
   return 0;
 }
 
+// Writes keys from FIRST on until it is killed. Reports how many there are
+// after each one that is acknowledged.
+int WriteOn(const Arguments& arguments) {
+  std::unique_ptr<DB> db;
+  Status status = Open(MakeOptions(Env::Default()), arguments[0], &db);
+  uint64_t keys = std::stoull(arguments[1]);
+  while (status.ok()) {
+    status = Fill(db.get(), keys, keys + 1);
+    if (status.ok()) {
+      Print("acknowledged", std::to_string(++keys));
+    }
+  }
+  Print("status", status.ToString());
+  return 1;
+}
+
+// Checks keys 0 to END, or to as many as there are.
 int Read(const Arguments& arguments) {
   std::unique_ptr<DB> db;
   Status status = Open(MakeOptions(Env::Default()), arguments[0], &db);
+  uint64_t keys = 0;
+  if (status.ok() && arguments.size() > 1) {
+    keys = std::stoull(arguments[1]);
+  } else if (status.ok()) {
+    status = CountKeys(db.get(), &keys);
+  }
   if (status.ok()) {
-    status = Check(db.get(), std::stoull(arguments[1]));
+    status = Check(db.get(), keys);
   }
   Print("status", status.ToString());
+  Print("keys", std::to_string(keys));
   return 0;
 }
 
@@ -475,7 +500,8 @@ int main(int argc, char** argv) {
                         {"layer", 2, Layer},
                         {"uri", 3, Uri},
                         {"write", 4, Write},
-                        {"read", 2, Read},
+                        {"write_on", 2, WriteOn},
+                        {"read", 1, Read},
                         {"fork", 1, Fork},
                         {"early", 0, Early},
                         {"exit_static", 1, ExitWithStatic},

@@ -1,21 +1,24 @@
 // The way back: switches, and databases that change hands. The files are the
 // same files.
 #include <cerrno>
-#include <csignal>
+#include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "tests/crash/writer_process.h"
 #include "tests/file/file_test_support.h"
 #include "tests/load/load_test_support.h"
 
 namespace rocksdb_uring {
 namespace {
 
+namespace fs = std::filesystem;
+
 class RollbackTest : public PreloadTest {
  protected:
-  static constexpr int kKilled = 128 + SIGKILL;
-
   // One run of the program, with the plugin or without.
   Ran Run(bool preloaded, const std::vector<std::string>& arguments,
           const Environment& more = {}) {
@@ -26,47 +29,80 @@ class RollbackTest : public PreloadTest {
     return ran;
   }
 
-  // Writes keys `from` to `to`, ends as `how` says, and reads all of them.
+  // Writes keys `from` to `to` and reads all of them.
   void WriteAndRead(bool writer, const std::string& from, const std::string& to,
-                    const std::string& how, bool reader) {
-    const Ran wrote = Run(writer, {"write", db_, from, to, how});
-    EXPECT_EQ(wrote.exit_code, how == "kill" ? kKilled : 0) << wrote.output;
+                    bool reader) {
+    const Ran wrote = Run(writer, {"write", db_, from, to, "close"});
+    EXPECT_EQ(wrote.exit_code, 0) << wrote.output;
     EXPECT_EQ(wrote.said.at("status"), "OK");
     const Ran read = Run(reader, {"read", db_, to});
     EXPECT_EQ(read.exit_code, 0) << read.output;
     EXPECT_EQ(read.said.at("status"), "OK");
   }
 
-  // A killed process writes no statistics.
-  void WriteKilledAndRead(bool writer, const std::string& from,
-                          const std::string& to, bool reader) {
-    const std::vector<std::string> argv = {
-        LOAD_TEST_PROGRAM, "write", db_, from, to, "kill"};
-    const Ran wrote = writer ? RunPreloaded(argv) : RunPlain(argv);
-    EXPECT_EQ(wrote.exit_code, kKilled) << wrote.output;
-    EXPECT_EQ(wrote.said.at("status"), "OK");
-    const Ran read = Run(reader, {"read", db_, to});
-    EXPECT_EQ(read.said.at("status"), "OK") << read.output;
+  // How many keys the writer that reports to `report` has acknowledged; 0 until
+  // it has begun.
+  static uint64_t Acknowledged(const std::string& report) {
+    const std::string text = ReadWholeFile(report);
+    const size_t end = text.rfind('\n');
+    const size_t equals = text.rfind('=', end);
+    return end == std::string::npos || equals == std::string::npos
+               ? 0
+               : std::strtoull(&text[equals + 1], nullptr, 10);
+  }
+
+  // Goes on writing behind the `first` keys, until the kill at `about` or soon
+  // after; reads what was acknowledged, and returns how many keys there are.
+  uint64_t WriteKilledAndRead(bool writer, uint64_t first, uint64_t about,
+                              bool reader) {
+    const std::string report = directory_.file("report");
+    const std::string log = directory_.file("uring_log");
+    fs::remove(report);
+    fs::remove(log);
+    // A killed process writes no statistics.
+    WriterProcess process(
+        {"/usr/bin/env",
+         std::string("LD_PRELOAD=") + (writer ? ROCKSDB_URING_PRELOAD : ""),
+         "ROCKSDB_URING_LOG=" + log, LOAD_TEST_PROGRAM, "write_on", db_,
+         std::to_string(first)},
+        report);
+    while (process.running() && Acknowledged(report) < about) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_TRUE(process.Kill()) << ReadWholeFile(report);
+    EXPECT_EQ(fs::exists(log), writer);
+    if (writer) {
+      EXPECT_NE(ReadWholeFile(log).find(" open " + db_ + "/"),
+                std::string::npos);
+    }
+    const uint64_t acknowledged = Acknowledged(report);
+    Ran read = Run(reader, {"read", db_});
+    EXPECT_EQ(read.said["status"], "OK") << read.output;
+    const uint64_t keys = std::strtoull(read.said["keys"].c_str(), nullptr, 10);
+    // The one that was being written may be there.
+    EXPECT_GE(keys, acknowledged);
+    EXPECT_LE(keys, acknowledged + 1);
+    return keys;
   }
 };
 
 TEST_F(RollbackTest, DatabaseGoesBackAndForth) {
-  WriteAndRead(false, "0", "2000", "close", true);
-  WriteAndRead(true, "2000", "4000", "close", false);
-  WriteAndRead(false, "4000", "6000", "close", true);
-  WriteAndRead(true, "6000", "8000", "close", true);
+  WriteAndRead(false, "0", "2000", true);
+  WriteAndRead(true, "2000", "4000", false);
+  WriteAndRead(false, "4000", "6000", true);
+  WriteAndRead(true, "6000", "8000", true);
 }
 
 TEST_F(RollbackTest, DatabaseGoesBackAndForthAfterAKill) {
-  WriteKilledAndRead(true, "0", "2000", false);
-  WriteKilledAndRead(false, "2000", "4000", true);
-  WriteKilledAndRead(true, "4000", "6000", true);
-  WriteKilledAndRead(true, "6000", "6100", false);
+  uint64_t keys = WriteKilledAndRead(true, 0, 3000, false);
+  keys = WriteKilledAndRead(false, keys, keys + 3000, true);
+  keys = WriteKilledAndRead(true, keys, keys + 3000, true);
+  WriteKilledAndRead(true, keys, keys + 100, false);
 }
 
 TEST_F(RollbackTest, SwitchedOffInFrontOfTheSameDatabase) {
   const Environment off = {{"ROCKSDB_URING", "off"}};
-  WriteAndRead(true, "0", "2000", "close", true);
+  WriteAndRead(true, "0", "2000", true);
   EXPECT_EQ(Run(true, {"read", db_, "2000"}, off).said.at("status"), "OK");
   EXPECT_EQ(
       Run(true, {"write", db_, "2000", "3000", "close"}, off).said.at("status"),
@@ -75,7 +111,7 @@ TEST_F(RollbackTest, SwitchedOffInFrontOfTheSameDatabase) {
 }
 
 TEST_F(RollbackTest, WithoutIoUringFallbackDecides) {
-  WriteAndRead(true, "0", "2000", "close", true);
+  WriteAndRead(true, "0", "2000", true);
   const std::vector<std::string> argv = {
       LOAD_TEST_DENY, std::to_string(EPERM), LOAD_TEST_PROGRAM, "read", db_,
       "2000"};
@@ -134,7 +170,7 @@ TEST_F(LifetimeTest, DatabaseBeforeMain) {
 }
 
 TEST_F(LifetimeTest, ParentAndForkedChildHaveDatabases) {
-  ASSERT_TRUE(std::filesystem::create_directory(db_));
+  ASSERT_TRUE(fs::create_directory(db_));
   Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "fork", db_});
   EXPECT_EQ(ran.exit_code, 0) << ran.output;
   EXPECT_EQ(ran.said["before"], "OK");
