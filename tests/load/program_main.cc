@@ -1,6 +1,7 @@
 // A program that is linked with the shared librocksdb and knows nothing of the
 // plugin: what a user starts under the preload. One task a run, given on the
-// command line; prints one `name=value` a line.
+// command line; prints one `name=value` a line. With LOAD_TEST_LINKED it is
+// linked with the plugin, too.
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,9 @@
 #include "rocksdb/env_encryption.h"
 #include "rocksdb/file_system.h"
 #include "rocksdb/options.h"
+#ifdef LOAD_TEST_LINKED
+#include "rocksdb_uring/uring.h"
+#endif
 
 namespace {
 
@@ -332,17 +336,46 @@ int Uri(const Arguments& arguments) {
   return 0;
 }
 
+// The Env of the URI in argument number `at`, from NewUringEnv in a program
+// that is linked with the plugin; the default one if there is no such argument.
+Status MakeEnv(const Arguments& arguments, size_t at, Env** env,
+               std::shared_ptr<Env>* guard) {
+  *env = Env::Default();
+  if (arguments.size() <= at) {
+    return Status::OK();
+  }
+#ifdef LOAD_TEST_LINKED
+  std::unique_ptr<Env> made;
+  const Status status = rocksdb_uring::NewUringEnv(arguments[at], &made);
+  *env = made.get();
+  *guard = std::move(made);
+#else
+  const Status status =
+      Env::CreateFromUri(ConfigOptions(), arguments[at], "", env, guard);
+#endif
+  if (status.ok()) {
+    Print("chain", Chain((*env)->GetFileSystem().get()));
+  }
+  return status;
+}
+
 // Writes keys FIRST to END; the part that follows decides how it ends.
 int Write(const Arguments& arguments) {
   const std::string& how = arguments[3];
+  Env* env = nullptr;
+  std::shared_ptr<Env> guard;
   std::unique_ptr<DB> db;
-  Status status = Open(MakeOptions(Env::Default()), arguments[0], &db);
+  Status status = MakeEnv(arguments, 4, &env, &guard);
+  if (status.ok()) {
+    status = Open(MakeOptions(env), arguments[0], &db);
+  }
   if (status.ok()) {
     status =
         Fill(db.get(), std::stoull(arguments[1]), std::stoull(arguments[2]));
   }
   Print("status", status.ToString());
   if (how == "leak") {
+    new std::shared_ptr<Env>(guard);
     (void)db.release();
   }
   return 0;
@@ -393,9 +426,16 @@ struct AtExit {
   FileSystem* const before = FileSystem::Default().get();
 };
 
+// Goes after all that was made in main, RocksDB's static objects too.
+std::shared_ptr<Env> static_env;
+
 int ExitWithStatic(const Arguments& arguments) {
+  Env* env = nullptr;
   std::unique_ptr<DB> db;
-  Status status = Open(MakeOptions(Env::Default()), arguments[0], &db);
+  Status status = MakeEnv(arguments, 1, &env, &static_env);
+  if (status.ok()) {
+    status = Open(MakeOptions(env), arguments[0], &db);
+  }
   if (status.ok()) {
     status = Fill(db.get(), 0, 2000);
   }

@@ -162,6 +162,30 @@ TEST_F(LifetimeTest, StaticDatabaseIsReadAndClosedAtExit) {
   EXPECT_GT(Opens(), 0u);
 }
 
+// An Env of the plugin's own and no shim: of a URI, with the plugin preloaded,
+// and of NewUringEnv, in a program that is linked with it.
+TEST_F(LifetimeTest, EnvsOfTheirOwnAtExit) {
+  for (const bool linked : {false, true}) {
+    const Environment alone = {
+        {"LD_PRELOAD", linked ? "" : ROCKSDB_URING_LIBRARY}};
+    const std::string program = linked ? LOAD_TEST_LINKED : LOAD_TEST_PROGRAM;
+    const std::string db = db_ + (linked ? "_linked" : "_uri");
+    Ran ran = RunPreloaded({program, "exit_static", db, "uring://"}, alone);
+    EXPECT_EQ(ran.exit_code, 0) << ran.output;
+    EXPECT_EQ(ran.said["at_exit"], "OK");
+    EXPECT_EQ(ran.said["chain"], "UringFileSystem>PosixFileSystem");
+    EXPECT_GT(Opens(), 0u);
+    // Still open at the end.
+    ran = RunPreloaded(
+        {program, "write", db, "2000", "4000", "leak", "uring://"}, alone);
+    EXPECT_EQ(ran.exit_code, 0) << ran.output;
+    EXPECT_EQ(ran.said["chain"], "UringFileSystem>PosixFileSystem");
+    EXPECT_GT(Opens(), 0u);
+    ran = RunPlain({LOAD_TEST_PROGRAM, "read", db, "4000"});
+    EXPECT_EQ(ran.said["status"], "OK") << ran.output;
+  }
+}
+
 TEST_F(LifetimeTest, DatabaseBeforeMain) {
   const Ran ran =
       RunPreloaded({LOAD_TEST_PROGRAM, "early"}, {{"LOAD_TEST_EARLY", db_}});
