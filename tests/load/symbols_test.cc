@@ -70,9 +70,23 @@ TEST(SymbolsTest, ShimDependsOnTheCLibraryOnly) {
             std::vector<std::string>{"libc.so.6"});
 }
 
-TEST(SymbolsTest, PluginHasASoname) {
-  EXPECT_EQ(Dynamic(ROCKSDB_URING_LIBRARY, "SONAME"),
-            std::vector<std::string>{"librocksdb_uring.so.0"});
+// As it was built, and as it comes into a prefix.
+TEST(SymbolsTest, PluginHasASonameAndNeedsTheSharedRocksDb) {
+  const TempDir prefix;
+  OutputOf({"cmake", "--install", ROCKSDB_URING_BINARY_DIR, "--prefix",
+            prefix.path(), "--component", "runtime"});
+  for (const std::string& library : {std::string(ROCKSDB_URING_LIBRARY),
+                                     prefix.file("lib/librocksdb_uring.so")}) {
+    EXPECT_EQ(Dynamic(library, "SONAME"),
+              std::vector<std::string>{"librocksdb_uring.so.0"});
+    size_t rocksdb = 0;
+    for (const std::string& needed : Dynamic(library, "NEEDED")) {
+      rocksdb += needed == ROCKSDB_URING_HOST_SONAME ? 1 : 0;
+      // Linked in.
+      EXPECT_FALSE(StartsWith(needed, "liburing")) << library;
+    }
+    EXPECT_EQ(rocksdb, 1u) << library;
+  }
 }
 
 TEST(SymbolsTest, PluginHasOneStaticInitialiser) {
