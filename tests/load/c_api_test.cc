@@ -1,13 +1,34 @@
 // The environment for RocksDB's C API.
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "rocksdb/env.h"
 #include "rocksdb_uring/c.h"
 #include "tests/file/file_test_support.h"
+
+namespace {
+
+// The size of what this thread has deleted last.
+thread_local size_t deleted_bytes = 0;
+
+}  // namespace
+
+// RocksDB's code calls this one, too. The allocator's own malloc_usable_size
+// is rounded: it is the same for 16 bytes and for 24.
+#ifndef __clang__
+// The one without a size is replaced by nobody.
+#pragma GCC diagnostic ignored "-Wsized-deallocation"
+#endif
+__attribute__((visibility("default"))) void operator delete(
+    void* memory, size_t size) noexcept {
+  deleted_bytes = size;
+  operator delete(memory);
+}
 
 namespace rocksdb_uring {
 namespace {
@@ -44,6 +65,19 @@ TEST_F(CApiTest, LayoutIsThatOfTheLibrary) {
   EXPECT_FALSE(LayoutOf(ours)->is_default);
   EXPECT_TRUE(LayoutOf(ours)->rep->GetFileSystem()->IsInstanceOf("uring"));
   rocksdb_env_destroy(ours);
+}
+
+// A field that RocksDB adds behind those is noticed, too.
+TEST_F(CApiTest, SizeIsThatOfTheLibrary) {
+  rocksdb_env_t* const theirs = rocksdb_create_default_env();
+  rocksdb_env_t* const ours = rocksdb_uring_create_env(nullptr, &error_);
+  ASSERT_EQ(error_, nullptr);
+  EXPECT_EQ(malloc_usable_size(ours), malloc_usable_size(theirs));
+  for (rocksdb_env_t* env : {theirs, ours}) {
+    deleted_bytes = 0;
+    rocksdb_env_destroy(env);
+    EXPECT_EQ(deleted_bytes, sizeof(EnvLayout));
+  }
 }
 
 TEST_F(CApiTest, DatabaseOpensAndTheEnvironmentGoesWithItsFileSystem) {
