@@ -7,12 +7,13 @@ usage() {
 usage: tests/filesystems/run.sh [--full] [--on NAME]... BUILD_DIRECTORY
 
 Makes ext4, xfs and btrfs on loop devices, a tmpfs and an overlay on ext4, and
-runs the file tests, database tests and the stock db_bench with the plugin on
-each of them, with direct and with buffered I/O. Prints which path the
+runs the file tests, database tests, the soak and the stock db_bench with the
+plugin on each of them, with direct and with buffered I/O. Prints which path the
 operations took. As root; mounts are seen by this script alone, and go with it.
 
   --on NAME  only this one: ext4, xfs, btrfs, tmpfs, overlay; may be repeated
-  --full     all file and database tests, and longer runs of db_bench
+  --full     all file and database tests, and longer runs of db_bench and of the
+             soak
   --help     this text
 
 Environment: JOBS=N, tests at once (default: nproc). Images and reports are
@@ -182,6 +183,19 @@ bench() {
     >"$base.log" 2>&1
 }
 
+# Every value checked, while rings and system calls fail now and then.
+run_soak() {
+  local kind="$1" at="$work/$1" log="$build/filesystems/$1-soak.log"
+  mkdir "$at/soak"
+  if "$build/bin/uring_soak" --dir="$at/soak" --seconds=$((full ? 300 : 10)) \
+    >"$log" 2>&1; then
+    case_passed
+  else
+    case_failed "uring_soak on $kind"
+  fi
+  tail -n 2 "$log"
+}
+
 # A database is filled and compacted, read in batches and in sequence by threads
 # while others write, and checked.
 run_database() {
@@ -193,11 +207,11 @@ run_database() {
       --reads=20000 --threads=2 &&
     bench "$kind" "$mode" scan --benchmarks=readseq,seekrandom \
       --use_existing_db --async_io=true --seek_nexts=200 --reads=2000 &&
-    bench "$kind" "$mode" soak --benchmarks=readwhilewriting,verifychecksum \
+    bench "$kind" "$mode" mixed --benchmarks=readwhilewriting,verifychecksum \
       --use_existing_db --threads=2 --reads=20000 --sync=true; then
     case_passed
   else
-    for what in fill multi_get scan soak; do
+    for what in fill multi_get scan mixed; do
       tail -n 20 "$build/filesystems/$kind-$mode-$what.log" 2>/dev/null || true
     done
     case_failed "db_bench on $kind, $mode"
@@ -223,6 +237,7 @@ run_on() {
     mkdir "$at/tests"
     run_suite "$kind" file_tests "$at/tests"
     run_suite "$kind" db_tests "$at/tests"
+    run_soak "$kind"
     run_database "$kind" buffered read_async.ring
     run_database "$kind" direct \
       multi_read.ring,read_async.ring,read_ahead.ring,write_behind.ring
@@ -232,7 +247,7 @@ run_on() {
   rm -f "$work"/*.image
 }
 
-for tool in file_tests db_tests; do
+for tool in file_tests db_tests uring_soak; do
   [[ -x $build/bin/$tool ]] || { echo "no $build/bin/$tool" >&2; exit 2; }
 done
 for name in "${names[@]}"; do

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # clean_root.sh BUILD_DIRECTORY: makes the Debian packages of a build, and runs
 # README.md's block "With the package installed" in a Debian 12 that has nothing
-# else. As root, with debootstrap; takes a minute. The root is made below
-# $TEST_TMPDIR or /tmp and removed at the end.
+# else; then follows README.md there from the start: the packages that it names,
+# the build, and every block of "Load it", in order. As root, with debootstrap;
+# takes ten minutes. The root is made below $TEST_TMPDIR or /tmp and removed at
+# the end.
 set -euo pipefail
 
 build=$(cd "$1" && pwd)
@@ -19,7 +21,8 @@ cd "$source"
 rm -rf "$build/package"
 cpack --config "$build/CPackConfig.cmake"
 
-debootstrap --variant=minbase bookworm "$root"
+debootstrap --variant=minbase bookworm "$root" \
+  "$(. "$source/tests/archive.sh" && debian_archive)"
 # As this machine reaches the archive.
 cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
 rm -f "$root"/etc/apt/apt.conf.d/*docker*
@@ -61,4 +64,27 @@ if find "$root/usr" -name '*rocksdb_uring*' | grep .; then
   echo "clean_root.sh: the package has left files" >&2
   exit 1
 fi
+
+# README.md from the start.
+mkdir "$root/work/source"
+tar c -C "$source" --exclude=./build --exclude=./.git . |
+  tar x -C "$root/work/source"
+# The lines of a block of "Start" that begin so, without their remarks.
+start_lines() { sed -n '/^## Start/,/^## Load it/p' "$source/README.md" | grep "^$1"; }
+takes=$(sed -n '/^## Load it/,/^## Requirements/s/^Takes //p' "$source/README.md" |
+  grep -o '`[a-z0-9-]*`' | tr -d '`')
+# shellcheck disable=SC2086  # a list
+inside bash -euo pipefail -c "cd /work/source
+  $(start_lines 'apt-get install' | sed 's/install/install -qy --no-install-recommends/')
+  $(start_lines 'cmake --preset release')" >"$root/work/start.log" 2>&1 ||
+  { tail -n 40 "$root/work/start.log"; exit 1; }
+# shellcheck disable=SC2086  # a list
+inside apt-get install -qy --no-install-recommends $takes >/dev/null
+while read -r heading; do
+  echo "clean_root.sh: $heading"
+  block=$("$source/tests/load/readme_block.sh" "$source/README.md" "$heading")
+  inside bash -euo pipefail -c "cd /work/source; $block" \
+    >"$root/work/block.log" 2>&1 ||
+    { tail -n 40 "$root/work/block.log"; echo "FAILED: $heading" >&2; exit 1; }
+done < <("$source/tests/load/readme_block.sh" "$source/README.md")
 echo "clean_root.sh: passed"

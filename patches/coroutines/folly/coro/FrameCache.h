@@ -24,43 +24,53 @@ namespace detail {
 
 // A MultiGet makes and destroys a few frames for every file that it visits,
 // most of them larger than what malloc keeps at hand for a thread (1032 bytes
-// in glibc). So each thread keeps those that it frees, a few of each size, for
-// as long as it lives. A frame may be freed on another thread than it was made
-// on: it is kept there.
+// in glibc): RocksDB's coroutines hold buffers of 8 KiB and lists of 32
+// requests. So each thread keeps those that it frees, up to kBytesMax, for as
+// long as it lives. A frame may be freed on another thread than it was made on:
+// it is kept there.
 class FrameCache {
  public:
   static constexpr std::size_t kStep = 256;
-  static constexpr std::size_t kSizes = 16;
-  static constexpr std::size_t kFramesMax = 64;
+  static constexpr std::size_t kSizes = 64;
+  // What 32 lookups, one in each of 32 files, have at once.
+  static constexpr std::size_t kBytesMax = 512 << 10;
 
   FrameCache() = default;
   FrameCache(const FrameCache&) = delete;
   FrameCache& operator=(const FrameCache&) = delete;
   ~FrameCache() {
     gone_ = true;
-    for (Shelf& shelf : shelves_) {
-      while (shelf.top != nullptr) {
-        ::operator delete(shelf.Take());
+    for (Kept*& top : shelves_) {
+      while (top != nullptr) {
+        ::operator delete(Take(&top));
       }
     }
   }
 
   static void* Allocate(std::size_t size) {
-    if (!Keeps(size)) {
+    if (!Fits(size)) {
       return ::operator new(size);
     }
-    Shelf& shelf = OfThisThread().shelves_[(size - 1) / kStep];
-    return shelf.top != nullptr
-               ? shelf.Take()
-               : ::operator new((size + kStep - 1) / kStep * kStep);
+    if (!gone_) {
+      FrameCache& cache = OfThisThread();
+      Kept*& top = cache.shelves_[Index(size)];
+      if (top != nullptr) {
+        cache.bytes_ -= Rounded(size);
+        return Take(&top);
+      }
+    }
+    // Also where none is kept: another thread may free it, and keep it.
+    return ::operator new(Rounded(size));
   }
 
   // `size` as it was asked for.
   static void Free(void* frame, std::size_t size) noexcept {
-    if (Keeps(size)) {
-      Shelf& shelf = OfThisThread().shelves_[(size - 1) / kStep];
-      if (shelf.count < kFramesMax) {
-        shelf.Put(frame);
+    if (Fits(size) && !gone_) {
+      FrameCache& cache = OfThisThread();
+      if (cache.bytes_ + Rounded(size) <= kBytesMax) {
+        cache.bytes_ += Rounded(size);
+        Kept*& top = cache.shelves_[Index(size)];
+        top = ::new (frame) Kept{top};
         return;
       }
     }
@@ -71,24 +81,20 @@ class FrameCache {
   struct Kept {
     Kept* next;
   };
-  struct Shelf {
-    Kept* top = nullptr;
-    std::size_t count = 0;
 
-    void Put(void* frame) noexcept {
-      top = ::new (frame) Kept{top};
-      ++count;
-    }
-    void* Take() noexcept {
-      Kept* const frame = top;
-      top = frame->next;
-      --count;
-      return frame;
-    }
-  };
-
-  static bool Keeps(std::size_t size) noexcept {
-    return FOLLY_CORO_CACHES_FRAMES && size <= kStep * kSizes && !gone_;
+  static bool Fits(std::size_t size) noexcept {
+    return FOLLY_CORO_CACHES_FRAMES && size <= kStep * kSizes;
+  }
+  static std::size_t Index(std::size_t size) noexcept {
+    return (size - 1) / kStep;
+  }
+  static std::size_t Rounded(std::size_t size) noexcept {
+    return (Index(size) + 1) * kStep;
+  }
+  static void* Take(Kept** top) noexcept {
+    Kept* const frame = *top;
+    *top = frame->next;
+    return frame;
   }
   static FrameCache& OfThisThread() noexcept {
     static thread_local FrameCache cache;
@@ -98,7 +104,9 @@ class FrameCache {
   // The thread is about to end, and other objects of its own end after this.
   static inline thread_local bool gone_ = false;
 
-  Shelf shelves_[kSizes];
+  // Those of up to kStep bytes, of up to twice that, and so on.
+  Kept* shelves_[kSizes] = {};
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace detail
