@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -97,6 +98,12 @@ bool IsSpecialFile(const std::string& name) {
   struct stat attributes = {};
   return stat(name.c_str(), &attributes) == 0 && !S_ISREG(attributes.st_mode) &&
          !S_ISDIR(attributes.st_mode);
+}
+
+// What io_uring can do, and what is wrong with it, differs by it.
+std::string KernelRelease() {
+  utsname names = {};
+  return uname(&names) == 0 ? names.release : "of an unknown release";
 }
 
 // Puts where a bad option came from in front of what is wrong with it.
@@ -489,13 +496,15 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
   logger->SetInfoLogLevel(rocksdb::InfoLogLevel::INFO_LEVEL);
   if (fallback.active) {
     rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, logger,
-                 "uring file system: POSIX in use: %s; remedy: %s",
-                 fallback.reason.c_str(), fallback.remedy.c_str());
+                 "uring file system: POSIX in use, Linux %s: %s; remedy: %s",
+                 KernelRelease().c_str(), fallback.reason.c_str(),
+                 fallback.remedy.c_str());
   } else if (engine != nullptr) {
     rocksdb::Log(rocksdb::InfoLogLevel::INFO_LEVEL, logger,
-                 "uring file system: io_uring in use, queue depth %" PRIu32
-                 ", at most %" PRIu32 " rings",
-                 engine->options().queue_depth, engine->options().rings_max);
+                 "uring file system: io_uring in use, Linux %s, queue depth "
+                 "%" PRIu32 ", at most %" PRIu32 " rings",
+                 KernelRelease().c_str(), engine->options().queue_depth,
+                 engine->options().rings_max);
   }
   logger->SetInfoLogLevel(level);
   return status;

@@ -1,5 +1,7 @@
 // Databases as a whole: reopened, compacted, verified, and read where io_uring
 // is switched off.
+#include <sys/utsname.h>
+
 #include <string>
 
 #include "rocksdb_uring/uring.h"
@@ -77,9 +79,13 @@ TEST_P(OpenTest, WrittenHereReadByTheDefaultAndBack) {
 TEST_P(OpenTest, LogTellsHowReadsAreServed) {
   Close();
   const std::string log = ReadWholeFile(path_ + "/LOG");
-  const std::string wanted = WhyNoRing().empty()
-                                 ? "uring file system: io_uring in use"
-                                 : "uring file system: POSIX in use";
+  utsname kernel = {};
+  ASSERT_EQ(uname(&kernel), 0);
+  const std::string release = kernel.release;
+  const std::string wanted =
+      WhyNoRing().empty()
+          ? "uring file system: io_uring in use, Linux " + release + ", "
+          : "uring file system: POSIX in use, Linux " + release + ": ";
   EXPECT_NE(log.find(wanted), std::string::npos);
 }
 

@@ -49,6 +49,8 @@ class CheckedDatabase {
   std::vector<std::string> RandomKeys(size_t count, uint64_t seed) const;
 
   rocksdb::DB* db() { return db_.get(); }
+  // RocksDB's LOG as RunAll has closed it the first time.
+  const std::string& first_log() const { return first_log_; }
   const std::map<std::string, std::string>& model() const { return model_; }
   static rocksdb::Options MakeOptions(rocksdb::Env* env, bool direct);
 
@@ -64,6 +66,7 @@ class CheckedDatabase {
   std::mt19937_64 random_;
   std::map<std::string, std::string> model_;
   std::unique_ptr<rocksdb::DB> db_;
+  std::string first_log_;
 };
 
 }  // namespace rocksdb_uring

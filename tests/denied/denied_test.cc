@@ -47,6 +47,15 @@ bool Has(const json& text, const std::string& part) {
          text.get<std::string>().find(part) != std::string::npos;
 }
 
+size_t Occurrences(const std::string& text, const std::string& part) {
+  size_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos;
+       at = text.find(part, at + part.size())) {
+    ++count;
+  }
+  return count;
+}
+
 uint64_t Operations(const json& statistics, const std::string& path) {
   uint64_t count = 0;
   for (const auto& kind : statistics.at("ops").items()) {
@@ -90,6 +99,7 @@ class ConditionTest : public ::testing::Test {
     ExpectServed();
     ExpectMoments();
     ExpectTexts(At("end").at("fallback"));
+    ExpectLogs();
     ExpectStatisticsFile();
     ExpectRequire();
     ExpectProbe();
@@ -178,6 +188,26 @@ class ConditionTest : public ::testing::Test {
     }
     EXPECT_TRUE(Has(fallback.at("reason"), condition_.reason)) << fallback;
     EXPECT_TRUE(Has(fallback.at("remedy"), condition_.remedy)) << fallback;
+  }
+
+  // RocksDB's LOG says once why POSIX serves and what to do, in one line.
+  void ExpectLogs() {
+    for (const json& log : report_.value("logs", json::array())) {
+      const json& fallback = log.at("fallback");
+      const std::string text = log.at("text");
+      std::vector<std::string> once = {"uring file system: "};
+      if (fallback.at("active")) {
+        const std::string reason = fallback.at("reason");
+        const std::string remedy = fallback.at("remedy");
+        once.insert(once.end(), {"POSIX in use, Linux ", reason, remedy,
+                                 ": " + reason + "; remedy: " + remedy});
+      } else {
+        once.push_back("uring file system: io_uring in use, Linux ");
+      }
+      for (const std::string& part : once) {
+        EXPECT_EQ(Occurrences(text, part), 1u) << part;
+      }
+    }
   }
 
   void ExpectStatisticsFile() {

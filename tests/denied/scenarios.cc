@@ -107,7 +107,11 @@ void Scenarios::RunDatabase(const std::string& name, const std::string& options,
     findings_.Check(status.ok(), options + ": " + status.ToString());
   }
   const std::unique_ptr<Env> env = rocksdb::NewCompositeEnv(own);
-  CheckedDatabase(env.get(), name, direct, seed_, &findings_).RunAll();
+  const Json fallback = Statistics()["fallback"];
+  CheckedDatabase database(env.get(), name, direct, seed_, &findings_);
+  database.RunAll();
+  report_["logs"].push_back(
+      {{"fallback", fallback}, {"text", database.first_log()}});
 }
 
 void Scenarios::TryReadAsync() {

@@ -51,6 +51,7 @@ class Scenarios {
   bool OpenFileSystem(const std::string& options);
   // Notes how fallback=require ends now. May leave a ring in the pool.
   void TryRequire();
+  // Notes what stands in its LOG, with what the statistics said before.
   void RunDatabase(const std::string& name, const std::string& options,
                    bool direct);
   // Notes how a ReadAsync of a file ends.
