@@ -2,9 +2,11 @@
 // given on the command line; the file system that it makes is the plugin's, and
 // prints nothing by itself: what a task finds goes to standard output.
 #include <dirent.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -12,6 +14,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "rocksdb/db.h"
 #include "rocksdb_uring/uring.h"
@@ -64,6 +67,73 @@ int EndUnderLoad(const std::string& how, const std::string& directory,
   }
   // From main: its caller calls exit.
   return 0;
+}
+
+// As a server ends: five threads work on a database when SIGTERM comes, and the
+// thread that waits for it stops them, closes the database and exits. The
+// database stays, for the next run.
+int EndAfterSignal(const std::string& directory,
+                   const std::string& stats_file) {
+  // For all threads that there will be.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const std::unique_ptr<rocksdb::Env> env =
+      rocksdb::NewCompositeEnv(MakeFileSystem("stats_file=" + stats_file));
+  const std::string path = directory + "/served";
+  const bool is_new = access((path + "/CURRENT").c_str(), F_OK) != 0;
+  std::unique_ptr<rocksdb::DB> db;
+  rocksdb::Status status = OpenDatabase(env.get(), path, &db);
+  if (status.ok() && is_new) {
+    status = FillDatabase(db.get());
+  }
+  if (!status.ok()) {
+    return Say("open", status.ToString());
+  }
+  std::atomic<bool> stop{false};
+  std::atomic<int> rounds{0};
+  std::atomic<bool> wrong{false};
+  std::vector<std::thread> threads;
+  for (int number = 0; number < 5; ++number) {
+    threads.emplace_back([&, number] {
+      for (bool first = true; !stop && !wrong; first = false) {
+        std::string mistake;
+        if (number == 0) {
+          const rocksdb::Status filled = FillDatabase(db.get());
+          mistake = filled.ok() ? "" : filled.ToString();
+        } else {
+          mistake = number < 4 ? ReadBatches(db.get()) : ScanDatabase(db.get());
+        }
+        if (!mistake.empty()) {
+          Say("thread " + std::to_string(number), mistake);
+          wrong = true;
+        }
+        rounds += first ? 1 : 0;
+      }
+    });
+  }
+  std::thread server([&] {
+    int received = 0;
+    sigwait(&signals, &received);
+    stop = true;
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    const rocksdb::Status closed = db->Close();
+    if (!closed.ok()) {
+      Say("close", closed.ToString());
+    }
+    db.reset();
+    exit(closed.ok() && !wrong ? 0 : 1);
+  });
+  while (rounds < 5 && !wrong) {
+    std::this_thread::yield();
+  }
+  kill(getpid(), SIGTERM);
+  // It ends the process.
+  server.join();
+  return 1;
 }
 
 // What a program keeps in a static object: used and closed after main.
@@ -176,6 +246,9 @@ int Run(const std::string& task, const std::string& directory,
   }
   if (task == "daemon") {
     return Daemon(directory);
+  }
+  if (task == "sigterm") {
+    return EndAfterSignal(directory, stats_file);
   }
   if (task == "static") {
     return StaticObjects(directory);

@@ -20,8 +20,10 @@ constexpr uint64_t kKeys = 2000;
 std::string Key(uint64_t number) { return std::to_string(10000 + number); }
 std::string Value(uint64_t number) { return RandomBytes(300, number); }
 
-Status Open(rocksdb::Env* env, const std::string& path,
-            std::unique_ptr<DB>* db) {
+}  // namespace
+
+Status OpenDatabase(rocksdb::Env* env, const std::string& path,
+                    std::unique_ptr<DB>* db) {
   rocksdb::Options options;
   options.env = env;
   options.create_if_missing = true;
@@ -36,7 +38,7 @@ Status Open(rocksdb::Env* env, const std::string& path,
   return status;
 }
 
-Status Fill(DB* db) {
+Status FillDatabase(DB* db) {
   Status status;
   for (uint64_t i = 0; i < kKeys && status.ok(); ++i) {
     rocksdb::WriteOptions options;
@@ -51,7 +53,7 @@ Status Fill(DB* db) {
                      : status;
 }
 
-std::string Batches(DB* db) {
+std::string ReadBatches(DB* db) {
   for (uint64_t first = 0; first + 32 <= kKeys; first += 32) {
     std::vector<std::string> keys;
     for (uint64_t i = 0; i < 32; ++i) {
@@ -71,7 +73,7 @@ std::string Batches(DB* db) {
   return std::string();
 }
 
-std::string Scan(DB* db) {
+std::string ScanDatabase(DB* db) {
   ReadOptions options;
   options.async_io = true;
   const std::unique_ptr<rocksdb::Iterator> iterator(db->NewIterator(options));
@@ -86,23 +88,21 @@ std::string Scan(DB* db) {
              : "a scan ends: " + iterator->status().ToString();
 }
 
-}  // namespace
-
 std::string RoundTrip(rocksdb::Env* env, const std::string& path) {
   std::unique_ptr<DB> db;
-  Status status = Open(env, path, &db);
+  Status status = OpenDatabase(env, path, &db);
   if (status.ok()) {
-    status = Fill(db.get());
+    status = FillDatabase(db.get());
   }
   db.reset();
   if (status.ok()) {
-    status = Open(env, path, &db);
+    status = OpenDatabase(env, path, &db);
   }
   if (!status.ok()) {
     return status.ToString();
   }
-  const std::string mistake = Batches(db.get());
-  return mistake.empty() ? Scan(db.get()) : mistake;
+  const std::string mistake = ReadBatches(db.get());
+  return mistake.empty() ? ScanDatabase(db.get()) : mistake;
 }
 
 }  // namespace rocksdb_uring
