@@ -3,6 +3,7 @@
 // prints nothing by itself: what a task finds goes to standard output.
 #include <dirent.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,9 +201,24 @@ size_t RingDescriptors() {
   return count;
 }
 
-// Works, then becomes a daemon and works on, with a database.
-int Daemon(const std::string& directory) {
-  const std::shared_ptr<FileSystem> file_system = MakeFileSystem("");
+// What daemons do with all that they have inherited.
+void CloseDescriptorsFrom(unsigned first) {
+#ifdef SYS_close_range
+  if (syscall(SYS_close_range, first, ~0U, 0) == 0) {
+    return;
+  }
+#endif
+  const long end = sysconf(_SC_OPEN_MAX);
+  for (long fd = first; fd < end; ++fd) {
+    close(static_cast<int>(fd));
+  }
+}
+
+// Works, then becomes a daemon and works on, with a database. With
+// `close_inherited` nothing is left of the file system that it had but its
+// memory.
+int Daemon(const std::string& directory, bool close_inherited) {
+  std::shared_ptr<FileSystem> file_system = MakeFileSystem("");
   {
     Traffic traffic(file_system, directory);
     traffic.Start();
@@ -219,13 +235,20 @@ int Daemon(const std::string& directory) {
   if (fork() != 0) {
     _exit(0);
   }
-  Traffic inherited(file_system, directory);
-  Say("inherited file system", inherited.RunOnce("inherited"));
+  if (close_inherited) {
+    CloseDescriptorsFrom(3);
+    printf("rings left: %s\n", RingDescriptors() > 0 ? "some" : "none");
+  } else {
+    Traffic inherited(file_system, directory);
+    Say("inherited file system", inherited.RunOnce("inherited"));
+  }
   std::unique_ptr<rocksdb::Env> env;
   if (!NewUringEnv(kPaths, &env).ok()) {
     return 3;
   }
   Say("own database", RoundTrip(env.get(), directory + "/db"));
+  // If its descriptors were closed, their numbers are others' by now.
+  file_system.reset();
   Traffic own(env->GetFileSystem(), directory);
   own.Start();
   own.AwaitRounds(5);
@@ -244,8 +267,8 @@ int Run(const std::string& task, const std::string& directory,
   if (task == "rings") {
     return static_cast<int>(RingDescriptors());
   }
-  if (task == "daemon") {
-    return Daemon(directory);
+  if (task == "daemon" || task == "closing_daemon") {
+    return Daemon(directory, task == "closing_daemon");
   }
   if (task == "sigterm") {
     return EndAfterSignal(directory, stats_file);

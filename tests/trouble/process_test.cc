@@ -74,17 +74,25 @@ TEST(StaticObjectsTest, WorkAndCloseAfterMain) {
 // in a child of a process with threads.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-TEST(DaemonTest, OpensADatabaseAfterTwoForks) {
+// `after` is what the daemon says of what it has inherited.
+void ExpectDaemon(const char* task, const std::string& after) {
   const TempDir directory;
   const ChildResult result =
-      RunChild({TROUBLE_TEST_CHILD, "daemon", directory.path()});
+      RunChild({TROUBLE_TEST_CHILD, task, directory.path()});
   EXPECT_EQ(result.exit_code, 0);
   const std::string rings = WhyNoRing().empty() ? "some" : "none";
-  EXPECT_EQ(result.output, "before: OK\nrings before: " + rings +
-                               "\ninherited file system: OK\n"
+  EXPECT_EQ(result.output, "before: OK\nrings before: " + rings + "\n" + after +
                                "own database: OK\nown file system: OK\n"
                                "own ring reads: " +
                                rings + "\n");
+}
+
+TEST(DaemonTest, OpensADatabaseAfterTwoForks) {
+  ExpectDaemon("daemon", "inherited file system: OK\n");
+}
+
+TEST(DaemonTest, OpensADatabaseAfterClosingAllDescriptors) {
+  ExpectDaemon("closing_daemon", "rings left: none\n");
 }
 
 class ForkUnderLoadTest : public ::testing::Test {
