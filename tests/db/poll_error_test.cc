@@ -1,6 +1,7 @@
 // Asynchronous reads of a scan that fail in its midst, in the ring and again
 // through POSIX: the scan ends with that error, and neither skips a key nor
-// gives one that is not there.
+// gives one that is not there; once the fault is over, the iterator works
+// again.
 #include <cerrno>
 #include <memory>
 #include <string>
@@ -94,6 +95,10 @@ class PollErrorTest : public ::testing::TestWithParam<bool> {
         .op(StatKind::kReadAsync, IoPath::kRing)
         .count;
   }
+  // By whatever path they were to be served last.
+  uint64_t FailedAsyncReads() {
+    return engine_->statistics()->Snapshot().op(StatKind::kReadAsync).errors;
+  }
 
   const TempDir directory_;
   FakeKernel kernel_;
@@ -106,6 +111,7 @@ class PollErrorTest : public ::testing::TestWithParam<bool> {
 TEST_P(PollErrorTest, EndsTheScanWithTheError) {
   for (const int before : {1, 500, 2000}) {
     const uint64_t reads = AsyncReads();
+    const uint64_t failed = FailedAsyncReads();
     const std::unique_ptr<Iterator> iterator = NewIterator();
     iterator->SeekToFirst();
     ASSERT_EQ(Scan(iterator.get(), 0, before), before);
@@ -117,7 +123,13 @@ TEST_P(PollErrorTest, EndsTheScanWithTheError) {
         << iterator->status().ToString();
     FailReads(false);
     EXPECT_GT(AsyncReads(), reads);
-    // The disk is well again: a new scan gives everything.
+    EXPECT_GT(FailedAsyncReads(), failed);
+    // The disk is well again: the same iterator goes on where it stopped, and
+    // another one gives everything.
+    iterator->Seek(Key(reached));
+    EXPECT_EQ(Scan(iterator.get(), reached, kKeys), kKeys);
+    EXPECT_FALSE(iterator->Valid());
+    EXPECT_TRUE(iterator->status().ok()) << iterator->status().ToString();
     const std::unique_ptr<Iterator> again = NewIterator();
     again->SeekToFirst();
     EXPECT_EQ(Scan(again.get(), 0, kKeys), kKeys);
