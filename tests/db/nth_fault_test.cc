@@ -1,7 +1,8 @@
-// One fault at the Nth operation of a whole life of a database, for every N
-// until the database needs no more operations: nothing acknowledged is lost,
-// no read gives anything else than what was written, what can be absorbed is,
-// and what cannot comes out as a status.
+// One fault at the Nth operation of a whole life of a database, for every N (or
+// every so many, from one on that the seed draws) until the database needs no
+// more operations: nothing acknowledged is lost, no read gives anything else
+// than what was written, what can be absorbed is, and what cannot comes out as
+// a status.
 #include <unistd.h>
 
 #include <atomic>
@@ -381,7 +382,7 @@ bool MustComeOut(const std::string& file) {
 }
 
 // All positions with ROCKSDB_URING_TEST_FULL; fewer with a sanitizer, which
-// makes every life several times longer.
+// makes every life several times longer. Which ones is the seed's choice.
 uint64_t StepOf(const FaultCase& fault_case) {
   const char* const full = getenv("ROCKSDB_URING_TEST_FULL");
   if (full != nullptr && *full != '\0') {
@@ -397,9 +398,10 @@ uint64_t StepOf(const FaultCase& fault_case) {
 TEST_P(NthFaultTest, LosesNothingAndHidesNothing) {
   const Place place = GetParam().place;
   const uint64_t step = StepOf(GetParam());
+  const uint64_t first = 1 + TestSeed() % step;
   uint64_t came_out = 0;
   uint64_t positions = 0;
-  for (uint64_t nth = 1; RunWithFaultAt(nth); nth += step) {
+  for (uint64_t nth = first; RunWithFaultAt(nth); nth += step) {
     ++positions;
     came_out += problems() > 0 ? 1 : 0;
     if (place == Place::kSubmission || place == Place::kWait) {
@@ -420,8 +422,9 @@ TEST_P(NthFaultTest, LosesNothingAndHidesNothing) {
   }
   EXPECT_EQ(problem(), "") << "without any fault";
   EXPECT_GT(positions * step, 20u);
-  printf("%s: faults at %llu positions, %llu came out\n", GetParam().name,
-         static_cast<unsigned long long>(positions),
+  printf("%s: faults at %llu positions from %llu on, %llu came out\n",
+         GetParam().name, static_cast<unsigned long long>(positions),
+         static_cast<unsigned long long>(first),
          static_cast<unsigned long long>(came_out));
 }
 
