@@ -23,7 +23,16 @@ std::string Deny(const std::string& call, int error) {
 
 // A user of its own: locked memory counts by user, and other tests may run.
 std::string OtherUser(int program = 0) {
-  return "user=" + std::to_string(20000 + getpid() % 20000 * 2 + program);
+  return std::to_string(20000 + getpid() % 13000 * 3 + program);
+}
+
+std::string BecomeOtherUser(int program = 0) {
+  return "user=" + OtherUser(program);
+}
+
+std::vector<std::string> LimitLockedMemory(unsigned bytes) {
+  return {"memlock=" + std::to_string(bytes), "charged=" + OtherUser(2),
+          BecomeOtherUser()};
 }
 
 Condition Refused(const std::string& name, const std::string& step,
@@ -110,17 +119,17 @@ void AddKernels(std::vector<Condition>* out) {
 }
 
 void AddLimits(std::vector<Condition>* out) {
-  Condition none = Refused("memlock_0", "memlock=0", kNoMemory, kMemlock);
-  none.steps.push_back(OtherUser());
+  Condition none = Refused("memlock_0", /*step=*/"", kNoMemory, kMemlock);
+  none.steps = LimitLockedMemory(0);
   out->push_back(none);
   // Room for the ring of detection, and then something else takes it.
-  Condition one = Refused("memlock_8K", "memlock=8192", kNoMemory, kMemlock);
-  one.steps.push_back(OtherUser());
+  Condition one = Refused("memlock_8K", /*step=*/"", kNoMemory, kMemlock);
+  one.steps = LimitLockedMemory(8192);
   one.scenario = "no_memory";
   one.probed = Probed::kLimits;
   out->push_back(one);
-  Condition few = Usable("memlock_64K", "memlock=65536");
-  few.steps.push_back(OtherUser());
+  Condition few = Usable("memlock_64K", /*step=*/"");
+  few.steps = LimitLockedMemory(65536);
   few.reason = kNoMemory;
   few.remedy = kMemlock;
   few.reason_optional = true;
@@ -180,7 +189,7 @@ Condition OfSysctl(int value, std::vector<std::string> steps) {
   condition.steps = std::move(steps);
   if (value == 1) {
     // Root may.
-    condition.steps.push_back(OtherUser());
+    condition.steps.push_back(BecomeOtherUser());
   }
   return condition;
 }
@@ -189,7 +198,7 @@ std::vector<std::string> StepsAgain(const std::vector<std::string>& steps) {
   std::vector<std::string> again = steps;
   for (std::string& step : again) {
     if (step.rfind("user=", 0) == 0) {
-      step = OtherUser(1);
+      step = BecomeOtherUser(1);
     }
   }
   return again;

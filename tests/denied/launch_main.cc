@@ -8,6 +8,8 @@
 //   file=PATH                a file of 8 KiB
 //   sysctl=VALUE             kernel.io_uring_disabled reads as VALUE
 //   memlock=BYTES            RLIMIT_MEMLOCK
+//   charged=NUMBER           nothing, where the kernel charges this user's
+//                            rings to that limit
 //   user=NUMBER              this user, without a group and a capability
 //   deny=CALL:ERRNO          the system call fails
 //   deny=CALL:ERRNO:N:MASK   it fails where argument N has all bits of MASK
@@ -19,6 +21,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -26,9 +29,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "env/ring/ring.h"
+#include "tests/denied/launch.h"
 #include "tests/denied/seccomp_filter.h"
 #include "tests/denied/supervisor.h"
 
@@ -37,7 +45,6 @@ extern char** environ;
 namespace rocksdb_uring {
 namespace {
 
-constexpr int kExitNotReal = 77;
 constexpr char kSysctl[] = "/proc/sys/kernel/io_uring_disabled";
 
 std::string Failure(const std::string& what) {
@@ -96,6 +103,38 @@ std::string BecomeUser(unsigned user) {
   return "";
 }
 
+// Whether rings of all memory that is allowed, and more, can be made.
+bool AreRingsFree() {
+  rlimit limit = {};
+  getrlimit(RLIMIT_MEMLOCK, &limit);
+  std::vector<std::unique_ptr<Ring>> rings;
+  for (uint64_t bytes = 0; bytes <= 2 * limit.rlim_cur;) {
+    RingOrError made = CreateRing(RingOptions());
+    if (made.ring == nullptr) {
+      return false;
+    }
+    bytes += made.ring->memory_bytes();
+    rings.push_back(std::move(made.ring));
+  }
+  return true;
+}
+
+// In a process and with a user of its own: the kernel takes rings off a user's
+// account late.
+std::string CheckCharged(unsigned user) {
+  const pid_t child = fork();
+  if (child == 0) {
+    // What else is wrong the steps that follow will meet, too.
+    _exit(BecomeUser(user).empty() && AreRingsFree() ? kExitNotReal : 0);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child) {
+    return Failure("a process that makes rings");
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == kExitNotReal ? kNotCharged
+                                                                  : "";
+}
+
 std::string Deny(const std::string& text) {
   std::istringstream words(text);
   RefusedCall call;
@@ -129,6 +168,9 @@ std::string Make(const std::string& step) {
   }
   if (name == "memlock") {
     return LimitLockedMemory(strtoull(value.c_str(), nullptr, 10));
+  }
+  if (name == "charged") {
+    return CheckCharged(static_cast<unsigned>(atoi(value.c_str())));
   }
   if (name == "user") {
     return BecomeUser(static_cast<unsigned>(atoi(value.c_str())));
