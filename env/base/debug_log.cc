@@ -1,6 +1,7 @@
 #include "env/base/debug_log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,8 +10,11 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
+#include "env/base/file_descriptor.h"
 #include "env/base/process_path.h"
 #include "env/base/thread_number.h"
 
@@ -19,9 +23,20 @@ namespace rocksdb_uring {
 namespace {
 
 struct Log {
+  // Absolute: the process may change its directory.
+  std::string path;
   int fd = -1;
   int error = 0;
+  // What `fd` was opened on.
+  dev_t device = 0;
+  ino_t inode = 0;
 };
+
+// O_APPEND: lines of threads and of forked processes do not overwrite each
+// other.
+int Open(const std::string& path) {
+  return open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
 
 Log OpenLog() {
   const char* const path = std::getenv("ROCKSDB_URING_LOG");
@@ -29,11 +44,15 @@ Log OpenLog() {
   if (path == nullptr || *path == '\0') {
     return log;
   }
-  // O_APPEND: lines of threads and of forked processes do not overwrite each
-  // other.
-  log.fd = open(ExpandProcessId(path).c_str(),
-                O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  std::error_code ignored;
+  log.path = std::filesystem::absolute(ExpandProcessId(path), ignored).string();
+  log.fd = Open(log.path);
   log.error = log.fd < 0 ? errno : 0;
+  struct stat attributes = {};
+  if (log.fd >= 0 && fstat(log.fd, &attributes) == 0) {
+    log.device = attributes.st_dev;
+    log.inode = attributes.st_ino;
+  }
   return log;
 }
 
@@ -41,6 +60,14 @@ Log OpenLog() {
 const Log& TheLog() {
   static const Log log = OpenLog();
   return log;
+}
+
+// Daemons close all descriptors that they have inherited: the number may be
+// that of a table by now.
+bool IsStillTheLog(const Log& log) {
+  struct stat attributes = {};
+  return fstat(log.fd, &attributes) == 0 && attributes.st_dev == log.device &&
+         attributes.st_ino == log.inode;
 }
 
 }  // namespace
@@ -69,8 +96,11 @@ void DebugLog(const char* format, ...) {
   const size_t size =
       std::min<size_t>(static_cast<size_t>(length), sizeof(line) - 1);
   line[size] = '\n';
+  const Log& log = TheLog();
+  const bool still = IsStillTheLog(log);
+  const FileDescriptor again(still ? -1 : Open(log.path));
   // A log that cannot be written is not worth a failure.
-  const ssize_t ignored = write(TheLog().fd, line, size + 1);
+  const ssize_t ignored = write(still ? log.fd : again.get(), line, size + 1);
   (void)ignored;
   errno = saved_errno;
 }

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -77,9 +78,20 @@ TEST(StaticObjectsTest, WorkAndCloseAfterMain) {
 // `after` is what the daemon says of what it has inherited.
 void ExpectDaemon(const char* task, const std::string& after) {
   const TempDir directory;
+  const std::string log = directory.file("debug.log");
   const ChildResult result =
-      RunChild({TROUBLE_TEST_CHILD, task, directory.path()});
+      RunChild({TROUBLE_TEST_CHILD, task, directory.path()},
+               {{"ROCKSDB_URING_LOG", log}});
   EXPECT_EQ(result.exit_code, 0);
+  // Its lines went where they belong, in the daemon too, and nowhere else.
+  EXPECT_NE(ReadWholeFile(log).find("CURRENT"), std::string::npos);
+  size_t strays = 0;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(directory.path())) {
+    strays += entry.is_regular_file() && entry.path() != log &&
+              ReadWholeFile(entry.path()).find(" open /") != std::string::npos;
+  }
+  EXPECT_EQ(strays, 0u);
   const std::string rings = WhyNoRing().empty() ? "some" : "none";
   EXPECT_EQ(result.output, "before: OK\nrings before: " + rings + "\n" + after +
                                "own database: OK\nown file system: OK\n"
