@@ -52,6 +52,27 @@ TEST_F(PreloadTest, DirectMultiGetTakesRings) {
   EXPECT_GT(Counter(kRingReads), 0u);
 }
 
+// RocksDB's soname may be that of several versions.
+TEST_F(PreloadTest, AnotherVersionOfTheSameNameIsLeftAlone) {
+  const std::string other = LOAD_TEST_OTHER_VERSION ":";
+  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "round_trip", db_},
+                         {{"LD_PRELOAD", other + ROCKSDB_URING_PRELOAD}});
+  EXPECT_EQ(ran.said["status"], "OK") << ran.output;
+  EXPECT_EQ(Opens(), 0u);
+  ran = RunPreloaded({LOAD_TEST_PROGRAM, "uri", db_, "fs", "uring://"},
+                     {{"LD_PRELOAD", other + ROCKSDB_URING_LIBRARY}});
+  EXPECT_EQ(ran.output.find("chain="), std::string::npos) << ran.output;
+  EXPECT_EQ(Opens(), 0u);
+}
+
+// Not even through the dynamic linker's lock.
+TEST_F(PreloadTest, DefaultWaitsForNobody) {
+  const Ran ran =
+      RunPreloaded({LOAD_TEST_PROGRAM, "initialiser", LOAD_TEST_INITIALISER});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said.at("ready"), "1") << ran.output;
+}
+
 TEST_F(PreloadTest, DefaultAnswersToAllItsNames) {
   Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "identity"});
   EXPECT_EQ(ran.exit_code, 0) << ran.output;

@@ -512,6 +512,21 @@ int Early(const Arguments& /*arguments*/) {
 }
 
 // A library that has a RocksDB of its own, loaded beside the shared one.
+// Loads a library that needs RocksDB, which nobody has used before.
+int Initialiser(const Arguments& arguments) {
+  void* const library = dlopen(arguments[0].c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    Print("dlopen", dlerror());
+    return 1;
+  }
+  const auto ready =
+      reinterpret_cast<bool (*)()>(dlsym(library, "initialiser_ready"));
+  Print("ready", ready() ? "1" : "0");
+  // A thread that hangs would hang the end of the process.
+  fflush(stdout);
+  _exit(0);
+}
+
 int Bundled(const Arguments& arguments) {
   void* const library = dlopen(arguments[0].c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
@@ -546,7 +561,8 @@ int main(int argc, char** argv) {
                         {"early", 0, Early},
                         {"exit_static", 1, ExitWithStatic},
                         {"exit_thread", 1, ExitWithThread},
-                        {"bundled", 1, Bundled}};
+                        {"bundled", 1, Bundled},
+                        {"initialiser", 1, Initialiser}};
   for (const Task& task : tasks) {
     if (argc >= task.arguments_min + 2 && task.name == std::string(argv[1])) {
       return task.run(Arguments(argv + 2, argv + argc));
