@@ -4,12 +4,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "env/fs/uring_file_system.h"
 #include "rocksdb_uring/uring.h"
 #include "tests/file/child.h"
 #include "tests/file/file_test_support.h"
@@ -160,6 +162,31 @@ TEST_F(ForkUnderLoadTest, ChildUsesAnInheritedFileSystem) {
     EXPECT_EQ(InChild([&] { return traffic_->RunOnce("child"); }), "");
     ASSERT_FALSE(HasFailure());
   }
+}
+
+// Threads do nothing but take its lock, as every open does. A child that waits
+// for it is killed by its alarm.
+TEST_F(ForkUnderLoadTest, ChildFindsTheFileSystemUnlocked) {
+  auto* const uring = file_system_->CheckedCast<UringFileSystem>();
+  ASSERT_NE(uring, nullptr);
+  std::atomic<bool> stop{false};
+  Threads threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.Start([&] {
+      while (!stop) {
+        uring->ReadsAsynchronously();
+      }
+    });
+  }
+  for (int i = 0; i < 200 && !HasFailure(); ++i) {
+    EXPECT_EQ(InChild([&]() -> std::string {
+                alarm(30);
+                return uring->ReadsAsynchronously().has_value() ? "" : "off";
+              }),
+              "");
+  }
+  stop = true;
+  threads.Join();
 }
 
 TEST_F(ForkUnderLoadTest, ChildUsesAFileSystemOfItsOwn) {
