@@ -432,14 +432,14 @@ INSTANTIATE_TEST_SUITE_P(
     Faults, NthFaultTest,
     ::testing::Values(
         FaultCase{"RequestBuffered", Place::kRequest, false, 4},
-        FaultCase{"RequestDirect", Place::kRequest, true, 1},
+        FaultCase{"RequestDirect", Place::kRequest, true, 4},
         FaultCase{"ReadTwiceBuffered", Place::kReadTwice, false, 4},
         FaultCase{"ReadTwiceDirect", Place::kReadTwice, true, 4},
         FaultCase{"SubmissionBuffered", Place::kSubmission, false, 8},
         FaultCase{"SubmissionDirect", Place::kSubmission, true, 8},
         FaultCase{"WaitBuffered", Place::kWait, false, 8},
         FaultCase{"WaitDirect", Place::kWait, true, 8},
-        FaultCase{"SystemCallBuffered", Place::kSystemCall, false, 1},
+        FaultCase{"SystemCallBuffered", Place::kSystemCall, false, 4},
         FaultCase{"SystemCallDirect", Place::kSystemCall, true, 4}),
     [](const ::testing::TestParamInfo<FaultCase>& info) {
       return std::string(info.param.name);
