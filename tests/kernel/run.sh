@@ -220,7 +220,7 @@ filter_of() {
       tests=('Modes/AbortIoTest.*' 'Modes/ReadAsyncTest.*'
         'Reads/RandomAccessFileTest.*_uring'
         'Reads/RandomAccessFileTest.StatisticsNameThePath/*'
-        'Reads/SequentialFileTest.*_uring' 'ReadAheadTest.*'
+        'Reads/SequentialFileTest.*/uring' 'ReadAheadTest.*'
         'Writes/PreallocationTest.*_uring' 'Writes/ReopenedFileTest.*_uring'
         'Writes/RandomRwFileTest.*/uring' 'Syncs/DirectoryTest.*/uring'
         'Modes/MixedCallsTest.*' 'Modes/AsyncThreadTest.*ByAnotherThread/*')
