@@ -117,11 +117,13 @@ bool NamesPart(const std::string& text, const std::string& input,
   return false;
 }
 
-// One of the names that the input gives, or a part of it, is in the text. What
-// separates the options of a URI is part of a name in an option string.
+// One of the names that the input gives, or a part of it, is in the text, or
+// all of it in quotes. What separates the options of a URI is part of a name in
+// an option string.
 bool Names(const Status& status, const std::string& input) {
   const std::string text = status.ToString();
-  return NamesPart(text, input, "=;&?{}") || NamesPart(text, input, "=;{}");
+  return NamesPart(text, input, "=;&?{}") || NamesPart(text, input, "=;{}") ||
+         text.find('"' + input + '"') != std::string::npos;
 }
 
 void Check(const Status& status, const UringFileSystem& file_system,
