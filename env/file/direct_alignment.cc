@@ -6,13 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <climits>
 #include <cstdlib>
 #include <fstream>
-#include <map>
 #include <string>
-
-#include "env/base/mutex.h"
 
 namespace rocksdb_uring {
 
@@ -43,20 +42,27 @@ uint32_t ReadLogicalBlockSize(dev_t device) {
   return kDefaultAlignment;
 }
 
+// Reads /sys once for each device. A device and its size are one word, and a
+// word is written once: there is no lock that a forked child could find held.
 uint32_t LogicalBlockSize(dev_t device) {
-  struct Cache {
-    Mutex mutex;
-    std::map<dev_t, uint32_t> sizes URING_GUARDED_BY(mutex);
-  };
-  static auto* cache = new Cache();
-  MutexLock lock(&cache->mutex);
-  const auto found = cache->sizes.find(device);
-  if (found != cache->sizes.end()) {
-    return found->second;
+  // More devices than databases lie on; those beyond are read each time.
+  static std::array<std::atomic<uint64_t>, 32> known = {};
+  // The kernel's numbers have 12 and 20 bits; that of a device is not 0.
+  const uint64_t key = uint64_t{major(device)} << 20 | minor(device);
+  for (std::atomic<uint64_t>& entry : known) {
+    uint64_t found = entry.load(std::memory_order_relaxed);
+    if (found == 0) {
+      const uint64_t mine = key << 32 | ReadLogicalBlockSize(device);
+      if (entry.compare_exchange_strong(found, mine,
+                                        std::memory_order_relaxed)) {
+        found = mine;
+      }
+    }
+    if (found >> 32 == key) {
+      return static_cast<uint32_t>(found);
+    }
   }
-  const uint32_t size = ReadLogicalBlockSize(device);
-  cache->sizes.emplace(device, size);
-  return size;
+  return ReadLogicalBlockSize(device);
 }
 
 // 0 where the kernel or the C library does not tell.
