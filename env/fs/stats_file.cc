@@ -16,6 +16,10 @@
 #include "env/base/debug_log.h"
 #include "env/base/process_path.h"
 #include "env/engine/fork_generation.h"
+// RocksDB's make asks for nothing before it compiles a plugin.
+#if !__has_include("nlohmann/json.hpp")
+#error "rocksdb-uring needs nlohmann/json.hpp: install nlohmann-json3-dev"
+#endif
 #include "nlohmann/json.hpp"
 
 namespace rocksdb_uring {
