@@ -1,6 +1,10 @@
 // The kernel's ring behind liburing. Private to env/ring/.
 #pragma once
 
+// RocksDB's make asks for nothing before it compiles a plugin.
+#if !__has_include(<liburing.h>)
+#error "rocksdb-uring needs liburing.h: install liburing-dev"
+#endif
 #include <liburing.h>
 
 #include <memory>
