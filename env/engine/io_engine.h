@@ -91,6 +91,14 @@ class IoEngine {
   // before it returns.
   virtual void Run(IoOp* ops, size_t count, const RunOptions& options) = 0;
 
+  // Completes a buffered read if the page cache has all of it: never waits for
+  // the device. False if it has not, or cannot be asked: the operation is still
+  // kIdle, and its buffer may have been written to. Runs no callback.
+  virtual bool RunIfCached(IoOp* op) {
+    (void)op;
+    return false;
+  }
+
   // Starts operations that outlive the call. Returns how many of them, from
   // the front, were taken; the rest found no room (or no ring) and are still
   // kIdle. Does not wait for the device. An operation must be completed before

@@ -292,6 +292,16 @@ void PosixEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
   CompleteAll(ops, count);
 }
 
+bool PosixEngine::RunIfCached(IoOp* op) {
+  uint64_t done = 0;
+  if (!ReadWithoutWaiting(op, &done)) {
+    return false;
+  }
+  op->set_state(IoState::kCompleted);
+  CountCompleted(op, 1, statistics_);
+  return true;
+}
+
 size_t PosixEngine::Submit(IoOp* const* ops, size_t count) {
   (void)ops;
   (void)count;

@@ -17,6 +17,8 @@ class PosixEngine final : public IoEngine {
   // RunOptions::path is ignored: there is one path. So is timeout_us.
   void Run(IoOp* ops, size_t count, const RunOptions& options) override;
 
+  bool RunIfCached(IoOp* op) override;
+
   // Takes nothing: a synchronous Submit would be slower than none.
   size_t Submit(IoOp* const* ops, size_t count) override;
   bool Wait(IoOp* op, uint64_t timeout_us) override;

@@ -60,6 +60,7 @@ class UringEngine final : public IoEngine {
   ~UringEngine() override;
 
   void Run(IoOp* ops, size_t count, const RunOptions& options) override;
+  bool RunIfCached(IoOp* op) override { return posix_.RunIfCached(op); }
   size_t Submit(IoOp* const* ops, size_t count) override;
   bool SubmitLater(IoOp* op) override;
   void Flush() override;

@@ -29,6 +29,8 @@ AsyncRead::~AsyncRead() {
   }
 }
 
+bool AsyncRead::ReadIfCached() { return engine()->RunIfCached(&op_); }
+
 bool AsyncRead::Start() {
   ReadBurst* const burst = ReadBurst::OfThisThread();
   return burst->KeepsNextBack(file_->direct()) ? engine()->SubmitLater(&op_)
@@ -51,11 +53,6 @@ IOStatus AsyncRead::StatusOf() const {
                           std::to_string(op_.offset) + " len " +
                           std::to_string(op_.length),
                       file_->name, Errno::FromResult(op_.result));
-}
-
-void AsyncRead::WaitAndDeliver() {
-  engine()->Wait(&op_);
-  Deliver();
 }
 
 void AsyncRead::WaitAndDeliver(void* const* handles, size_t count) {
@@ -91,14 +88,14 @@ void AsyncRead::Deliver() {
   if (std::exchange(delivered_, true)) {
     return;
   }
-  FSReadRequest request;
-  request.offset = op_.offset;
-  request.len = op_.length;
-  request.scratch = op_.buffer;
-  request.result =
+  FSReadRequest answer;
+  answer.offset = op_.offset;
+  answer.len = op_.length;
+  answer.scratch = op_.buffer;
+  answer.result =
       Slice(op_.buffer, op_.result < 0 ? 0 : static_cast<size_t>(op_.result));
-  request.status = StatusOf();
-  callback_(request, argument_);
+  answer.status = StatusOf();
+  callback_(answer, argument_);
 }
 
 }  // namespace rocksdb_uring

@@ -23,6 +23,9 @@ class AsyncRead {
   AsyncRead(const AsyncRead&) = delete;
   AsyncRead& operator=(const AsyncRead&) = delete;
 
+  // Reads on the calling thread if that need not wait for a device; false if it
+  // must: it has not begun then, but its buffer may have been written to.
+  bool ReadIfCached();
   // Hands the read to the engine; false if it takes none now. One of a burst
   // (read_burst.h) may be kept back until the next read, wait or poll.
   bool Start();
@@ -34,11 +37,11 @@ class AsyncRead {
   // Waits until the reads are complete, then runs the callbacks that have not
   // run already. Null handles and doubles are skipped. Blocks.
   static void WaitAndDeliver(void* const* handles, size_t count);
-  void WaitAndDeliver();
+  // Runs the callback of a read that is complete, unless it has run.
+  void Deliver();
 
  private:
   IoEngine* engine() const { return file_->engine->engine(); }
-  void Deliver();
   rocksdb::IOStatus StatusOf() const;
 
   const std::shared_ptr<const OpenFile> file_;

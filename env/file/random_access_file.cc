@@ -128,6 +128,16 @@ IOStatus UringRandomAccessFile::MultiRead(FSReadRequest* requests, size_t count,
   return IOStatus::OK();
 }
 
+bool UringRandomAccessFile::ReadFromPageCache(size_t length, AsyncRead* read) {
+  if (file_->direct() || file_->paths.reads != PathChoice::kAuto ||
+      length > CacheProbe::kBytesMax || !cache_probe_.Due()) {
+    return false;
+  }
+  const bool found = read->ReadIfCached();
+  cache_probe_.Record(found);
+  return found;
+}
+
 IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
                                           const IOOptions& /*options*/,
                                           ReadAsyncCallback callback,
@@ -146,9 +156,13 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
   }
   auto read = std::make_unique<AsyncRead>(file_, request, std::move(callback),
                                           argument);
-  if (!read->Start()) {
+  bool complete = ReadFromPageCache(request.len, read.get());
+  if (!complete && !read->Start()) {
     read->ReadNow();
-    read->WaitAndDeliver();
+    complete = true;
+  }
+  if (complete && kNullHandleMeansDelivered) {
+    read->Deliver();
     *io_handle = nullptr;
     return IOStatus::OK();
   }

@@ -3,11 +3,14 @@
 
 #include <memory>
 
+#include "env/file/cache_probe.h"
 #include "env/file/open_file.h"
 #include "env/file/read_ahead.h"
 #include "env/file/rocksdb_compat.h"
 
 namespace rocksdb_uring {
+
+class AsyncRead;
 
 // Safe for concurrent use, as FSRandomAccessFile demands.
 class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
@@ -26,9 +29,10 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
                               const rocksdb::IOOptions& options,
                               rocksdb::IODebugContext* dbg) override;
   // NotSupported where there is no ring for as long as the process lives:
-  // RocksDB then reads by itself. With no ring or no room at this moment the
-  // read is made before the call returns, the callback run, and the handle
-  // null.
+  // RocksDB then reads by itself. With no ring or no room at this moment, and
+  // where the page cache has it all (cache_probe.h), the read is made before
+  // the call returns; where RocksDB understands it (kNullHandleMeansDelivered)
+  // the callback has run, too, and the handle is null.
   rocksdb::IOStatus ReadAsync(rocksdb::FSReadRequest& request,
                               const rocksdb::IOOptions& options,
                               ReadAsyncCallback callback, void* argument,
@@ -47,6 +51,8 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
       ROCKSDB_URING_OVERRIDE_SINCE_10_5;
 
  private:
+  // Whether all `length` bytes of it were cached; it is complete then.
+  bool ReadFromPageCache(size_t length, AsyncRead* read);
   int64_t ReadRange(uint64_t offset, size_t size, char* scratch) const;
   rocksdb::IOStatus ReadError(uint64_t offset, size_t size,
                               int64_t result) const;
@@ -55,6 +61,7 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   // Null where streams are not read ahead.
   const std::unique_ptr<ReadAhead> read_ahead_;
   mutable PageCacheHint page_cache_;
+  CacheProbe cache_probe_;
 };
 
 }  // namespace rocksdb_uring

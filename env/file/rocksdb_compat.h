@@ -38,6 +38,12 @@ using ReadAsyncCallback =
     std::function<void(const rocksdb::FSReadRequest&, void*)>;
 #endif
 
+// Whether a null handle from ReadAsync tells RocksDB that the read is complete
+// and its callback has run. From 10.7 on a MultiScan takes it for a file that
+// cannot read asynchronously and reads once more, or asserts.
+inline constexpr bool kNullHandleMeansDelivered =
+    !ROCKSDB_URING_ROCKSDB_GE(10, 7);
+
 // The version that is compiled against, without its last part: "7.8". Objects
 // of another one are laid out in other ways.
 inline std::string RocksDBVersionOfHeaders() {

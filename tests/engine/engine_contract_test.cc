@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -120,6 +122,37 @@ TEST_P(EngineContract, ReadsColdBatches) {
     file_.DropCache();
     ExpectReads(file_.fd(), 0, RandomRanges(&random, 100, kFileSize, 0));
   }
+}
+
+TEST_P(EngineContract, CachedReadsCompleteAtOnceAndOthersAreLeft) {
+  const auto run = [&](int fd, uint64_t offset, IoOp* op, char* buffer) {
+    op->Reset();
+    op->fd = fd;
+    op->offset = offset;
+    op->length = 4000;
+    op->buffer = buffer;
+    return engine_->RunIfCached(op);
+  };
+  char buffer[4000];
+  const iovec iov = {buffer, sizeof(buffer)};
+  // Not every filesystem answers.
+  const bool answers = preadv2(file_.fd(), &iov, 1, 5000, RWF_NOWAIT) ==
+                       static_cast<ssize_t>(sizeof(buffer));
+  IoOp op;
+  memset(buffer, 0, sizeof(buffer));
+  EXPECT_EQ(run(file_.fd(), 5000, &op, buffer), answers);
+  if (answers) {
+    EXPECT_TRUE(op.completed());
+    EXPECT_EQ(op.result, 4000);
+    EXPECT_EQ(op.path, IoPath::kPageCache);
+    EXPECT_EQ(file_.model().compare(5000, 4000, buffer, 4000), 0);
+  }
+  for (const uint64_t offset : {kFileSize - 100, kFileSize + 100}) {
+    EXPECT_FALSE(run(file_.fd(), offset, &op, buffer));
+    EXPECT_EQ(op.state(), IoState::kIdle);
+  }
+  EXPECT_FALSE(run(-1, 0, &op, buffer));
+  EXPECT_EQ(op.state(), IoState::kIdle);
 }
 
 TEST_P(EngineContract, ReadsDirectBatchesOfAnySize) {

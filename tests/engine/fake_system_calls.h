@@ -67,6 +67,9 @@ class FakeSystemCalls final : public SystemCalls {
   int failed_descriptor() const { return failed_descriptor_; }
   // Every `n`th call of any kind that may block is interrupted; n > 1.
   void InterruptEvery(uint64_t n) { interrupt_every_ = n; }
+  // Reads that must not wait find everything, on filesystems too that never
+  // answer them. Before the first call.
+  void CacheEverything() { all_cached_ = true; }
   // fsync and fdatasync succeed and do nothing. Before the first call.
   void SkipSyncs() { skip_syncs_ = true; }
   // Transfers move at most so many bytes.
@@ -89,8 +92,11 @@ class FakeSystemCalls final : public SystemCalls {
   int64_t PreadNoWait(int fd, void* buffer, size_t size,
                       uint64_t offset) override {
     const int64_t fault = Enter(kPreadNoWait, fd);
-    return fault != 0
-               ? fault
+    if (fault != 0) {
+      return fault;
+    }
+    return all_cached_
+               ? SystemCalls::Pread(fd, buffer, Shorten(size), offset)
                : SystemCalls::PreadNoWait(fd, buffer, Shorten(size), offset);
   }
   int64_t Preadv(int fd, const iovec* iov, int count,
@@ -218,6 +224,7 @@ class FakeSystemCalls final : public SystemCalls {
   }
 
   std::array<State, kCallCount> states_;
+  bool all_cached_ = false;
   bool skip_syncs_ = false;
   std::atomic<uint64_t> any_count_{0};
   std::atomic<uint64_t> fail_any_at_{0};

@@ -93,6 +93,34 @@ TEST_F(PosixEngineTest, AFileThatChangesItsTemperature) {
   }
 }
 
+TEST_F(PosixEngineTest, AReadThatIsCachedIsCompleteAtOnce) {
+  calls_.CacheEverything();
+  ReadBatch batch(file_.fd(), 0, {{5000, 3000}});
+  EXPECT_TRUE(engine_.RunIfCached(&batch.ops()[0]));
+  EXPECT_TRUE(batch.Matches(file_.model()));
+  EXPECT_EQ(calls_.total(), 1u);
+  EXPECT_EQ(
+      statistics_.Snapshot().op(StatKind::kRead, IoPath::kPageCache).bytes,
+      3000u);
+}
+
+TEST_F(PosixEngineTest, AReadThatIsNotAllCachedIsLeftToTheCaller) {
+  const auto expect_left = [&] {
+    ReadBatch batch(file_.fd(), 0, {{5000, 3000}});
+    const uint64_t before = calls_.total();
+    EXPECT_FALSE(engine_.RunIfCached(&batch.ops()[0]));
+    EXPECT_EQ(batch.ops()[0].state(), IoState::kIdle);
+    EXPECT_EQ(calls_.total(), before + 1) << "asked more than once";
+    EXPECT_EQ(statistics_.Snapshot().op(StatKind::kRead).count, 0u);
+  };
+  for (const int error : {-EAGAIN, -EOPNOTSUPP, -EIO, -EINTR}) {
+    calls_.Fail(FakeSystemCalls::kPreadNoWait, 1, error);
+    expect_left();
+  }
+  calls_.set_bytes_max(2999);
+  expect_left();
+}
+
 TEST_F(PosixEngineTest, TheErrorOfEachCallIsTheResult) {
   const std::pair<IoKind, FakeSystemCalls::Call> cases[] = {
       {IoKind::kRead, FakeSystemCalls::kPread},

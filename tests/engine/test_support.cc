@@ -38,8 +38,9 @@ bool RingRequired() {
 uint64_t TestSeed() {
   static const uint64_t seed = [] {
     const char* given = getenv("ROCKSDB_URING_TEST_SEED");
-    const uint64_t value = given != nullptr ? strtoull(given, nullptr, 10)
-                                            : std::random_device()();
+    const bool is_given = given != nullptr && *given != '\0';
+    const uint64_t value =
+        is_given ? strtoull(given, nullptr, 10) : std::random_device()();
     printf("ROCKSDB_URING_TEST_SEED=%llu\n",
            static_cast<unsigned long long>(value));
     return value;

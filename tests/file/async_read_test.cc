@@ -26,7 +26,7 @@ class ReadAsyncTest : public ::testing::TestWithParam<bool> {
     SkipWithoutRing();
     WriteFile(path_, model_);
     SkipWithoutDirectReads(GetParam(), path_);
-    file_system_ = OpenFileSystem("");
+    file_system_ = OpenFileSystem("reads=uring");
     file_ = OpenRandomAccess(file_system_.get(), path_, GetParam());
     ASSERT_NE(file_, nullptr);
   }

@@ -1,6 +1,7 @@
 // A file on an engine whose kernel completes when the test says so.
 #pragma once
 
+#include <cerrno>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,9 @@ class AsyncSeamTest : public ::testing::Test {
   void SetUp() override {
     // Reads start at once whatever tests ran before on this thread.
     *ReadBurst::OfThisThread() = ReadBurst();
+    // And take the ring, although the page cache has it all.
+    calls_.Fail(FakeSystemCalls::kPreadNoWait, FakeSystemCalls::kAlways,
+                -EAGAIN);
     WriteFile(path_, model_);
     file_system_ = OpenFileSystem("");
     Open(64);

@@ -37,7 +37,7 @@ class AsyncThreadTest : public ::testing::TestWithParam<bool> {
     WriteFile(path_, model_);
     SkipWithoutDirectReads(GetParam(), path_);
     DropCache(path_);
-    file_system_ = OpenFileSystem("");
+    file_system_ = OpenFileSystem("reads=uring");
     file_ = OpenRandomAccess(file_system_.get(), path_, GetParam());
     ASSERT_NE(file_, nullptr);
   }

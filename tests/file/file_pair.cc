@@ -207,7 +207,7 @@ void FilePair::Reopen() {
                                                      : std::string();
   Open(ReopenCall(), ReopenCall());
   size_ = model_.size();
-  not_counted_by_theirs_ = size_;
+  not_counted_by_theirs_ = kDefaultCountsReopenedFromZero ? size_ : 0;
 }
 
 void FilePair::Reuse(const std::string& old_contents) {

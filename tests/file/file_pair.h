@@ -18,6 +18,10 @@
 
 namespace rocksdb_uring {
 
+// Whether the default file system counts the size of a reopened file from 0.
+inline constexpr bool kDefaultCountsReopenedFromZero =
+    !ROCKSDB_URING_ROCKSDB_GE(10, 2);
+
 // What a suite of written files is run with.
 struct WriteCase {
   const char* label;
@@ -143,7 +147,7 @@ class FilePair {
   // What the file holds below size_.
   std::string model_;
   uint64_t size_ = 0;
-  // The default file system counts a reopened file from 0.
+  // See kDefaultCountsReopenedFromZero.
   uint64_t not_counted_by_theirs_ = 0;
 };
 

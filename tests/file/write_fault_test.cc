@@ -3,145 +3,19 @@
 // error comes out and stays.
 #include <atomic>
 #include <cerrno>
-#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "env/file/io_status.h"
-#include "env/file/writable_file.h"
-#include "tests/engine/fake_ring.h"
-#include "tests/engine/fake_system_calls.h"
-#include "tests/file/file_test_support.h"
+#include "tests/file/write_fault_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
 
-using rocksdb::FileOptions;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
-using rocksdb::Slice;
 
-constexpr size_t kPiece = WriteBehind::kWriteBytesMax;
-
-bool IsWrite(const RingRequest& request) {
-  return request.opcode == RingOpcode::kWrite;
-}
-
-// Every write and every sync goes through the fake kernel's rings.
-class WriteFaultTest : public ::testing::Test {
- protected:
-  void SetUp() override { MakeEngineWith(EngineOptions()); }
-
-  void TearDown() override {
-    file_.reset();
-    EXPECT_EQ(engine_->write_bytes(), 0u);
-    engine_.reset();
-    const FakeKernel::Observations seen = kernel_.observations();
-    EXPECT_EQ(seen.overflows, 0u);
-    EXPECT_EQ(seen.lost, 0u);
-    EXPECT_EQ(seen.rings_alive, 0u);
-  }
-
-  void MakeEngineWith(EngineOptions options) {
-    options.ring_factory = kernel_.factory();
-    options.system_calls = &calls_;
-    engine_ = MakeEngine(options);
-  }
-
-  std::unique_ptr<UringWritableFile> OpenNew(const std::string& name) {
-    FileContext context{{PathChoice::kUring, PathChoice::kUring, syncs_},
-                        engine_};
-    std::shared_ptr<OpenFile> file;
-    const IOStatus status =
-        OpenForWriting(directory_.file(name), options_, ExistingFile::kTruncate,
-                       context, &file);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return std::make_unique<UringWritableFile>(std::move(file), options_, 0);
-  }
-
-  void Open(const std::string& name = "000007.sst") {
-    path_ = directory_.file(name);
-    written_.clear();
-    file_ = OpenNew(name);
-  }
-
-  // The slice is the caller's again on return: it is overwritten at once.
-  IOStatus Append(size_t size) {
-    const std::string data = RandomBytes(size, ++seed_);
-    std::string slice = data;
-    const IOStatus status = file_->Append(slice, IOOptions(), nullptr);
-    slice.assign(size, '#');
-    written_ += data;
-    return status;
-  }
-  void MustAppend(size_t size) {
-    const IOStatus status = Append(size);
-    ASSERT_TRUE(status.ok()) << status.ToString();
-  }
-  IOStatus Sync() { return file_->Sync(IOOptions(), nullptr); }
-  IOStatus Flush() { return file_->Flush(IOOptions(), nullptr); }
-  IOStatus Close() { return file_->Close(IOOptions(), nullptr); }
-
-  // Runs `call` on another thread and checks that it returns only after what
-  // is withheld was released.
-  void ExpectWaitsForTheKernel(const std::function<IOStatus()>& call) {
-    std::atomic<bool> returned{false};
-    std::thread thread([&] {
-      const IOStatus status = call();
-      EXPECT_TRUE(status.ok()) << status.ToString();
-      returned = true;
-    });
-    EXPECT_TRUE(kernel_.AwaitWaiting(1));
-    EXPECT_FALSE(returned);
-    kernel_.StopWithholding();
-    thread.join();
-  }
-
-  // All requests of one kind fail from the `nth` (from 0) of them on.
-  void FailFrom(RingOpcode opcode, uint64_t nth, int error) {
-    auto seen = std::make_shared<uint64_t>(0);
-    kernel_.SetRequestScript([=](const RingRequest& request, uint64_t) {
-      FakeKernel::Verdict verdict;
-      if (request.opcode == opcode && (*seen)++ >= nth) {
-        verdict.error = error;
-      }
-      return verdict;
-    });
-  }
-
-  void ExpectEveryCallFailsAs(const IOStatus& expected) {
-    const std::vector<std::function<IOStatus()>> calls = {
-        [this] { return file_->Append("x", IOOptions(), nullptr); },
-        [this] { return Flush(); },
-        [this] { return Sync(); },
-        [this] { return file_->Fsync(IOOptions(), nullptr); },
-        [this] { return file_->RangeSync(0, 1, IOOptions(), nullptr); },
-        [this] { return file_->Truncate(0, IOOptions(), nullptr); },
-        [this] { return file_->InvalidateCache(0, 0); },
-        [this] { return Sync(); },
-        [this] { return Close(); }};
-    for (size_t i = 0; i < calls.size(); ++i) {
-      const IOStatus status = calls[i]();
-      EXPECT_TRUE(SameStatus(status, expected)) << "call " << i;
-    }
-  }
-
-  uint64_t Count(StatEvent event) {
-    return engine_->statistics()->Snapshot().event(event);
-  }
-
-  TempDir directory_;
-  std::string path_;
-  FakeKernel kernel_;
-  FakeSystemCalls calls_;
-  FileOptions options_;
-  PathChoice syncs_ = PathChoice::kUring;
-  std::shared_ptr<SharedEngine> engine_;
-  std::unique_ptr<UringWritableFile> file_;
-  std::string written_;
-  uint64_t seed_ = 0;
-};
+class WriteFaultTest : public WriteFaultFixture {};
 
 TEST_F(WriteFaultTest, TableWritesAreInFlightWhenAppendReturns) {
   Open();
@@ -475,69 +349,6 @@ TEST_F(WriteFaultTest, RandomFaultsLoseNothing) {
     EXPECT_TRUE(Close().ok());
     ASSERT_EQ(ReadWholeFile(path_), written_) << "round " << round;
   }
-}
-
-TEST_F(WriteFaultTest, RangeSyncDoesNotWait) {
-  Open("000007.log");
-  MustAppend(2 * kPiece);
-  std::vector<uint64_t> ends;
-  kernel_.SetRequestScript([&](const RingRequest& request, uint64_t) {
-    FakeKernel::Verdict verdict;
-    verdict.withheld = request.opcode == RingOpcode::kSyncFileRange;
-    if (verdict.withheld) {
-      ends.push_back(request.offset + request.length);
-    }
-    return verdict;
-  });
-  EXPECT_TRUE(file_->RangeSync(0, kPiece, IOOptions(), nullptr).ok());
-  // Remembered while the first is in flight.
-  EXPECT_TRUE(file_->RangeSync(kPiece, 10, IOOptions(), nullptr).ok());
-  EXPECT_EQ(ends, std::vector<uint64_t>{kPiece});
-  kernel_.ReleaseAll();
-  EXPECT_TRUE(file_->RangeSync(kPiece + 10, 10, IOOptions(), nullptr).ok());
-  EXPECT_EQ(ends, (std::vector<uint64_t>{kPiece, kPiece + 20}));
-  ExpectWaitsForTheKernel([this] { return Close(); });
-}
-
-TEST_F(WriteFaultTest, RangeSyncLeavesOutWhatIsInFlight) {
-  Open();
-  std::vector<uint64_t> ends;
-  kernel_.SetRequestScript([&](const RingRequest& request, uint64_t) {
-    FakeKernel::Verdict verdict;
-    verdict.withheld = IsWrite(request) && request.offset >= kPiece;
-    if (request.opcode == RingOpcode::kSyncFileRange) {
-      ends.push_back(request.offset + request.length);
-    }
-    return verdict;
-  });
-  MustAppend(3 * kPiece);
-  EXPECT_TRUE(file_->RangeSync(0, 3 * kPiece, IOOptions(), nullptr).ok());
-  EXPECT_EQ(ends, std::vector<uint64_t>{kPiece});
-  kernel_.ReleaseAll();
-  EXPECT_TRUE(file_->RangeSync(0, 1, IOOptions(), nullptr).ok());
-  EXPECT_EQ(ends, (std::vector<uint64_t>{kPiece, 3 * kPiece}));
-  EXPECT_TRUE(Close().ok());
-}
-
-TEST_F(WriteFaultTest, StrictRangeSyncWaitsForWritesAndForItself) {
-  options_.strict_bytes_per_sync = true;
-  Open();
-  kernel_.WithholdAll();
-  MustAppend(kPiece);
-  ExpectWaitsForTheKernel(
-      [this] { return file_->RangeSync(0, kPiece, IOOptions(), nullptr); });
-  EXPECT_EQ(ReadWholeFile(path_), written_);
-  EXPECT_TRUE(Close().ok());
-}
-
-TEST_F(WriteFaultTest, RangeSyncErrorComesOutAndStays) {
-  Open("000007.log");
-  MustAppend(100);
-  FailFrom(RingOpcode::kSyncFileRange, 0, -EIO);
-  EXPECT_TRUE(file_->RangeSync(0, 50, IOOptions(), nullptr).ok());
-  const IOStatus status = file_->RangeSync(50, 50, IOOptions(), nullptr);
-  EXPECT_TRUE(status.IsIOError());
-  ExpectEveryCallFailsAs(status);
 }
 
 TEST_F(WriteFaultTest, SignalsDoNotChangeTheSize) {
