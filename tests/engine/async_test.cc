@@ -84,7 +84,7 @@ TEST_F(AsyncTest, AFollowerTakesOverFromALeaderThatTimesOut) {
   ReadBatch batch(file_.fd(), 0, Ranges(2));
   SubmitAll(&batch);
   Threads leader;
-  leader.Start([&] { EXPECT_FALSE(engine_->Wait(&batch[0], 50 * 1000)); });
+  leader.Start([&] { EXPECT_FALSE(engine_->Wait(&batch[0], 500 * 1000)); });
   ASSERT_TRUE(kernel_.AwaitWaiting(1));
   Threads follower;
   follower.Start([&] { EXPECT_TRUE(engine_->Wait(&batch[1])); });

@@ -28,10 +28,12 @@ class BreakerTest : public ::testing::Test {
   }
 
   // Waits for the trial.
+  // Leaves a time before that of the trial in `opened_at_`.
   void AwaitTrial() {
-    while (!breaker_.Allow()) {
+    do {
       std::this_thread::yield();
-    }
+      opened_at_ = Breaker::Clock::now();
+    } while (!breaker_.Allow());
   }
 
   // Refused, unless the test was kept from running for the whole pause.
@@ -72,7 +74,6 @@ TEST_F(BreakerTest, ASuccessBetweenFailuresKeepsItClosed) {
 TEST_F(BreakerTest, OneTrialAtATime) {
   Open();
   AwaitTrial();
-  opened_at_ = Breaker::Clock::now();
   ExpectRefused(Breaker::kPauseMin);
   EXPECT_TRUE(breaker_.open()) << "until the trial has reported back";
 }
@@ -103,8 +104,9 @@ TEST_F(BreakerTest, ATrialThatFailsDoublesThePause) {
   opened_at_ = Breaker::Clock::now();
   EXPECT_FALSE(Fail());
   ExpectRefused(2 * Breaker::kPauseMin);
+  const Breaker::Clock::time_point failed_at = opened_at_;
   AwaitTrial();
-  EXPECT_GE(Breaker::Clock::now() - opened_at_, 2 * Breaker::kPauseMin);
+  EXPECT_GE(Breaker::Clock::now() - failed_at, 2 * Breaker::kPauseMin);
 }
 
 TEST_F(BreakerTest, ASuccessForgetsOldPausesAndFailures) {
@@ -178,6 +180,7 @@ TEST_F(BreakerTest, ATrialThatFindsAShortageLeavesItToTheNext) {
 
 TEST_F(BreakerTest, ManyThreadsGetOneTrial) {
   Open();
+  const Breaker::Clock::time_point opened_at = Breaker::Clock::now();
   std::atomic<int> trials{0};
   std::atomic<bool> stop{false};
   Threads threads;
@@ -193,7 +196,10 @@ TEST_F(BreakerTest, ManyThreadsGetOneTrial) {
   }
   stop = true;
   threads.Join();
-  EXPECT_EQ(trials, 1);
+  // Unless the test was kept from running until the next is due.
+  if (Breaker::Clock::now() - opened_at < 2 * Breaker::kPauseMin) {
+    EXPECT_EQ(trials, 1);
+  }
 }
 
 }  // namespace
