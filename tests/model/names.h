@@ -16,9 +16,10 @@
 //     PositionedAppend and Truncate do not move for others. -> One way of
 //     writing for each open file, one writer for each file, and no appends
 //     after Truncate.
-//  4. The default file system counts the size of a reopened file from 0, and
-//     cuts off what was there when it was preallocated. -> The difference is
-//     taken into account; reopened files are not preallocated.
+//  4. The default file system counts the size of a reopened file from 0 before
+//     RocksDB 10.2, and cuts off what was there when it was preallocated. ->
+//     The difference is taken into account; reopened files are not
+//     preallocated.
 //  5. A preallocated log that has another name when it is closed is cut by the
 //     default file system: with a recycled log that loses acknowledged writes.
 //     -> Its writer is closed before it is renamed, linked or deleted.
@@ -26,7 +27,7 @@
 //     says what ReadAsync must give.
 //  7. The default file system reads sequentially through a buffer that it does
 //     not renew. -> Sequential readers are closed when bytes that are there
-//     change.
+//     change, among them the zeros of an end that was allocated with the size.
 //  8. The plugin's logger begins with a line of its own.
 //  9. The default file system of 7.8 hands the kernel half of a write hint, and
 //     keeps the hint or not, as it happens. -> Hints are given, not compared.

@@ -99,11 +99,13 @@ void WrittenFiles::Open() {
   }
   file.identity = names_->Identity(file.name);
   file.direct = options.use_direct_writes;
-  file.grows = manner != 1 && file.way != Way::kPositioned;
+  // Allocated with the size, the zeros behind what is written are there.
+  file.grows = manner != 1 && file.way != Way::kPositioned &&
+               (options.fallocate_with_keep_size || preallocation == 0);
   if (manner == 0) {
     file.way = Way::kAppendBehindTheEnd;
     file.size = was_there ? names_->Size(file.name) : 0;
-    file.not_counted_by_theirs = file.size;
+    file.not_counted_by_theirs = kDefaultCountsReopenedFromZero ? file.size : 0;
   }
   for (const auto& one : file.file) {
     one->SetPreallocationBlockSize(manner == 0 ? 0 : preallocation);
