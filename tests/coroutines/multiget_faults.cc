@@ -168,8 +168,12 @@ int Lookup(DB* db, int may_fail) {
 int main(int argc, char** argv) {
   Check(argc == 4, "usage: multiget_faults DIRECTORY URI DIRECT");
   const std::string directory = argv[1];
-  std::shared_ptr<FileSystem> base = FileSystem::Default();
-  if (argv[2][0] != '\0') {
+  // Empty: RocksDB would take a URI with options for options of what is there,
+  // and ignore them.
+  std::shared_ptr<FileSystem> base;
+  if (argv[2][0] == '\0') {
+    base = FileSystem::Default();
+  } else {
     Check(FileSystem::CreateFromString(ConfigOptions(), argv[2], &base));
   }
 #if ROCKSDB_MAJOR >= 9
