@@ -89,7 +89,8 @@ LoopFilesystem::LoopFilesystem(uint64_t bytes, unsigned inodes) {
 }
 
 LoopFilesystem::~LoopFilesystem() {
-  for (int attempt = 0; mounted_ && attempt < 50; ++attempt) {
+  // The kernel lets go of a closed file when it finds the time.
+  for (int attempt = 0; mounted_ && attempt < 3000; ++attempt) {
     mounted_ = umount2(mount_point_.c_str(), 0) != 0;
     if (mounted_) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));

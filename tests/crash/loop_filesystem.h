@@ -1,8 +1,6 @@
 // A real filesystem so small that a test can fill it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -47,13 +45,6 @@ class LoopFilesystem {
 const std::string& WhyNoLoopFilesystem();
 
 // As SkipWithoutRing.
-#define SkipWithoutLoopFilesystem()                                            \
-  if (const std::string loop_why = WhyNoLoopFilesystem(); !loop_why.empty()) { \
-    if (RingRequired()) {                                                      \
-      FAIL() << "ROCKSDB_URING_REQUIRE is set, but " << loop_why;              \
-    }                                                                          \
-    GTEST_SKIP() << loop_why;                                                  \
-  }                                                                            \
-  static_assert(true, "takes the semicolon")
+#define SkipWithoutLoopFilesystem() SkipBecauseOf(WhyNoLoopFilesystem())
 
 }  // namespace rocksdb_uring

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "env/file/direct_alignment.h"
 #include "env/fs/uring_file_system.h"
 #include "rocksdb_uring/uring.h"
 #include "tests/file/child.h"
@@ -128,13 +129,15 @@ class ForkUnderLoadTest : public ::testing::Test {
     }
   }
 
-  // What `body` returns in a child that is forked while all threads work.
+  // What `body` returns in a child that is forked while all threads work; one
+  // that waits for a lock that nobody in it holds is killed by its alarm.
   template <typename Body>
   std::string InChild(const Body& body) {
     int ends[2];
     EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
     const pid_t child = fork();
     if (child == 0) {
+      alarm(60);
       const std::string said = body();
       const ssize_t written = write(ends[1], said.data(), said.size());
       _exit(written == static_cast<ssize_t>(said.size()) ? 0 : 9);
@@ -152,6 +155,25 @@ class ForkUnderLoadTest : public ::testing::Test {
     return status == 0 ? said : said + " status " + std::to_string(status);
   }
 
+  // Threads do nothing but `body` while children are forked that do it once.
+  template <typename Body>
+  void ForkBeside(const Body& body) {
+    std::atomic<bool> stop{false};
+    Threads threads;
+    for (int i = 0; i < 2; ++i) {
+      threads.Start([&] {
+        while (!stop) {
+          body();
+        }
+      });
+    }
+    for (int i = 0; i < 200 && !HasFailure(); ++i) {
+      EXPECT_EQ(InChild(body), "");
+    }
+    stop = true;
+    threads.Join();
+  }
+
   TempDir directory_;
   std::shared_ptr<rocksdb::FileSystem> file_system_;
   std::unique_ptr<Traffic> traffic_;
@@ -164,29 +186,22 @@ TEST_F(ForkUnderLoadTest, ChildUsesAnInheritedFileSystem) {
   }
 }
 
-// Threads do nothing but take its lock, as every open does. A child that waits
-// for it is killed by its alarm.
+// Threads do nothing but take its lock, as every open does.
 TEST_F(ForkUnderLoadTest, ChildFindsTheFileSystemUnlocked) {
   auto* const uring = file_system_->CheckedCast<UringFileSystem>();
   ASSERT_NE(uring, nullptr);
-  std::atomic<bool> stop{false};
-  Threads threads;
-  for (int i = 0; i < 2; ++i) {
-    threads.Start([&] {
-      while (!stop) {
-        uring->ReadsAsynchronously();
-      }
-    });
-  }
-  for (int i = 0; i < 200 && !HasFailure(); ++i) {
-    EXPECT_EQ(InChild([&]() -> std::string {
-                alarm(30);
-                return uring->ReadsAsynchronously().has_value() ? "" : "off";
-              }),
-              "");
-  }
-  stop = true;
-  threads.Join();
+  ForkBeside([uring]() -> std::string {
+    return uring->ReadsAsynchronously().has_value() ? "" : "off";
+  });
+}
+
+// What is known of the devices that files are on.
+TEST_F(ForkUnderLoadTest, ChildFindsTheAlignmentUnlocked) {
+  const FileDescriptor fd(
+      open(directory_.path().c_str(), O_RDONLY | O_CLOEXEC));
+  ForkBeside([&fd]() -> std::string {
+    return DirectAlignment(fd.get()) > 0 ? "" : "no alignment";
+  });
 }
 
 TEST_F(ForkUnderLoadTest, ChildUsesAFileSystemOfItsOwn) {
