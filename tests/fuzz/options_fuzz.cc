@@ -96,19 +96,25 @@ bool IsSyntax(const Status& status) {
   return false;
 }
 
-// A part of the input between two of `separators`, without the white space
-// around it, is in the text.
+// How an error names the part. RocksDB's parser trims it, but for one character
+// where all is white space, which alone would be found in any text.
+std::string NameOf(const std::string& part) {
+  const char* const kSpace = " \t\n\v\f\r";
+  const size_t first = part.find_first_not_of(kSpace);
+  if (first == std::string::npos) {
+    return part.empty() ? part : "option: : " + part.substr(part.size() - 1);
+  }
+  return part.substr(first, part.find_last_not_of(kSpace) - first + 1);
+}
+
+// A part of the input between two of `separators` is in the text.
 bool NamesPart(const std::string& text, const std::string& input,
                const std::string& separators) {
   size_t start = 0;
   for (size_t i = 0; i <= input.size(); ++i) {
     if (i == input.size() || separators.find(input[i]) != std::string::npos) {
-      const std::string part = input.substr(start, i - start);
-      const size_t first = part.find_first_not_of(" \t\n\v\f\r");
-      const size_t last = part.find_last_not_of(" \t\n\v\f\r");
-      if (first != std::string::npos &&
-          text.find(part.substr(first, last - first + 1)) !=
-              std::string::npos) {
+      const std::string name = NameOf(input.substr(start, i - start));
+      if (!name.empty() && text.find(name) != std::string::npos) {
         return true;
       }
       start = i + 1;
