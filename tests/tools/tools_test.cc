@@ -142,7 +142,7 @@ class ToolsTest : public testing::Test {
   // A short run on a small file.
   Outcome Bench(std::vector<std::string> arguments) {
     Program program;
-    program.argv = {URING_BENCH_PATH, "--runtime=0.1", "--warmup=0"};
+    program.argv = {URING_BENCH_PATH, "--runtime=0.3", "--warmup=0"};
     program.argv.insert(program.argv.end(), arguments.begin(), arguments.end());
     return Run(program);
   }

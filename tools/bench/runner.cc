@@ -78,8 +78,16 @@ BenchResult RunBench(const BenchOptions& options, const TargetFile& target,
     workers.push_back(
         std::make_unique<Worker>(options, target, i, engines->ForThread(i)));
   }
+  std::atomic<size_t> started{0};
   for (const auto& worker : workers) {
-    threads.emplace_back([&worker, &phase] { worker->Run(&phase); });
+    threads.emplace_back([&worker, &phase, &started] {
+      ++started;
+      worker->Run(&phase);
+    });
+  }
+  // Time counts once all are there.
+  while (started < workers.size()) {
+    std::this_thread::yield();
   }
   Sleep(options.warmup_s);
   const Moment begin(*engines);
