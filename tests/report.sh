@@ -38,6 +38,29 @@ skip_all() {
   exit 77
 }
 
+# shard_count JOBS SUITE...: in how many parts the suite, which is a command, is
+# run side by side: no more than it has tests.
+shard_count() {
+  local tests
+  tests=$("${@:2}" --gtest_list_tests 2>/dev/null | grep -c '^  ' || true)
+  ((tests > 0)) || tests=1
+  echo $((tests < $1 ? tests : $1))
+}
+
+# check_filter SUITE FILTER: whether each pattern of the filter matches a test of
+# it: what was renamed must not be left out, or taken in, in silence. The list is
+# read to its end: a grep that stops at the first match would kill the suite that
+# still prints.
+check_filter() {
+  local suite="$1" pattern patterns
+  IFS=:- read -ra patterns <<<"$2"
+  for pattern in "${patterns[@]}"; do
+    "$suite" --gtest_list_tests --gtest_filter="$pattern" |
+      grep '^  ' >/dev/null ||
+      case_failed "no test of ${suite##*/} is $pattern"
+  done
+}
+
 # The number $1 of all suites together in gtest's report $2.
 report_number() {
   sed -nE "s/.*<testsuites [^>]*\b$1=\"([0-9]+)\".*/\1/p" "$2"

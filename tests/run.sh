@@ -91,8 +91,12 @@ done
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source-path=SCRIPTDIR source=report.sh
 . tests/report.sh
+# shellcheck source-path=SCRIPTDIR source=archive.sh
+. tests/archive.sh
 jobs="${JOBS:-$(nproc)}"
 coverage=
+# Of what takes 0 for any.
+readonly seed="${ROCKSDB_URING_TEST_SEED:-0}"
 # Suites look at it; empty means the short ones.
 export ROCKSDB_URING_TEST_FULL="${ROCKSDB_URING_TEST_FULL:-}"
 ((full)) && ROCKSDB_URING_TEST_FULL=1
@@ -107,8 +111,8 @@ set_up() {
   local wanted=("${packages[@]}")
   ((full)) && wanted+=("${full_packages[@]}")
   for package in "${wanted[@]}"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null |
-      grep -q 'ok installed' || missing+=("$package")
+    [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == \
+      *'ok installed' ]] || missing+=("$package")
   done
   ((${#missing[@]} == 0)) && return 0
   if ((EUID != 0)); then
@@ -118,8 +122,11 @@ set_up() {
   fi
   title "installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q &&
-    apt-get install -qy --no-install-recommends "${missing[@]}"
+  # A machine that has just been made may be updating itself.
+  retry apt-get update -q -o APT::Update::Error-Mode=any ||
+    echo "going on with the lists that there are" >&2
+  retry apt-get install -qy --no-install-recommends \
+    -o DPkg::Lock::Timeout=600 "${missing[@]}"
 }
 
 # build NAME CMAKE_ARGUMENTS...: in build/NAME; of its targets those that
@@ -140,7 +147,7 @@ build() {
 check() {
   local code=0
   title "testing: $*"
-  "$@" || code=$?
+  timeout --kill-after=60 $((full ? 14400 : 3600)) "$@" || code=$?
   case "$code" in
     0) case_passed ;;
     77) case_skipped "$1" "it cannot run here" ;;
@@ -168,12 +175,9 @@ run_suites() {
   local directory="$PWD/build/$name"
   local suites=("$directory"/bin/*_test "$directory"/bin/*_tests)
   if [[ $name == tsan ]]; then
-    # Where the kernel randomises addresses more than the thread sanitizer of
-    # this compiler knows, it must not randomise them at all.
-    if "$directory/bin/engine_tests" --gtest_list_tests 2>&1 |
-      grep -q 'unexpected memory mapping'; then
-      prefix=(setarch -R)
-    fi
+    # The kernel may randomise addresses more than the thread sanitizer of this
+    # compiler knows: then some processes start, and others do not.
+    setarch -R true 2>/dev/null && prefix=(setarch -R)
   fi
   if sanitizes_some "$name"; then
     suites=("${sanitized_suites[@]/#/$directory/bin/}")
@@ -181,7 +185,7 @@ run_suites() {
   ((full)) && repeat=5
   for suite in "${suites[@]}"; do
     title "testing $name: ${suite##*/}"
-    shards="$jobs"
+    shards=$(shard_count "$jobs" ${prefix[@]+"${prefix[@]}"} "$suite")
     # Its long form sets a sysctl, which others would see.
     ((full)) && [[ $suite == */denied_tests ]] && shards=1
     pids=()
@@ -190,7 +194,7 @@ run_suites() {
       rm -f "$base.xml"
       GTEST_TOTAL_SHARDS="$shards" GTEST_SHARD_INDEX="$shard" \
         TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp" \
-        timeout $((full ? 7200 : 1200)) ${prefix[@]+"${prefix[@]}"} "$suite" \
+        timeout $((full ? 14400 : 3600)) ${prefix[@]+"${prefix[@]}"} "$suite" \
         --gtest_brief=1 --gtest_repeat="$repeat" \
         --gtest_output="xml:$base.xml" >"$base.log" 2>&1 &
       pids+=($!)
@@ -210,12 +214,13 @@ run_soak() {
   local seconds="${ROCKSDB_URING_SOAK_SECONDS:-$((full ? 3600 : 30))}"
   case "$1" in
     dev)
-      check "build/$1/bin/uring_soak" "--seconds=$seconds"
+      check "build/$1/bin/uring_soak" "--seconds=$seconds" "--seed=$seed"
       check valgrind --quiet --leak-check=full --error-exitcode=9 \
         "build/$1/bin/uring_soak" \
-        --seconds=0 --rounds=4 --operations=40 --keys=200 --threads=2
+        --seconds=0 --rounds=4 --operations=300 --keys=400 --threads=2 \
+        "--seed=$seed"
       ;;
-    asan) check "build/$1/bin/uring_soak" --seconds=20 ;;
+    asan) check "build/$1/bin/uring_soak" --seconds=20 "--seed=$seed" ;;
   esac
 }
 
@@ -243,7 +248,7 @@ run_fuzzers() {
     # Its own exit status for a finding, 77, means "skipped" here.
     check "build/fuzz/bin/${name}_fuzz" -timeout=60 -error_exitcode=1 \
       -verbosity=0 -print_final_stats=1 -detect_leaks="$leaks" \
-      "-max_total_time=$seconds" "-artifact_prefix=build/fuzz/$name-" \
+      "-max_total_time=$seconds" "-seed=$seed" "-artifact_prefix=build/fuzz/$name-" \
       "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
   done
 }
@@ -299,6 +304,11 @@ test_rocksdb() {
 test_versions() {
   local suite
   check tests/versions/headers.sh
+  # Scripts that only CMake knows how to call.
+  if need_dev >/dev/null; then
+    check ctest --test-dir build/dev --no-tests=error --output-on-failure \
+      -R '^(Versions|InTree)[.]'
+  fi
   ((full)) || return 0
   for suite in bookworm trixie sid; do
     check tests/intree/run.sh --suite "$suite"

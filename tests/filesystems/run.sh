@@ -148,21 +148,23 @@ filter_of() {
 # run_suite KIND SUITE DIRECTORY: in as many shards as there are jobs.
 run_suite() {
   local kind="$1" suite="$2" directory="$3" shard status
-  local base="$build/filesystems/$kind-$suite" pids=()
-  for ((shard = 0; shard < jobs; ++shard)); do
+  local base="$build/filesystems/$kind-$suite" pids=() shards
+  shards=$(shard_count "$jobs" "$build/bin/$suite" \
+    --gtest_filter="$(filter_of "$suite")")
+  for ((shard = 0; shard < shards; ++shard)); do
     rm -f "$base.$shard.xml"
-    TEST_TMPDIR="$directory" GTEST_TOTAL_SHARDS="$jobs" \
-      GTEST_SHARD_INDEX="$shard" timeout 1800 "$build/bin/$suite" \
+    TEST_TMPDIR="$directory" GTEST_TOTAL_SHARDS="$shards" \
+      GTEST_SHARD_INDEX="$shard" timeout 3600 "$build/bin/$suite" \
       --gtest_brief=1 --gtest_filter="$(filter_of "$suite")" \
       --gtest_output="xml:$base.$shard.xml" >"$base.$shard.log" 2>&1 &
     pids+=($!)
   done
-  for ((shard = 0; shard < jobs; ++shard)); do
+  for ((shard = 0; shard < shards; ++shard)); do
     status=0
     wait "${pids[shard]}" || status=$?
     add_report "$suite on $kind" "$base.$shard" "$status"
     printf '  %-12s %s (%d of %d)\n' "$suite" "$report_line" \
-      $((shard + 1)) "$jobs"
+      $((shard + 1)) "$shards"
   done
 }
 
@@ -249,6 +251,9 @@ run_on() {
 
 for tool in file_tests db_tests uring_soak; do
   [[ -x $build/bin/$tool ]] || { echo "no $build/bin/$tool" >&2; exit 2; }
+done
+for suite in file_tests db_tests; do
+  check_filter "$build/bin/$suite" "$(filter_of "$suite")"
 done
 for name in "${names[@]}"; do
   run_on "$name"

@@ -73,24 +73,6 @@ if [[ -z $work ]]; then
   trap 'rm -rf "$work"' EXIT
 fi
 
-# Sets `source` to RocksDB's source of the suite.
-fetch_source() {
-  local directory="$work/source-$suite" trees
-  if ! compgen -G "$directory/rocksdb-*/Makefile" >/dev/null; then
-    rm -rf "$directory"
-    mkdir -p "$directory"
-    private_apt_setup "$directory/apt" "$suite" deb-src || return
-    (cd "$directory" && private_apt "$directory/apt" source rocksdb) || return
-  fi
-  trees=("$directory"/rocksdb-*/)
-  source=${trees[0]%/}
-}
-
-# The value of the macro ROCKSDB_$1.
-version_part() {
-  sed -nE "s/^#define ROCKSDB_$1 +([0-9]+).*/\1/p" "$source/include/rocksdb/version.h"
-}
-
 # A RocksDB tree in $1 with the plugin inside, unless it is there; the plugin as
 # it is now.
 make_tree() {
@@ -107,11 +89,11 @@ make_tree() {
 
 # Builds db_bench in the tree $1 with make; static or shared as $2 says.
 build_with_make() {
-  # Position-independent in both, so that ccache serves the second. A newer
-  # compiler warns of RocksDB's own code.
+  # Position-independent in both, and said in one place, so that ccache serves
+  # the second. A newer compiler warns of RocksDB's own code.
   make -C "$1" -j"$jobs" CXX="$compiler" ROCKSDB_PLUGINS=uring LIB_MODE="$2" \
     DEBUG_LEVEL=0 SKIP_DEPENDS=1 PORTABLE=1 DISABLE_WARNING_AS_ERROR=1 \
-    EXTRA_CXXFLAGS="-O0 -fPIC" db_bench || return
+    PLATFORM_SHARED_CFLAGS= EXTRA_CXXFLAGS="-O0 -fPIC" db_bench || return
   db_bench="$1/db_bench"
 }
 
@@ -196,12 +178,15 @@ run_one() {
   fi
 }
 
-if [[ -z $source ]] && ! fetch_source; then
-  echo "intree/run.sh: skipped: the source of RocksDB in $suite cannot be fetched" >&2
-  [[ ${ROCKSDB_URING_REQUIRE:-} == 1 ]] && exit 1
-  exit 77
+if [[ -z $source ]]; then
+  source="$work/source-$suite/rocksdb"
+  if ! rocksdb_source "$work/source-$suite" "$suite"; then
+    echo "intree/run.sh: skipped: the source of RocksDB in $suite cannot be fetched" >&2
+    [[ ${ROCKSDB_URING_REQUIRE:-} == 1 ]] && exit 1
+    exit 77
+  fi
 fi
-version="$(version_part MAJOR).$(version_part MINOR).$(version_part PATCH)"
+version=$(rocksdb_version "$source")
 bad=0
 for builder in "${builders[@]}"; do
   for link in "${links[@]}"; do

@@ -11,7 +11,10 @@ if (($# != 1)) || [[ $1 == --help || $1 == -h ]]; then
 fi
 mkdir -p "$1"
 directory=$(cd "$1" && pwd)
-patches=$(cd "$(dirname "$0")/../.." && pwd)/patches
+top=$(cd "$(dirname "$0")/../.." && pwd)
+patches=$top/patches
+# shellcheck source=/dev/null
+. "$top/tests/versions/private_apt.sh"
 version=$(dpkg-query -W -f '${source:Version}' librocksdb-dev)
 # Without epoch and Debian's revision: that of RocksDB.
 upstream=${version#*:}
@@ -52,7 +55,8 @@ source_lines() {
 
 if [[ $(cat "$source/.unpacked" 2>/dev/null) != "$stamp" ]]; then
   uri=$(apt-cache policy librocksdb-dev |
-    sed -nE 's/^ +[0-9]+ (https?:[^ ]+|file:[^ ]+) .*/\1/p' | head -n 1)
+    sed -nE 's/^ +[0-9]+ (https?:[^ ]+|file:[^ ]+) .*/\1/p' |
+    sed -n 1p)
   if [[ -z $uri ]]; then
     echo "get_source.sh: apt knows no archive with librocksdb-dev" >&2
     exit 1
@@ -69,18 +73,10 @@ if [[ $(cat "$source/.unpacked" 2>/dev/null) != "$stamp" ]]; then
     -o APT::Sandbox::User=root -q)
   (
     cd "$apt"
-    apt-get "${options[@]}" update
-    # An archive may have lost the small files of a revision and still have
-    # RocksDB's own tree, which apt has checked: Debian's changes to it do not
-    # matter to tests.
+    retry apt-get "${options[@]}" -o APT::Update::Error-Mode=any update
     apt-get "${options[@]}" --download-only source "rocksdb=$version" ||
       [[ -e rocksdb_$upstream.orig.tar.gz ]]
-    if compgen -G "rocksdb_*.dsc" >/dev/null; then
-      dpkg-source --no-check -x "rocksdb_${version#*:}.dsc" "$source"
-    else
-      mkdir "$source"
-      tar xf "rocksdb_$upstream.orig.tar.gz" -C "$source" --strip-components=1
-    fi
+    unpack_rocksdb "$source"
   ) >&2
   for patch in "${patches[@]}"; do
     echo "applying ${patch##*/}" >&2

@@ -31,7 +31,13 @@ MULTI_GET = ["--use_multiget=1"]
 RECYCLE = ["--recycle_log_file_num=1"]
 # Small enough for a few crashes a minute, and for reads to reach the files.
 SIZE = ["--max_key=100000", "--threads=8", "--write_buffer_size=1048576",
-        "--cache_size=1048576"]
+        "--cache_size=1048576",
+        # Not one of two tiers: at its end RocksDB 9.10 may fail an assertion of
+        # its own (secondary_cache_adapter.cc, gone with facebook/rocksdb 13885).
+        "--cache_type=lru_cache",
+        # Drawn as a second, it has a slow machine compact without end, and 9.10
+        # waits for that end when it opens a database.
+        "--periodic_compaction_seconds=0"]
 # Often enough for a kill in a round of half a minute.
 WHITEBOX = ["--random_kill_odd=8887", "--ops_per_thread=2000"]
 
@@ -102,7 +108,8 @@ def verified(directory):
 
 
 def run_round(options, number, definition, seconds):
-    """Runs one round; returns what is wrong with it."""
+    """Runs one round; returns what is wrong with it, and what it has not come
+    to."""
     name, kind, parameters, needed = definition
     directory = os.path.join(options.work, "round%d" % number)
     shutil.rmtree(directory, ignore_errors=True)
@@ -118,7 +125,8 @@ def run_round(options, number, definition, seconds):
         command.append("--interval=%d" % max(8, seconds // 6))
     if options.async_io:
         command.append("--async_io=1")
-        needed += (("read_async", "ring"),)
+        # Buffered ones of so small a database may all be cached.
+        needed += (("read_async", None if "buffered" in name else "ring"),)
     env = {k: v for k, v in os.environ.items()
            if not k.startswith("ROCKSDB_URING")}
     env["TEST_TMPDIR"] = os.path.join(directory, "files")
@@ -135,34 +143,52 @@ def run_round(options, number, definition, seconds):
             child.wait()
     opens, sums = counted(directory)
     recoveries = verified(directory)
-    wrong = []
+    wrong, missing = [], []
     if code != 0:
         wrong.append("db_crashtest.py: exit code %s; see %s" % (code, log))
     if recoveries == 0:
-        wrong.append("no run has verified what another had left")
+        missing.append("no run has verified what another had left")
     if opens == 0:
         wrong.append("vacuous: the plugin was not entered")
     for key in needed:
         if sums.get(key, 0) == 0:
-            wrong.append("no %s by %s" % (key[0], key[1] or "any path"))
+            missing.append("no %s by %s" % (key[0], key[1] or "any path"))
     with open(log, encoding="utf-8", errors="replace") as file:
         text = file.read()
+    if code != 0:
+        # Parameters and errors of the last run: where this runs, the file may not
+        # last.
+        print(text[-8000:], flush=True)
     runs = text.count("Running db_stress with pid")
     # Not every run of this kind dies; those of the other kind do.
     kills = len(re.findall(r"exitcode=-\d", text))
     if kind == "whitebox" and kills == 0:
-        wrong.append("no run was killed")
+        missing.append("no run was killed")
     print("%s (%s): %d runs, %d verified what another had left, %d files "
           "opened by the plugin; by rings: %s" %
           (name, kind, runs, recoveries, opens, ", ".join(
               "%d %s" % (count, key[0]) for key, count in sorted(
                   sums.items(), key=str) if key[1] == "ring" and count > 0)
            or "nothing"), flush=True)
-    for line in wrong:
-        print("FAILED: %s: %s" % (name, line), flush=True)
     if not wrong:
         shutil.rmtree(os.path.join(directory, "files"), ignore_errors=True)
-    return wrong
+    return wrong, missing
+
+
+def passes(options, number, seconds):
+    """Whether the round does. What it comes to depends on the machine, and where
+    runs die on chance: it may take more time."""
+    name = ROUNDS[number][0]
+    for factor in (1, 2, 4):
+        wrong, missing = run_round(options, number, ROUNDS[number],
+                                   factor * seconds)
+        if wrong or not missing:
+            break
+        print("%s: %s in %d s" % (name, "; ".join(missing), factor * seconds),
+              flush=True)
+    for line in wrong + missing:
+        print("FAILED: %s: %s" % (name, line), flush=True)
+    return not wrong and not missing
 
 
 def main():
@@ -185,7 +211,7 @@ def main():
     numbers = ([int(n) for n in options.rounds.split(",")] if options.rounds
                else range(len(ROUNDS)))
     seconds = int(options.minutes * 60 / len(numbers))
-    failed = sum(bool(run_round(options, n, ROUNDS[n], seconds)) for n in numbers)
+    failed = sum(not passes(options, n, seconds) for n in numbers)
     if options.counts:
         with open(options.counts, "w", encoding="utf-8") as file:
             file.write("%d %d\n" % (len(numbers) - failed, failed))

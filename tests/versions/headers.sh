@@ -54,14 +54,21 @@ readonly work=$PWD/build/versions
 # shellcheck source=/dev/null
 . tests/versions/private_apt.sh
 
+# The package of the suite $1 into the directory $2. Between a list and the
+# package that it names, an archive may have changed.
+download_headers() {
+  rm -rf "$2/apt"
+  private_apt_setup "$2/apt" "$1" deb || return
+  (cd "$2" && private_apt "$2/apt" download librocksdb-dev)
+}
+
 # Leaves RocksDB's headers of the suite $1 in build/versions/$1/include.
 fetch_headers() {
   local suite="$1" root="$work/$1"
   [[ -e $root/include/rocksdb/version.h ]] && return 0
   rm -rf "$root"
   mkdir -p "$root/include" || return
-  private_apt_setup "$root/apt" "$suite" deb || return
-  (cd "$root" && private_apt "$root/apt" download librocksdb-dev) || return
+  retry download_headers "$suite" "$root" || return
   dpkg -x "$root"/librocksdb-dev_*.deb "$root/package" || return
   mv "$root/package/usr/include/rocksdb" "$root/include/" || return
   rm -rf "$root/package" "$root/apt" "$root"/*.deb
