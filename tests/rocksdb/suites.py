@@ -11,9 +11,10 @@ A program runs in up to four modes, each in shards with a directory of their own
 
 That a mode has entered the plugin is proven by what the plugin counts: files
 opened (its debug log) and operations (its statistics file). A run that has not
-is vacuous, whatever its tests say. The exit code is 0 if every difference from
-posix, and every vacuous run, is listed with its reason in the file --known, and
-every suite has entered the plugin in some mode.
+is vacuous, whatever its tests say. A test that differs from posix is repeated in
+both; the exit code is 0 if none then fails more often with the plugin, unless
+listed with its reason in the file --known as vacuous runs must be, and every
+suite has entered the plugin in some mode. Every difference is printed.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 MODES = ("posix", "uri", "interposed", "rings")
 RINGS = "reads=uring;writes=uring;syncs=uring;"
-# How often a difference is repeated alone, in its mode and in posix.
+# How often a test that differs is repeated, in its mode and in posix.
 REPEATS = 8
 # So many tests in a row that do not enter the plugin are no chance.
 PART_MIN = 8
@@ -285,8 +286,8 @@ class Suite:
                 if base.get(test, "passed") != mine.get(test, "passed")]
 
     def repeat(self, mode, test):
-        """How often the test fails alone, in posix and in `mode`; beside its
-        repetitions, since it was not alone either when it failed."""
+        """How often the test fails, in posix and in `mode`, of repetitions side
+        by side: it was not alone either when it failed."""
         counts = []
         for where in ("posix", mode):
             parts = [Part(self.options, self.name, where, [test],
@@ -336,7 +337,7 @@ def judge(suite, known, say):
                 again = suite.repeat(mode, test)
                 # A test that fails as often without the plugin is not ours.
                 bad |= again[1] > again[0]
-                note = "repeated alone: fails %d of %d in posix, %d of %d here" % (
+                note = "repeated: fails %d of %d in posix, %d of %d here" % (
                     again[0], REPEATS, again[1], REPEATS)
             say("%s, %s: %s in posix, %s here: %s; %s" %
                 (suite.name, mode, base, mine, test, note))
