@@ -307,36 +307,50 @@ void AsyncShard::TakeOrphans(ReapedList* reaped) {
   while (!orphans_.empty() && reaped->count < kReapMax) {
     IoOp* const op = orphans_.front();
     orphans_.pop_front();
-    // Not begun: IsFinal hands it to POSIX.
-    reaped->items[reaped->count++] = {op, -EAGAIN, /*orphan=*/true};
+    reaped->items[reaped->count++] = {op, 0, /*orphan=*/true};
   }
+}
+
+void AsyncShard::RunOrphan(IoOp* op) {
+  op->path = IoPath::kPosix;
+  if (op->cancel_requested()) {
+    EndCancelled(op);
+    return;
+  }
+  environment_.statistics->Count(StatEvent::kPosixRescue);
+  op->result = environment_.posix->Finish(*op, 0);
+}
+
+// Returns whether the ring failed what POSIX could do.
+bool AsyncShard::Settle(IoOp* op, int32_t ring_result) {
+  uint64_t done = 0;
+  op->path = IoPath::kRing;
+  if (IsFinal(op, ring_result, &done)) {
+    return false;
+  }
+  if (ring_result < 0) {
+    op->path = IoPath::kPosix;
+    environment_.statistics->Count(StatEvent::kPosixRescue);
+    LogRescue(*op, ring_result);
+  }
+  op->result = environment_.posix->Finish(*op, done);
+  return SpeaksAgainstRing(ring_result) && op->result >= 0;
 }
 
 AsyncShard::Evidence AsyncShard::CompleteReaped(const ReapedList& reaped) {
   Evidence evidence;
   for (size_t i = 0; i < reaped.count; ++i) {
-    IoOp* const op = reaped.items[i].op;
-    const int32_t ring_result = reaped.items[i].result;
-    bool refused = false;
-    uint64_t done = 0;
-    op->path = IoPath::kRing;
-    if (!IsFinal(*op, ring_result, &op->result, &done)) {
-      if (ring_result < 0) {
-        op->path = IoPath::kPosix;
-        environment_.statistics->Count(StatEvent::kPosixRescue);
-        LogRescue(*op, ring_result);
-      }
-      op->result = environment_.posix->Finish(*op, done);
-      refused = SpeaksAgainstRing(ring_result) && op->result >= 0;
-    }
-    if (refused) {
+    const Reaped& item = reaped.items[i];
+    if (item.orphan) {
+      RunOrphan(item.op);
+    } else if (Settle(item.op, item.result)) {
       ++evidence.refused;
-      evidence.last_refusal = ring_result;
-    } else if (!reaped.items[i].orphan) {
+      evidence.last_refusal = item.result;
+    } else {
       ++evidence.worked;
     }
-    CountCompleted(op, 1, environment_.statistics);
-    CompleteAll(op, 1);
+    CountCompleted(item.op, 1, environment_.statistics);
+    CompleteAll(item.op, 1);
   }
   return evidence;
 }
@@ -443,7 +457,7 @@ void AsyncShard::Cancel(IoOp* op) {
   if (!was_queued) {
     return;
   }
-  op->result = -ECANCELED;
+  EndCancelled(op);
   op->path = IoPath::kRing;
   CountCompleted(op, 1, environment_.statistics);
   CompleteAll(op, 1);

@@ -124,6 +124,9 @@ class AsyncShard {
   uint32_t TakeSlot(IoOp* op) URING_REQUIRES(mutex_);
   void Reap(ReapedList* reaped) URING_REQUIRES(mutex_);
   void TakeOrphans(ReapedList* reaped) URING_REQUIRES(mutex_);
+  // Does what a dead ring never took.
+  void RunOrphan(IoOp* op);
+  bool Settle(IoOp* op, int32_t ring_result);
   Evidence CompleteReaped(const ReapedList& reaped) URING_EXCLUDES(mutex_);
   void FreeSlot(uint32_t slot) URING_REQUIRES(mutex_);
   // Whether the request with this tag has not been reaped.

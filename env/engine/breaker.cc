@@ -83,6 +83,12 @@ bool Breaker::RecordFailure(const char* call, Errno error) {
   return true;
 }
 
+void Breaker::NoteFailure(const char* call, Errno error) {
+  MutexLock lock(&mutex_);
+  last_failure_.call = call;
+  last_failure_.error = error;
+}
+
 Breaker::Refusal Breaker::RecordRefusal(Errno error) {
   constexpr const char* kCall = "io_uring_setup";
   if (!IsShortage(error) || rings_.load(std::memory_order_relaxed) == 0) {

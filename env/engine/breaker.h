@@ -46,6 +46,10 @@ class Breaker {
   // the breaker.
   bool RecordFailure(const char* call, Errno error);
 
+  // Rings cannot do something of which nothing else depends: it is remembered,
+  // and counts for nothing. `call` as for RecordFailure.
+  void NoteFailure(const char* call, Errno error);
+
   // A ring could not be made. As RecordFailure, unless that was for want of
   // memory or descriptors while other rings are alive: they go on serving, and
   // whoever asked is not to ask again for kCreatePause.

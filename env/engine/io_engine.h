@@ -72,9 +72,9 @@ struct RunOptions {
   PageCacheHint* page_cache = nullptr;
   // Microseconds for the whole batch, 0 for none. Only a ring can keep it:
   // POSIX reads cannot be interrupted. Operations that are not complete by
-  // then are cancelled and give -ETIMEDOUT, unless the device is too far: a
-  // request that has reached it is waited for, since it writes to the
-  // caller's memory.
+  // then are cancelled and give -ETIMEDOUT (kTimedOut), unless the device is
+  // too far: a request that has reached it is waited for, since it writes to
+  // the caller's memory.
   uint64_t timeout_us = 0;
 };
 
@@ -133,8 +133,8 @@ class IoEngine {
   virtual size_t Poll() = 0;
 
   // Asks for a submitted operation to end early. It completes all the same,
-  // with -ECANCELED or with its result, and must be waited for: until then the
-  // kernel may use its buffer. Does not block.
+  // with -ECANCELED (kCancelled) or with its result, and must be waited for:
+  // until then the kernel may use its buffer. Does not block.
   virtual void Cancel(IoOp* op) = 0;
 
   // Whether Submit can take operations at this moment.

@@ -37,6 +37,14 @@ enum class IoState : uint8_t {
   kCompleted,  // owner's again; `result` is valid. Last.
 };
 
+// What ended an operation: -ETIMEDOUT and -ECANCELED are also errors that a
+// device or a network filesystem reports.
+enum class IoEnd : uint8_t {
+  kFinished,   // it ran to its end, with or without an error
+  kCancelled,  // Cancel; `result` is -ECANCELED
+  kTimedOut,   // the caller's own timeout; `result` is -ETIMEDOUT
+};
+
 struct IoOp {
   // Called once when the operation has completed, by the thread that reaps it
   // (inside Submit, Wait or Poll of the engine), with no lock held. The engine
@@ -66,9 +74,9 @@ struct IoOp {
 
   // What came out; valid in kCompleted. A read gives the bytes up to the end
   // of the file, a write all of its bytes or an error, the others 0. Negated
-  // errno on failure; -ECANCELED only after Cancel, -ETIMEDOUT only after the
-  // caller's own timeout.
+  // errno on failure.
   int64_t result = 0;
+  IoEnd end = IoEnd::kFinished;
   IoPath path = IoPath::kPosix;
 
   IoState state() const { return state_.load(std::memory_order_acquire); }
@@ -92,6 +100,7 @@ struct IoOp {
   // Makes a completed operation ready to be used again.
   void Reset() {
     result = 0;
+    end = IoEnd::kFinished;
     path = IoPath::kPosix;
     cancel_requested_.store(false, std::memory_order_relaxed);
     set_state(IoState::kIdle);
@@ -105,6 +114,10 @@ struct IoOp {
 inline bool IsRead(const IoOp& op) {
   return op.kind == IoKind::kRead || op.kind == IoKind::kReadv;
 }
+// Whether it reports errors of earlier writes of the file. The kernel reports
+// each of them once: such an operation must not be repeated when it has failed.
+// What it is for sync_file_range depends on its flags (io_op.cc).
+bool ReportsWriteErrors(const IoOp& op);
 inline bool IsTransfer(const IoOp& op) { return op.kind <= IoKind::kWritev; }
 
 // Bytes that the operation is to transfer; 0 for those that transfer none.

@@ -28,24 +28,6 @@ constexpr int kStallsMax = 3;
 
 }  // namespace
 
-uint64_t TransferLength(const IoOp& op) {
-  switch (op.kind) {
-    case IoKind::kRead:
-    case IoKind::kWrite:
-      return op.length;
-    case IoKind::kReadv:
-    case IoKind::kWritev: {
-      uint64_t sum = 0;
-      for (int i = 0; i < op.iov_count; ++i) {
-        sum += op.iov[i].iov_len;
-      }
-      return sum;
-    }
-    default:
-      return 0;
-  }
-}
-
 void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics) {
   size_t i = 0;
   while (i < count) {
@@ -165,28 +147,35 @@ int64_t PosixEngine::Finish(const IoOp& op, uint64_t done) {
     case IoKind::kReadv:
     case IoKind::kWritev:
       return FinishVector(op, done);
-    // A sync that was interrupted has not reported an error: asking again is
-    // no retry of a failure.
     case IoKind::kFsync:
-      do {
-        result = calls_->Fsync(op.fd);
-      } while (result == -EINTR);
-      return result;
     case IoKind::kFdatasync:
-      do {
-        result = calls_->Fdatasync(op.fd);
-      } while (result == -EINTR);
-      return result;
     case IoKind::kSyncFileRange:
-      do {
-        result = calls_->SyncFileRange(op.fd, op.offset, op.length, op.flags);
-      } while (result == -EINTR);
-      return result;
     case IoKind::kFallocate:
-      do {
-        result = calls_->Fallocate(op.fd, op.flags, op.offset, op.length);
-      } while (result == -EINTR);
-      return result;
+      break;
+  }
+  do {
+    result = CallOnce(op);
+    // A sync that was interrupted may have reported, and so used up, the error
+    // of a page that is lost: it fails, as in the default file system.
+  } while (result == -EINTR && !ReportsWriteErrors(op));
+  return result;
+}
+
+int64_t PosixEngine::CallOnce(const IoOp& op) {
+  switch (op.kind) {
+    case IoKind::kFsync:
+      return calls_->Fsync(op.fd);
+    case IoKind::kFdatasync:
+      return calls_->Fdatasync(op.fd);
+    case IoKind::kSyncFileRange:
+      return calls_->SyncFileRange(op.fd, op.offset, op.length, op.flags);
+    case IoKind::kFallocate:
+      return calls_->Fallocate(op.fd, op.flags, op.offset, op.length);
+    case IoKind::kRead:
+    case IoKind::kWrite:
+    case IoKind::kReadv:
+    case IoKind::kWritev:
+      break;
   }
   return -EINVAL;
 }

@@ -47,6 +47,8 @@ class PosixEngine final : public IoEngine {
   bool EndsInSector(const IoOp& op, uint64_t done);
   bool TransferEnded(const IoOp& op, int64_t step, Progress* at,
                      int64_t* result);
+  // One call of what transfers nothing.
+  int64_t CallOnce(const IoOp& op);
   int64_t FinishTransfer(const IoOp& op, uint64_t done);
   int64_t FinishVector(const IoOp& op, uint64_t done);
 

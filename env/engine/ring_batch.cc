@@ -40,6 +40,11 @@ bool IsBusy(int result) {
   return result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
 }
 
+void EndTimedOut(IoOp* op) {
+  op->result = -ETIMEDOUT;
+  op->end = IoEnd::kTimedOut;
+}
+
 // Waiting ended, and the ring is well.
 bool IsInterruption(int result) {
   return result >= 0 || result == -EINTR || result == -EAGAIN;
@@ -152,7 +157,7 @@ void RingBatch::Settle(IoOp* op, int32_t ring_result) {
   uint64_t done = 0;
   ++answered_;
   op->path = IoPath::kRing;
-  if (!IsFinal(*op, ring_result, &op->result, &done)) {
+  if (!IsFinal(op, ring_result, &done)) {
     // Only a failure changes the path: the end of a file is no rescue.
     if (ring_result < 0) {
       op->path = IoPath::kPosix;
@@ -164,8 +169,8 @@ void RingBatch::Settle(IoOp* op, int32_t ring_result) {
       ++rescued_;
       last_rescued_ = ring_result;
     }
-  } else if (op->result == -ECANCELED && timed_out_) {
-    op->result = -ETIMEDOUT;
+  } else if (op->end == IoEnd::kCancelled && timed_out_) {
+    EndTimedOut(op);
   }
 }
 
@@ -213,9 +218,13 @@ void RingBatch::DrainDeadRing(Progress* progress) {
   }
   for (size_t i = 0; i < count_; ++i) {
     if (progress[i] == Progress::kWaiting) {
-      ops_[i].result = timed_out_ ? -ETIMEDOUT : posix_->Finish(ops_[i], 0);
       ops_[i].path = IoPath::kPosix;
       statistics_->Count(StatEvent::kPosixRescue);
+      if (timed_out_) {
+        EndTimedOut(&ops_[i]);
+      } else {
+        ops_[i].result = posix_->Finish(ops_[i], 0);
+      }
     }
   }
 }
@@ -224,7 +233,7 @@ void RingBatch::CancelRest(Progress* progress) {
   all_cancelled_ = true;
   for (size_t i = 0; i < count_; ++i) {
     if (progress[i] == Progress::kWaiting) {
-      ops_[i].result = -ETIMEDOUT;
+      EndTimedOut(&ops_[i]);
       ops_[i].path = IoPath::kRing;
       progress[i] = Progress::kReaped;
     } else if (progress[i] == Progress::kInFlight &&

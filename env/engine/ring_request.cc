@@ -23,7 +23,7 @@ bool WasPostponed(int32_t result) {
 
 // The kernel does not do this with a ring (restrictions, a security module, an
 // operation or a file that rings do not know), or not with this call at all:
-// POSIX tells. None of them consumes an error that a sync has to report.
+// POSIX tells.
 bool WasRefused(int32_t result) {
   return result == -EINVAL || result == -EOPNOTSUPP || result == -EACCES ||
          result == -EPERM || result == -EFAULT || result == -EBADF ||
@@ -31,10 +31,10 @@ bool WasRefused(int32_t result) {
 }
 
 bool WasNotBegun(const IoOp& op, int32_t result) {
-  return WasPostponed(result) || WasRefused(result) ||
-         // No memory for the request itself, or, for a sync, an answer of the
-         // filesystem.
-         (result == -ENOMEM && IsTransfer(op));
+  return !ReportsWriteErrors(op) &&
+         (WasPostponed(result) || WasRefused(result) ||
+          // No memory for the request itself.
+          (result == -ENOMEM && IsTransfer(op)));
 }
 
 }  // namespace
@@ -85,22 +85,31 @@ RingRequest MakeRequest(const IoOp& op, uint64_t user_data) {
   return request;
 }
 
-bool IsFinal(const IoOp& op, int32_t ring_result, int64_t* result,
-             uint64_t* done) {
+bool IsFinal(IoOp* op, int32_t ring_result, uint64_t* done) {
   *done = 0;
-  *result = ring_result;
-  if (op.cancel_requested() && WasPostponed(ring_result)) {
-    *result = -ECANCELED;
+  op->result = ring_result;
+  if (op->cancel_requested() && WasPostponed(ring_result)) {
+    EndCancelled(op);
     return true;
   }
   if (ring_result < 0) {
-    return !IsRead(op) && !WasNotBegun(op, ring_result);
+    return !IsRead(*op) && !WasNotBegun(*op, ring_result);
   }
-  if (!IsTransfer(op)) {
+  if (!IsTransfer(*op)) {
     return true;
   }
   *done = static_cast<uint64_t>(ring_result);
-  return *done >= TransferLength(op);
+  return *done >= TransferLength(*op);
+}
+
+void EndCancelled(IoOp* op) {
+  op->result = -ECANCELED;
+  op->end = IoEnd::kCancelled;
+}
+
+bool RefusesSyncs(int64_t result) {
+  return result == -EACCES || result == -EPERM || result == -EINVAL ||
+         result == -EOPNOTSUPP || result == -ENOSYS;
 }
 
 bool SpeaksAgainstRing(int32_t ring_result) {

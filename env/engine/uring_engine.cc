@@ -5,10 +5,12 @@
 #include <thread>
 #include <utility>
 
+#include "env/base/debug_log.h"
 #include "env/base/small_vector.h"
 #include "env/base/thread_number.h"
 #include "env/engine/fork_generation.h"
 #include "env/engine/ring_batch.h"
+#include "env/engine/ring_request.h"
 #include "env/ring/features.h"
 
 namespace rocksdb_uring {
@@ -72,8 +74,46 @@ bool UringEngine::WantsRing(const IoOp* ops, size_t count,
          });
 }
 
+UringEngine::Syncs UringEngine::TrySync() {
+  std::unique_ptr<Ring> ring = pool_.Lease();
+  if (ring == nullptr) {
+    return Syncs::kUnknown;
+  }
+  IoOp sync;
+  sync.kind = IoKind::kFsync;
+  sync.stat_kind = StatKind::kFsync;
+  sync.fd = -1;
+  RingBatch batch(ring.get(), &posix_, statistics_, 0);
+  if (!batch.Run(&sync, 1)) {
+    pool_.Retire(std::move(ring), batch.failed_call(), batch.error());
+    return Syncs::kUnknown;
+  }
+  pool_.Return(std::move(ring));
+  if (!RefusesSyncs(sync.result)) {
+    return sync.result == -EBADF ? Syncs::kOnRings : Syncs::kUnknown;
+  }
+  const Errno error = Errno::FromResult(sync.result);
+  if (DebugLogEnabled()) {
+    DebugLog("rings do no syncs: %s; POSIX does them", error.message().c_str());
+  }
+  breaker_.NoteFailure(kRingSync, error);
+  return Syncs::kRefused;
+}
+
+bool UringEngine::RingsDoSyncs() {
+  Syncs syncs = syncs_.load(std::memory_order_relaxed);
+  if (syncs == Syncs::kUnknown) {
+    syncs = TrySync();
+    if (syncs != Syncs::kUnknown) {
+      syncs_.store(syncs, std::memory_order_relaxed);
+    }
+  }
+  return syncs == Syncs::kOnRings;
+}
+
 void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
-  if (forked() || !WantsRing(ops, count, options)) {
+  if (forked() || !WantsRing(ops, count, options) ||
+      (std::any_of(ops, ops + count, ReportsWriteErrors) && !RingsDoSyncs())) {
     posix_.Run(ops, count, options);
     return;
   }
@@ -117,7 +157,9 @@ AsyncShard* UringEngine::ReplaceMyShard() {
 
 size_t UringEngine::SubmitToShard(IoOp* const* ops, size_t count,
                                   AsyncShard::Start start) {
-  if (forked()) {
+  const bool syncs = std::any_of(
+      ops, ops + count, [](const IoOp* op) { return ReportsWriteErrors(*op); });
+  if (forked() || (syncs && !RingsDoSyncs())) {
     return 0;
   }
   const size_t taken = MyShard()->Submit(ops, count, start);

@@ -85,12 +85,22 @@ class UringEngine final : public IoEngine {
   static constexpr size_t kShardsMin = 4;
   static constexpr size_t kShardsMax = 8;
 
+  enum class Syncs : uint8_t {
+    // Not asked yet, or the answer was of that moment only.
+    kUnknown,
+    kOnRings,
+    kRefused,
+  };
   bool forked() const;
   // Where this thread submits: all that it starts is in one queue.
   AsyncShard* MyShard();
   // Lets a shard that serves stand in for this thread's, whose ring was
   // refused; null if there is none, or no need.
   AsyncShard* ReplaceMyShard();
+  // Whether rings do syncs here. Found out once, by a sync that has nothing to
+  // lose: the failure of a real one is never "not begun" (ReportsWriteErrors).
+  bool RingsDoSyncs();
+  Syncs TrySync();
   size_t SubmitToShard(IoOp* const* ops, size_t count, AsyncShard::Start start);
   static bool WantsRing(const IoOp* ops, size_t count,
                         const RunOptions& options);
@@ -105,6 +115,7 @@ class UringEngine final : public IoEngine {
   // For each shard the one that takes its threads' operations: itself, until
   // its ring is refused while another's is alive, and that one from then on.
   std::array<std::atomic<uint8_t>, kShardsMax> stand_ins_;
+  std::atomic<Syncs> syncs_{Syncs::kUnknown};
 };
 
 }  // namespace rocksdb_uring

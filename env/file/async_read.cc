@@ -52,7 +52,7 @@ IOStatus AsyncRead::StatusOf() const {
   return MakeIOStatus("While reading asynchronously offset " +
                           std::to_string(op_.offset) + " len " +
                           std::to_string(op_.length),
-                      file_->name, Errno::FromResult(op_.result));
+                      file_->name, op_);
 }
 
 void AsyncRead::WaitAndDeliver(void* const* handles, size_t count) {

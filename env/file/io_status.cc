@@ -6,10 +6,17 @@ namespace rocksdb_uring {
 
 using rocksdb::IOStatus;
 
+namespace {
+
+std::string What(const std::string& context, const std::string& file_name) {
+  return file_name.empty() ? context : context + ": " + file_name;
+}
+
+}  // namespace
+
 IOStatus MakeIOStatus(const std::string& context, const std::string& file_name,
                       Errno error) {
-  const std::string what =
-      file_name.empty() ? context : context + ": " + file_name;
+  const std::string what = What(context, file_name);
   switch (error.value()) {
     case ENOSPC: {
       IOStatus status = IOStatus::NoSpace(what, error.message());
@@ -20,13 +27,23 @@ IOStatus MakeIOStatus(const std::string& context, const std::string& file_name,
       return IOStatus::IOError(IOStatus::kStaleFile);
     case ENOENT:
       return IOStatus::PathNotFound(what, error.message());
-    case ETIMEDOUT:
-      return IOStatus::TimedOut(what, error.message());
-    case ECANCELED:
-      return IOStatus::Aborted(what, error.message());
     default:
       return IOStatus::IOError(what, error.message());
   }
+}
+
+IOStatus MakeIOStatus(const std::string& context, const std::string& file_name,
+                      const IoOp& op) {
+  const Errno error = Errno::FromResult(op.result);
+  switch (op.end) {
+    case IoEnd::kTimedOut:
+      return IOStatus::TimedOut(What(context, file_name), error.message());
+    case IoEnd::kCancelled:
+      return IOStatus::Aborted(What(context, file_name), error.message());
+    case IoEnd::kFinished:
+      break;
+  }
+  return MakeIOStatus(context, file_name, error);
 }
 
 }  // namespace rocksdb_uring

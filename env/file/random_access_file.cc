@@ -54,18 +54,10 @@ UringRandomAccessFile::UringRandomAccessFile(
     std::shared_ptr<const OpenFile> file, uint64_t file_size)
     : file_(std::move(file)), read_ahead_(MakeReadAhead(file_, file_size)) {}
 
-IOStatus UringRandomAccessFile::ReadError(uint64_t offset, size_t size,
-                                          int64_t result) const {
-  return MakeIOStatus("While pread offset " + std::to_string(offset) + " len " +
-                          std::to_string(size),
-                      file_->name, Errno::FromResult(result));
-}
-
-int64_t UringRandomAccessFile::ReadRange(uint64_t offset, size_t size,
-                                         char* scratch) const {
-  IoOp op;
-  file_->Describe(IoKind::kRead, StatKind::kRead, offset, size, scratch, &op);
-  return file_->Run(&op, file_->paths.reads);
+IOStatus UringRandomAccessFile::ReadError(const IoOp& op) const {
+  return MakeIOStatus("While pread offset " + std::to_string(op.offset) +
+                          " len " + std::to_string(op.length),
+                      file_->name, op);
 }
 
 IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
@@ -90,10 +82,13 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
     at_end = false;
   }
   if (done < n && !at_end) {
-    const int64_t read = ReadRange(offset + done, n - done, scratch + done);
+    IoOp op;
+    file_->Describe(IoKind::kRead, StatKind::kRead, offset + done, n - done,
+                    scratch + done, &op);
+    const int64_t read = file_->Run(&op, file_->paths.reads);
     if (read < 0) {
       *result = Slice(scratch, 0);
-      return ReadError(offset, n, read);
+      return ReadError(op);
     }
     done += static_cast<size_t>(read);
   }
@@ -120,8 +115,7 @@ IOStatus UringRandomAccessFile::MultiRead(FSReadRequest* requests, size_t count,
   for (size_t i = 0; i < count; ++i) {
     FSReadRequest& request = requests[i];
     const int64_t result = ops[i].result;
-    request.status = result < 0 ? ReadError(request.offset, request.len, result)
-                                : IOStatus::OK();
+    request.status = result < 0 ? ReadError(ops[i]) : IOStatus::OK();
     request.result =
         Slice(request.scratch, result < 0 ? 0 : static_cast<size_t>(result));
   }

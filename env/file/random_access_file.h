@@ -53,9 +53,7 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
  private:
   // Whether all `length` bytes of it were cached; it is complete then.
   bool ReadFromPageCache(size_t length, AsyncRead* read);
-  int64_t ReadRange(uint64_t offset, size_t size, char* scratch) const;
-  rocksdb::IOStatus ReadError(uint64_t offset, size_t size,
-                              int64_t result) const;
+  rocksdb::IOStatus ReadError(const IoOp& op) const;
 
   const std::shared_ptr<const OpenFile> file_;
   // Null where streams are not read ahead.

@@ -59,6 +59,11 @@ void FakeKernel::SetWaitError(int error) {
   changed_.NotifyAll();
 }
 
+void FakeKernel::RefuseSyncs(int error) {
+  MutexLock lock(&mutex_);
+  sync_refusal_ = error;
+}
+
 void FakeKernel::SetFactoryError(int error) {
   MutexLock lock(&mutex_);
   factory_error_ = error;
@@ -168,7 +173,10 @@ FakeKernel::Verdict FakeKernel::RandomVerdict(const RingRequest& request) {
   Verdict verdict;
   const bool read = request.opcode == RingOpcode::kRead ||
                     request.opcode == RingOpcode::kReadv;
-  if (Random(16) == 0) {
+  const bool sync = request.opcode == RingOpcode::kFsync ||
+                    request.opcode == RingOpcode::kSyncFileRange;
+  // A failed sync is no fault that the engine may hide.
+  if (Random(16) == 0 && !sync) {
     // The first three say that nothing was begun; the rest a read hides.
     constexpr int32_t kErrors[] = {-EAGAIN, -EINTR,  -ECANCELED,
                                    -EFAULT, -EINVAL, -EIO};

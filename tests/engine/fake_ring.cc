@@ -203,6 +203,12 @@ void FakeKernel::Consume(Queue* queue, const RingRequest& request) {
     Deliver(queue, request.user_data, 0);
     return;
   }
+  if (request.opcode == RingOpcode::kFsync &&
+      (request.fd < 0 || sync_refusal_ != 0)) {
+    Deliver(queue, request.user_data,
+            sync_refusal_ != 0 ? sync_refusal_ : -EBADF);
+    return;
+  }
   Pending pending;
   pending.request = request;
   if (request.opcode == RingOpcode::kReadv ||

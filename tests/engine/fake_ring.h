@@ -103,6 +103,10 @@ class FakeKernel {
   // Syncs succeed and are not carried out: for tests whose processes and
   // machines live on, and that sync thousands of times.
   void SkipSyncs() URING_EXCLUDES(mutex_);
+  // Syncs are not carried out and answered `error`, as by a ring that must not
+  // do them; 0 ends it. The engine's trial, a sync of no descriptor, is neither
+  // shown to a script nor counted.
+  void RefuseSyncs(int error) URING_EXCLUDES(mutex_);
   // From now on; 0 ends it. SetWaitError also ends the waits that block.
   void SetSubmitError(int error) URING_EXCLUDES(mutex_);
   void SetWaitError(int error) URING_EXCLUDES(mutex_);
@@ -190,6 +194,7 @@ class FakeKernel {
   SubmitScript submit_script_ URING_GUARDED_BY(mutex_);
   WaitScript wait_script_ URING_GUARDED_BY(mutex_);
   bool skip_syncs_ URING_GUARDED_BY(mutex_) = false;
+  int sync_refusal_ URING_GUARDED_BY(mutex_) = 0;
   bool random_faults_ URING_GUARDED_BY(mutex_) = false;
   std::mt19937_64 random_ URING_GUARDED_BY(mutex_);
   int submit_error_ URING_GUARDED_BY(mutex_) = 0;

@@ -65,7 +65,8 @@ class FakeSystemCalls final : public SystemCalls {
   // Of the call that FailAny made fail; to be asked when nobody calls.
   Call failed_call() const { return failed_call_; }
   int failed_descriptor() const { return failed_descriptor_; }
-  // Every `n`th call of any kind that may block is interrupted; n > 1.
+  // Every `n`th call of any kind that may block is interrupted, but for syncs,
+  // of which an interruption is a failure; n > 1.
   void InterruptEvery(uint64_t n) { interrupt_every_ = n; }
   // Reads that must not wait find everything, on filesystems too that never
   // answer them. Before the first call.
@@ -188,7 +189,9 @@ class FakeSystemCalls final : public SystemCalls {
       return any_error_;
     }
     const uint64_t every = interrupt_every_;
-    const bool may_block = call != kPreadNoWait && call != kWillNeed;
+    const bool may_block = call != kPreadNoWait && call != kWillNeed &&
+                           call != kFsync && call != kFdatasync &&
+                           call != kSyncFileRange;
     return every != 0 && may_block && ++interruptible_ % every == 0 ? -EINTR
                                                                     : 0;
   }

@@ -107,12 +107,11 @@ TEST_F(Refusals, ThatPosixConfirmsAreNoFailureOfTheRing) {
   EXPECT_EQ(engine_->last_failure().call, nullptr);
 }
 
-TEST_F(Refusals, OfWritesAndSyncsAreDoneByPosix) {
+TEST_F(Refusals, OfWritesAreDoneByPosix) {
   std::string bytes = RandomBytes(5000, 3);
   for (const int error : kRefusals) {
     for (const IoKind kind :
-         {IoKind::kWrite, IoKind::kFsync, IoKind::kFdatasync,
-          IoKind::kSyncFileRange, IoKind::kFallocate}) {
+         {IoKind::kWrite, IoKind::kSyncFileRange, IoKind::kFallocate}) {
       for (const bool asynchronous : {false, true}) {
         MakeEngine(kernel_.factory());
         kernel_.SetRequestScript(FailAll(error));
@@ -135,6 +134,56 @@ TEST_F(Refusals, OfWritesAndSyncsAreDoneByPosix) {
     }
   }
   EXPECT_EQ(file_.Contents().substr(0, 5000), bytes);
+}
+
+// Found out by a sync of no descriptor, which has no error to report: a real
+// one that fails is never repeated.
+TEST_F(Refusals, OfSyncsAreFoundOutByATrial) {
+  for (const int error : {-EACCES, -EPERM, -EINVAL, -EOPNOTSUPP, -ENOSYS}) {
+    for (const bool asynchronous : {false, true}) {
+      MakeEngine(kernel_.factory());
+      kernel_.RefuseSyncs(error);
+      const uint64_t requests = kernel_.observations().requests;
+      const uint64_t calls = calls_.count(FakeSystemCalls::kFsync);
+      for (int i = 0; i < 3; ++i) {
+        IoOp op;
+        op.kind = IoKind::kFsync;
+        op.fd = file_.fd();
+        RunOptions options;
+        options.path = PathChoice::kUring;
+        if (asynchronous) {
+          EXPECT_FALSE(engine_->IoEngine::Submit(&op));
+        }
+        engine_->Run(&op, 1, options);
+        EXPECT_EQ(op.result, 0);
+        EXPECT_EQ(op.path, IoPath::kPosix);
+      }
+      EXPECT_EQ(calls_.count(FakeSystemCalls::kFsync), calls + 3);
+      EXPECT_EQ(kernel_.observations().requests, requests);
+      EXPECT_STREQ(engine_->last_failure().call, "a sync on a ring");
+      EXPECT_EQ(engine_->last_failure().error.value(), -error);
+      EXPECT_FALSE(engine_->last_failure().current);
+      RunReads(8);
+      EXPECT_EQ(last_path_, IoPath::kRing);
+    }
+  }
+}
+
+// Such a trial decides nothing: the next sync is preceded by another.
+TEST_F(Refusals, OfTheTrialForTheMomentSendOneSyncToPosix) {
+  kernel_.RefuseSyncs(-EAGAIN);
+  RunOptions options;
+  options.path = PathChoice::kUring;
+  for (const IoPath expected : {IoPath::kPosix, IoPath::kRing}) {
+    IoOp op;
+    op.kind = IoKind::kFdatasync;
+    op.fd = file_.fd();
+    engine_->Run(&op, 1, options);
+    EXPECT_EQ(op.result, 0);
+    EXPECT_EQ(op.path, expected);
+    kernel_.RefuseSyncs(0);
+  }
+  EXPECT_EQ(engine_->last_failure().call, nullptr);
 }
 
 TEST_F(Refusals, OfAllAsynchronousOperationsOpenTheBreaker) {

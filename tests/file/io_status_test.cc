@@ -46,15 +46,15 @@ TEST_P(IoStatusTest, IsThatOfTheDefaultFileSystem) {
   }
 }
 
-// The default file system never meets the two that have codes of their own.
+// ETIMEDOUT and ECANCELED are errors of devices and servers here.
 INSTANTIATE_TEST_SUITE_P(
     Errors, IoStatusTest,
     ::testing::Values(
         ErrorCase{ENOSPC, IOStatus::kIOError, IOStatus::kNoSpace, true},
         ErrorCase{ENOENT, IOStatus::kIOError, IOStatus::kPathNotFound, false},
         ErrorCase{ESTALE, IOStatus::kIOError, IOStatus::kStaleFile, false},
-        ErrorCase{ETIMEDOUT, IOStatus::kTimedOut, IOStatus::kNone, false},
-        ErrorCase{ECANCELED, IOStatus::kAborted, IOStatus::kNone, false},
+        ErrorCase{ETIMEDOUT, IOStatus::kIOError, IOStatus::kNone, false},
+        ErrorCase{ECANCELED, IOStatus::kIOError, IOStatus::kNone, false},
         ErrorCase{EIO, IOStatus::kIOError, IOStatus::kNone, false},
         ErrorCase{EFAULT, IOStatus::kIOError, IOStatus::kNone, false},
         ErrorCase{EACCES, IOStatus::kIOError, IOStatus::kNone, false},
@@ -62,6 +62,27 @@ INSTANTIATE_TEST_SUITE_P(
     [](const ::testing::TestParamInfo<ErrorCase>& info) {
       return strerrorname_np(info.param.error);
     });
+
+TEST(OperationStatusTest, OnlyOwnTimeoutsAndCancellationsHaveTheirCodes) {
+  const struct {
+    IoEnd end;
+    int error;
+    IOStatus::Code code;
+  } kCases[] = {{IoEnd::kFinished, ETIMEDOUT, IOStatus::kIOError},
+                {IoEnd::kFinished, ECANCELED, IOStatus::kIOError},
+                {IoEnd::kTimedOut, ETIMEDOUT, IOStatus::kTimedOut},
+                {IoEnd::kCancelled, ECANCELED, IOStatus::kAborted}};
+  for (const auto& expected : kCases) {
+    IoOp op;
+    op.result = -expected.error;
+    op.end = expected.end;
+    const IOStatus status = MakeIOStatus("While reading", "/a/file", op);
+    EXPECT_EQ(status.code(), expected.code) << status.ToString();
+    EXPECT_NE(status.ToString().find("While reading: /a/file"),
+              std::string::npos);
+    EXPECT_FALSE(status.GetRetryable());
+  }
+}
 
 }  // namespace
 }  // namespace rocksdb_uring

@@ -96,12 +96,14 @@ class Session {
     FakeKernel::Verdict verdict;
     const uint8_t draw = bytes_.Next();
     const bool read = request.opcode == RingOpcode::kRead;
+    const bool sync = request.opcode == RingOpcode::kFsync ||
+                      request.opcode == RingOpcode::kSyncFileRange;
     verdict.withheld = may_withhold_ && draw % 3 == 0;
     verdict.cancelable = draw % 5 != 0;
     verdict.calls_late = draw / 16 % 4;
     if (draw % 7 == 1) {
       verdict.bytes_max = 4096 * (draw / 64);
-    } else if (draw % 7 == 2) {
+    } else if (draw % 7 == 2 && !sync) {
       constexpr int32_t kErrors[] = {-EAGAIN, -EINTR, -EIO, -EFAULT};
       // The last two only a read hides.
       verdict.error = kErrors[draw / 8 % (read ? 4 : 2)];

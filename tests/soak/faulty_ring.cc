@@ -139,14 +139,14 @@ class FaultyRing final : public Ring {
     }
     const bool transfers =
         IsRead(request) || request.opcode == RingOpcode::kWrite;
-    const bool syncs = request.opcode == RingOpcode::kFsync;
-    if ((!transfers && !syncs) || completion->result < 0 || !Strikes(1)) {
+    // A failed sync is no fault that the engine may hide.
+    if (!transfers || completion->result < 0 || !Strikes(1)) {
       return;
     }
     constexpr int32_t kErrors[] = {-EAGAIN, -EINTR, -EIO, -EFAULT};
     // The last two only a read hides.
     int32_t result = kErrors[random_() % (IsRead(request) ? 4 : 2)];
-    if (transfers && random_() % 2 == 0) {
+    if (random_() % 2 == 0) {
       result = static_cast<int32_t>(completion->result / 2 / kPage * kPage);
     }
     if (IsRead(request)) {
