@@ -45,17 +45,11 @@ IOStatus UringRandomRWFile::Flush(const IOOptions& /*options*/,
 
 IOStatus UringRandomRWFile::SyncWith(IoKind kind, StatKind stat_kind,
                                      const std::string& what) {
-  int64_t result = sync_error_.load();
-  if (result == 0) {
-    IoOp op;
-    file_->Describe(kind, stat_kind, 0, 0, nullptr, &op);
-    result = file_->Run(&op, file_->paths.syncs);
-  }
-  if (result < 0) {
-    sync_error_.store(result);
-    return MakeIOStatus(what, file_->name, Errno::FromResult(result));
-  }
-  return IOStatus::OK();
+  IoOp op;
+  file_->Describe(kind, stat_kind, 0, 0, nullptr, &op);
+  const int64_t result = file_->Run(&op, file_->paths.syncs);
+  return result < 0 ? MakeIOStatus(what, file_->name, Errno::FromResult(result))
+                    : IOStatus::OK();
 }
 
 IOStatus UringRandomRWFile::Sync(const IOOptions& /*options*/,

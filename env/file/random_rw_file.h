@@ -2,7 +2,6 @@
 // of ingested tables through it.
 #pragma once
 
-#include <atomic>
 #include <memory>
 
 #include "env/file/open_file.h"
@@ -10,8 +9,8 @@
 
 namespace rocksdb_uring {
 
-// Buffered. Safe for concurrent use, except Close. A sync that has failed stays
-// failed: the kernel reports an error once only.
+// Buffered. Safe for concurrent use, except Close. Every call waits and returns
+// its own result; none is kept, as in the default file system.
 class UringRandomRWFile final : public rocksdb::FSRandomRWFile {
  public:
   explicit UringRandomRWFile(std::shared_ptr<OpenFile> file)
@@ -38,8 +37,6 @@ class UringRandomRWFile final : public rocksdb::FSRandomRWFile {
                              const std::string& what);
 
   const std::shared_ptr<OpenFile> file_;
-  // Negated errno of the first sync that failed.
-  std::atomic<int64_t> sync_error_{0};
 };
 
 }  // namespace rocksdb_uring

@@ -101,31 +101,24 @@ UringWritableFile::~UringWritableFile() {
   }
 }
 
-IOStatus UringWritableFile::FirstError() {
-  MutexLock lock(&error_mutex_);
-  return error_;
-}
-
-IOStatus UringWritableFile::Fail(const std::string& what, int64_t result) {
-  MutexLock lock(&error_mutex_);
-  if (!failed_.load(std::memory_order_relaxed)) {
-    error_ = MakeIOStatus(what, file_->name, Errno::FromResult(result));
-    failed_.store(true, std::memory_order_release);
-    if (DebugLogEnabled()) {
-      DebugLog("failed, and stays so: %s", error_.ToString().c_str());
-    }
+IOStatus UringWritableFile::Failed(const std::string& what,
+                                   int64_t result) const {
+  const IOStatus status =
+      MakeIOStatus(what, file_->name, Errno::FromResult(result));
+  if (DebugLogEnabled()) {
+    DebugLog("failed: %s", status.ToString().c_str());
   }
-  return error_;
+  return status;
 }
 
 IOStatus UringWritableFile::CheckWrites() {
-  if (write_behind_ != nullptr) {
-    const std::optional<WriteFailure> failure = write_behind_->failure();
-    if (failure) {
-      return Fail(WritingAt(failure->offset, failure->length), failure->result);
-    }
+  if (write_behind_ == nullptr) {
+    return IOStatus::OK();
   }
-  return Earlier();
+  const std::optional<WriteFailure> failure = write_behind_->failure();
+  return failure ? Failed(WritingAt(failure->offset, failure->length),
+                          failure->result)
+                 : IOStatus::OK();
 }
 
 IOStatus UringWritableFile::DrainWrites() {
@@ -154,11 +147,7 @@ IOStatus UringWritableFile::WriteNow(uint64_t offset, const Slice& data,
   file_->Describe(IoKind::kWrite, StatKind::kWrite, offset, data.size(),
                   const_cast<char*>(data.data()), &op);
   const int64_t result = file_->Run(&op, file_->paths.writes);
-  // Not kept: the caller of this very append is told, nothing was appended, and
-  // a database that has run out of space goes on with its WAL once there is
-  // some again.
-  return result < 0 ? MakeIOStatus(WritingAt(offset, data.size()), file_->name,
-                                   Errno::FromResult(result))
+  return result < 0 ? Failed(WritingAt(offset, data.size()), result)
                     : IOStatus::OK();
 }
 
@@ -188,9 +177,6 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
       (IsAligned(offset, file_->alignment) &&
        IsAligned(data.size(), file_->alignment) &&
        IsAligned(reinterpret_cast<uintptr_t>(data.data()), file_->alignment)));
-  if (failed()) {
-    return FirstError();
-  }
   // To a closed file nothing is written behind: nobody would be told.
   if (write_behind_ == nullptr || !file_->fd.valid()) {
     return WriteNow(offset, data, verification);
@@ -257,7 +243,8 @@ IOStatus UringWritableFile::Truncate(uint64_t size,
   const int64_t result = UnlessInterrupted(
       [&] { return calls->Ftruncate(file_->fd.get(), size); });
   if (result < 0) {
-    return Fail("While ftruncate file to size " + std::to_string(size), result);
+    return Failed("While ftruncate file to size " + std::to_string(size),
+                  result);
   }
   size_.store(size, std::memory_order_relaxed);
   return IOStatus::OK();
@@ -304,10 +291,10 @@ IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
     write_behind_->Finish();
   }
   const int64_t written_out = write_out_.Finish();
-  if (written_out < 0) {
-    (void)Fail("While sync_file_range", written_out);
+  IOStatus status = CheckWrites();
+  if (status.ok() && written_out < 0) {
+    status = Failed("While sync_file_range", written_out);
   }
-  const IOStatus status = CheckWrites();
   if (write_behind_ != nullptr && write_behind_->failure()) {
     // What lies behind a write that failed is not the file.
     size_.store(std::min(size_.load(std::memory_order_relaxed),
@@ -317,7 +304,7 @@ IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
   TrimPreallocation();
   const int closed = file_->fd.Close();
   return status.ok() && closed < 0
-             ? Fail("While closing file after writing", closed)
+             ? Failed("While closing file after writing", closed)
              : status;
 }
 
@@ -336,7 +323,7 @@ IOStatus UringWritableFile::SyncWith(IoKind kind, StatKind stat_kind,
   IoOp op;
   file_->Describe(kind, stat_kind, 0, 0, nullptr, &op);
   const int64_t result = file_->Run(&op, file_->paths.syncs);
-  return result < 0 ? Fail(what, result) : Earlier();
+  return result < 0 ? Failed(what, result) : IOStatus::OK();
 }
 
 IOStatus UringWritableFile::Sync(const IOOptions& /*options*/,
@@ -394,7 +381,7 @@ IOStatus UringWritableFile::RangeSyncStrictly(uint64_t end) {
                   nullptr, &op);
   op.flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE;
   const int64_t result = file_->Run(&op, file_->paths.syncs);
-  return result < 0 ? Fail("While sync_file_range", result) : IOStatus::OK();
+  return result < 0 ? Failed("While sync_file_range", result) : IOStatus::OK();
 }
 
 IOStatus UringWritableFile::RangeSync(uint64_t offset, uint64_t nbytes,
@@ -414,7 +401,7 @@ IOStatus UringWritableFile::RangeSync(uint64_t offset, uint64_t nbytes,
   const uint64_t complete =
       write_behind_ == nullptr ? size : write_behind_->CompleteBelow(size);
   const int64_t result = write_out_.Request(offset, offset + nbytes, complete);
-  return result < 0 ? Fail("While sync_file_range", result) : IOStatus::OK();
+  return result < 0 ? Failed("While sync_file_range", result) : IOStatus::OK();
 }
 
 IOStatus UringWritableFile::Allocate(uint64_t offset, uint64_t len,
@@ -429,11 +416,10 @@ IOStatus UringWritableFile::Allocate(uint64_t offset, uint64_t len,
                   nullptr, &op);
   op.flags = fallocate_keeps_size_ ? FALLOC_FL_KEEP_SIZE : 0;
   const int64_t result = file_->Run(&op, file_->paths.writes);
-  // Not kept: a file that cannot be preallocated is written all the same.
   return result < 0
-             ? MakeIOStatus("While fallocate offset " + std::to_string(offset) +
-                                " len " + std::to_string(len),
-                            file_->name, Errno::FromResult(result))
+             ? Failed("While fallocate offset " + std::to_string(offset) +
+                          " len " + std::to_string(len),
+                      result)
              : IOStatus::OK();
 }
 

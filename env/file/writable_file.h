@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 
-#include "env/base/mutex.h"
 #include "env/file/open_file.h"
 #include "env/file/rocksdb_compat.h"
 #include "env/file/write_behind.h"
@@ -18,9 +17,13 @@ namespace rocksdb_uring {
 // files are written before it does. What Flush, RangeSync, Sync and Close wait
 // for is in env/README.md ("What a write promises").
 //
-// An error of a write in flight or of a sync stays: every later call returns
-// it, and no later sync turns it into success. An append that is written before
-// it returns, and fails, has appended nothing, and may be tried again.
+// Errors: a call that waits returns its own failure and keeps nothing, so that
+// later calls answer as those of the default file system do: RocksDB decides
+// whether the file goes on (a WAL does, after ENOSPC and Resume). Bytes that
+// were in flight when Append returned exist nowhere else: the first such write
+// that fails makes every later call fail, and no sync is tried. A
+// sync_file_range in flight that fails is returned once, by the next RangeSync
+// or by Close; the kernel keeps that error for the next sync as well.
 //
 // REQUIRES: external synchronization, except that Sync and Fsync may run beside
 // Append and Flush.
@@ -82,18 +85,9 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
  private:
   using Verification = const rocksdb::DataVerificationInfo*;
 
-  // Whether a write or a sync has failed. Asked before every small append.
-  bool failed() const { return failed_.load(std::memory_order_acquire); }
-  // REQUIRES: failed().
-  rocksdb::IOStatus FirstError() URING_EXCLUDES(error_mutex_);
-  // What has failed before, or OK.
-  rocksdb::IOStatus Earlier() URING_EXCLUDES(error_mutex_) {
-    return failed() ? FirstError() : rocksdb::IOStatus::OK();
-  }
-  // Remembers the failure if it is the first; returns the first.
-  rocksdb::IOStatus Fail(const std::string& what, int64_t result)
-      URING_EXCLUDES(error_mutex_);
-  // As Earlier, with failures of writes in flight that are known by now.
+  // The status of a call that has failed with `result`, a negated errno.
+  rocksdb::IOStatus Failed(const std::string& what, int64_t result) const;
+  // The first write in flight that is known to have failed, or OK.
   rocksdb::IOStatus CheckWrites();
   // The same, after all writes that were started have completed.
   rocksdb::IOStatus DrainWrites();
@@ -125,11 +119,6 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
   WriteOut write_out_;
   std::optional<bool> range_sync_supported_;
   std::atomic<uint64_t> size_;
-
-  // True once `error_` is set.
-  std::atomic<bool> failed_{false};
-  Mutex error_mutex_;
-  rocksdb::IOStatus error_ URING_GUARDED_BY(error_mutex_);
 };
 
 }  // namespace rocksdb_uring

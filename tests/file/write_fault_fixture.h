@@ -131,6 +131,27 @@ class WriteFaultFixture : public ::testing::Test {
     }
   }
 
+  // After faults that must leave nothing behind.
+  void ExpectEveryCallWorks() {
+    kernel_.SetRequestScript(nullptr);
+    const rocksdb::IOOptions options;
+    MustAppend(10);
+    EXPECT_TRUE(Flush().ok());
+    EXPECT_TRUE(file_->RangeSync(0, 1, options, nullptr).ok());
+    EXPECT_TRUE(Sync().ok());
+    EXPECT_TRUE(file_->Fsync(options, nullptr).ok());
+    EXPECT_TRUE(file_->InvalidateCache(0, 0).ok());
+    EXPECT_TRUE(Close().ok());
+    EXPECT_EQ(ReadWholeFile(path_), written_);
+  }
+
+  // Syncs of data that the kernel was asked for, on every path.
+  uint64_t SyncsSeen() const {
+    const StatisticsSnapshot seen = engine_->statistics()->Snapshot();
+    return seen.op(StatKind::kFdatasync, IoPath::kRing).count +
+           calls_.count(FakeSystemCalls::kFdatasync);
+  }
+
   uint64_t Count(StatEvent event) {
     return engine_->statistics()->Snapshot().event(event);
   }
