@@ -45,7 +45,8 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
     shards_[i] = std::make_unique<AsyncShard>(
         std::move(shard),
         AsyncShard::Environment{&posix_, &breaker_, statistics, account});
-    stand_ins_[i].store(static_cast<uint8_t>(i), std::memory_order_relaxed);
+    stand_ins_[i].shard.store(static_cast<uint8_t>(i),
+                              std::memory_order_relaxed);
   }
 }
 
@@ -136,8 +137,17 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
 }
 
 AsyncShard* UringEngine::MyShard() {
-  const uint8_t index =
-      stand_ins_[ThreadNumber() % shard_count_].load(std::memory_order_relaxed);
+  const size_t home = ThreadNumber() % shard_count_;
+  StandIn* const stand_in = &stand_ins_[home];
+  uint8_t index = stand_in->shard.load(std::memory_order_relaxed);
+  if (index != home && Breaker::Clock::now().time_since_epoch().count() >=
+                           stand_in->until.load(std::memory_order_relaxed)) {
+    AsyncShard* const left = shards_[index].get();
+    index = static_cast<uint8_t>(home);
+    stand_in->shard.store(index, std::memory_order_relaxed);
+    // Reads that this thread has kept back there are started by nobody else.
+    left->Flush();
+  }
   return shards_[index].get();
 }
 
@@ -145,14 +155,24 @@ AsyncShard* UringEngine::ReplaceMyShard() {
   if (!MyShard()->refused()) {
     return nullptr;
   }
+  std::array<uint8_t, kShardsMax> serving;
+  size_t count = 0;
   for (size_t i = 0; i < shard_count_; ++i) {
     if (shards_[i]->has_ring()) {
-      stand_ins_[ThreadNumber() % shard_count_].store(
-          static_cast<uint8_t>(i), std::memory_order_relaxed);
-      return shards_[i].get();
+      serving[count++] = static_cast<uint8_t>(i);
     }
   }
-  return nullptr;
+  if (count == 0) {
+    return nullptr;
+  }
+  const size_t home = ThreadNumber() % shard_count_;
+  // Several refused shards spread over those that have rings.
+  const uint8_t chosen = serving[home % count];
+  const auto until = Breaker::Clock::now() + Breaker::kCreatePause;
+  stand_ins_[home].until.store(until.time_since_epoch().count(),
+                               std::memory_order_relaxed);
+  stand_ins_[home].shard.store(chosen, std::memory_order_relaxed);
+  return shards_[chosen].get();
 }
 
 size_t UringEngine::SubmitToShard(IoOp* const* ops, size_t count,

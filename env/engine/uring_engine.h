@@ -91,11 +91,18 @@ class UringEngine final : public IoEngine {
     kOnRings,
     kRefused,
   };
+  // Which shard takes the operations of threads whose own was refused a ring,
+  // and until when (steady clock): then they try their own again.
+  struct StandIn {
+    std::atomic<uint8_t> shard{0};
+    std::atomic<Breaker::Clock::rep> until{0};
+  };
+
   bool forked() const;
   // Where this thread submits: all that it starts is in one queue.
   AsyncShard* MyShard();
   // Lets a shard that serves stand in for this thread's, whose ring was
-  // refused; null if there is none, or no need.
+  // refused, until rings may be had again; null if there is none, or no need.
   AsyncShard* ReplaceMyShard();
   // Whether rings do syncs here. Found out once, by a sync that has nothing to
   // lose: the failure of a real one is never "not begun" (ReportsWriteErrors).
@@ -112,9 +119,8 @@ class UringEngine final : public IoEngine {
   RingPool pool_;
   size_t shard_count_;
   std::array<std::unique_ptr<AsyncShard>, kShardsMax> shards_;
-  // For each shard the one that takes its threads' operations: itself, until
-  // its ring is refused while another's is alive, and that one from then on.
-  std::array<std::atomic<uint8_t>, kShardsMax> stand_ins_;
+  // For each shard; itself while it has, or may have, a ring.
+  std::array<StandIn, kShardsMax> stand_ins_;
   std::atomic<Syncs> syncs_{Syncs::kUnknown};
 };
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -361,6 +362,46 @@ TEST_F(Refusals, OfTheNextRingWhileTheLastOnesQueueIsCompleted) {
   engine_->Poll();
   threads.Join();
   EXPECT_TRUE(batch.Matches(file_.model()));
+}
+
+// A shortage passes: the threads of a refused shard come back to it.
+TEST_F(Refusals, OfAShardEndWithTheShortage) {
+  ASSERT_EQ(SubmitReads(1), 1u);
+  ASSERT_EQ(kernel_.observations().rings_alive, 1u);
+  kernel_.SetFactoryError(-EMFILE);
+  std::thread([this] {
+    EXPECT_EQ(SubmitReads(1), 1u) << "no stand-in";
+    EXPECT_EQ(kernel_.observations().rings_alive, 1u);
+    kernel_.SetFactoryError(0);
+    const auto deadline = Breaker::Clock::now() + std::chrono::seconds(30);
+    while (kernel_.observations().rings_alive < 2) {
+      ASSERT_LT(Breaker::Clock::now(), deadline) << "the stand-in is for ever";
+      EXPECT_EQ(SubmitReads(1), 1u);
+    }
+  }).join();
+}
+
+// Several refused shards do not all lean on the same one.
+TEST_F(Refusals, OfSeveralShardsSpreadOverThoseThatHaveRings) {
+  // Threads are numbered in their order: one of the first four shards each.
+  std::vector<std::thread> threads;
+  std::set<uint32_t> stand_ins;
+  const auto submit = [&] {
+    ReadBatch batch(file_.fd(), 0, Ranges(1));
+    EXPECT_TRUE(engine_->IoEngine::Submit(&batch[0]));
+    EXPECT_TRUE(engine_->Wait(&batch[0]));
+    return batch[0].shard;
+  };
+  std::vector<uint32_t> homes;
+  for (int i = 0; i < 2; ++i) {
+    std::thread([&] { homes.push_back(submit()); }).join();
+  }
+  kernel_.SetFactoryError(-ENFILE);
+  for (int i = 0; i < 2; ++i) {
+    std::thread([&] { stand_ins.insert(submit()); }).join();
+  }
+  EXPECT_EQ(kernel_.observations().rings_alive, 2u);
+  EXPECT_EQ(stand_ins, std::set<uint32_t>(homes.begin(), homes.end()));
 }
 
 // The stand-in is lost, too: rings count again as they did before.
