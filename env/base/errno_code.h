@@ -21,6 +21,15 @@ class Errno {
   constexpr bool ok() const { return value_ == 0; }
   // Positive errno, 0 for success.
   constexpr int value() const { return value_; }
+  struct Buffer {
+    char data[128];
+  };
+  // The text of the C library for a log line, in `buffer` or in constant
+  // memory. Allocates nothing: error.text(Errno::Buffer()) is valid to the end
+  // of the statement.
+  const char* text(Buffer&& buffer) const {
+    return strerror_r(value_, buffer.data, sizeof(buffer.data));
+  }
   // The text of the C library, as RocksDB's own messages have it.
   std::string message() const {
     char buffer[256];

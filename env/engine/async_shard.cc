@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "env/base/debug_log.h"
@@ -9,40 +10,35 @@
 
 namespace rocksdb_uring {
 
-namespace {
-
-// Tag of requests that have no operation: to cancel another, or to wake the
-// leader.
-constexpr uint64_t kControlTag = UINT64_MAX;
-// Their slot.
-constexpr uint32_t kNoSlot = UINT32_MAX;
-uint64_t MakeTag(uint32_t slot, uint32_t generation) {
-  return (static_cast<uint64_t>(generation) << 32) | slot;
-}
-
-}  // namespace
-
 bool AsyncShard::IsBusy(int result) {
   return result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
 }
 
 AsyncShard::AsyncShard(Options options, const Environment& environment)
-    : options_(std::move(options)),
-      environment_(environment),
-      slots_(CountingAllocator<Slot>(environment.account)),
-      free_slots_(CountingAllocator<uint32_t>(environment.account)),
-      backlog_(CountingAllocator<IoOp*>(environment.account)),
-      unsubmitted_(CountingAllocator<uint32_t>(environment.account)),
-      cancels_(CountingAllocator<uint64_t>(environment.account)),
-      orphans_(CountingAllocator<IoOp*>(environment.account)) {
+    : options_(std::move(options)), environment_(environment) {
   environment_.account->Add(sizeof(*this));
 }
 
 AsyncShard::~AsyncShard() {
-  environment_.account->Subtract(sizeof(*this));
+  environment_.account->Subtract(sizeof(*this) + table_bytes());
   if (ring_ != nullptr) {
     environment_.account->Subtract(ring_->memory_bytes());
   }
+}
+
+RingOrError AsyncShard::MakeRing() {
+  RingOrError made = options_.factory(options_.ring);
+  if (made.ring == nullptr) {
+    return made;
+  }
+  const size_t before = table_bytes();
+  if (!requests_.Reserve(made.ring->completion_entries()) ||
+      !unsubmitted_.Reserve(made.ring->submission_entries())) {
+    made.ring.reset();
+    made.error = Errno::FromErrno(ENOMEM);
+  }
+  environment_.account->Add(table_bytes() - before);
+  return made;
 }
 
 bool AsyncShard::EnsureRing() {
@@ -57,10 +53,10 @@ bool AsyncShard::EnsureRing() {
     proven_ = proven_ && !environment_.breaker->open();
     return true;
   }
-  RingOrError made = options_.factory(options_.ring);
+  RingOrError made = MakeRing();
   if (made.ring == nullptr) {
     DebugLog("ring of shard %u refused: %s", options_.index,
-             made.error.message().c_str());
+             made.error.text(Errno::Buffer()));
     refused_ = true;
     environment_.statistics->Count(StatEvent::kRingRefused);
     switch (environment_.breaker->RecordRefusal(made.error)) {
@@ -116,53 +112,35 @@ void AsyncShard::MarkDead(const char* call, Errno error) {
   }
   dead_ = true;
   DebugLog("ring of shard %u given up: %s: %s; %zu requests go to POSIX",
-           options_.index, call, error.message().c_str(),
+           options_.index, call, error.text(Errno::Buffer()),
            unsubmitted_.size() + backlog_.size());
   if (environment_.breaker->RecordFailure(call, error)) {
     environment_.statistics->Count(StatEvent::kBreakerOpened);
   }
   // What the kernel has not consumed it never will: those are ours again.
   in_flight_ -= unsubmitted_.size();
-  for (uint32_t slot : unsubmitted_) {
-    if (slot != kNoSlot) {
-      orphans_.push_back(slots_[slot].op);
-      FreeSlot(slot);
+  for (; !unsubmitted_.empty(); unsubmitted_.pop_front(1)) {
+    const uint64_t tag = unsubmitted_[0];
+    if (IoOp* const op = requests_.Find(tag)) {
+      orphans_.push_back(op);
+      requests_.Remove(tag);
     }
   }
-  unsubmitted_.clear();
-  cancels_.clear();
-  for (IoOp* op : backlog_) {
+  requests_.ForgetWantedCancels();
+  while (!backlog_.empty()) {
+    IoOp* const op = backlog_.pop_front();
     // Waits for no ring any more: whoever takes it completes it.
-    op->tag = kControlTag;
+    op->tag = RequestTable::kControlTag;
     op->set_state(IoState::kInFlight);
     orphans_.push_back(op);
   }
-  backlog_.clear();
-}
-
-uint32_t AsyncShard::TakeSlot(IoOp* op) {
-  if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<uint32_t>(slots_.size()));
-    slots_.emplace_back();
-  }
-  const uint32_t slot = free_slots_.back();
-  free_slots_.pop_back();
-  slots_[slot].op = op;
-  return slot;
-}
-
-void AsyncShard::FreeSlot(uint32_t slot) {
-  slots_[slot].op = nullptr;
-  ++slots_[slot].generation;
-  free_slots_.push_back(slot);
 }
 
 bool AsyncShard::PutOnRing(IoOp* op) {
-  if (in_flight_ + kControlRoom + lead_extra_ >= ring_->completion_entries()) {
+  if (in_flight_ + kControlRoom >= ring_->completion_entries()) {
     return false;
   }
-  const uint32_t slot = TakeSlot(op);
-  const uint64_t tag = MakeTag(slot, slots_[slot].generation);
+  const uint64_t tag = requests_.Add(op);
   // Before the request is visible to anybody who could complete it.
   op->tag = tag;
   op->set_state(IoState::kInFlight);
@@ -173,11 +151,11 @@ bool AsyncShard::PutOnRing(IoOp* op) {
       if (!dead_) {
         op->set_state(IoState::kQueued);
       }
-      FreeSlot(slot);
+      requests_.Remove(tag);
       return false;
     }
   }
-  unsubmitted_.push_back(slot);
+  unsubmitted_.push_back(tag);
   ++in_flight_;
   return true;
 }
@@ -198,9 +176,8 @@ void AsyncShard::FlushQueue() {
       // waiter at the latest.
       return;
     }
-    unsubmitted_.erase(unsubmitted_.begin(),
-                       unsubmitted_.begin() +
-                           std::min<ptrdiff_t>(result, unsubmitted_.size()));
+    unsubmitted_.pop_front(
+        std::min(static_cast<size_t>(result), unsubmitted_.size()));
   }
 }
 
@@ -208,10 +185,11 @@ void AsyncShard::Pump() {
   if (ring_ == nullptr || dead_) {
     return;
   }
-  while (!cancels_.empty() &&
-         (!IsOutstanding(cancels_.front()) ||
-          PrepareControl(RingOpcode::kCancel, cancels_.front()))) {
-    cancels_.pop_front();
+  while (const std::optional<uint64_t> tag = requests_.TakeWantedCancel()) {
+    if (!PrepareControl(RingOpcode::kCancel, *tag)) {
+      requests_.WantCancel(*tag);
+      break;
+    }
   }
   while (!backlog_.empty() && PutOnRing(backlog_.front())) {
     backlog_.pop_front();
@@ -289,14 +267,14 @@ void AsyncShard::Reap(ReapedList* reaped) {
                         static_cast<unsigned>(kReapMax - reaped->count));
   for (unsigned i = 0; i < count; ++i) {
     const uint64_t tag = completions[i].user_data;
-    const auto slot = static_cast<uint32_t>(tag);
-    if (tag == kControlTag) {
+    IoOp* const op = requests_.Find(tag);
+    if (tag == RequestTable::kControlTag) {
       --in_flight_;
-    } else if (IsOutstanding(tag)) {
+    } else if (op != nullptr) {
       --in_flight_;
-      reaped->items[reaped->count++] = {slots_[slot].op, completions[i].result,
+      reaped->items[reaped->count++] = {op, completions[i].result,
                                         /*orphan=*/false};
-      FreeSlot(slot);
+      requests_.Remove(tag);
     } else {
       environment_.statistics->Count(StatEvent::kUnknownCompletion);
     }
@@ -305,9 +283,8 @@ void AsyncShard::Reap(ReapedList* reaped) {
 
 void AsyncShard::TakeOrphans(ReapedList* reaped) {
   while (!orphans_.empty() && reaped->count < kReapMax) {
-    IoOp* const op = orphans_.front();
-    orphans_.pop_front();
-    reaped->items[reaped->count++] = {op, 0, /*orphan=*/true};
+    reaped->items[reaped->count++] = {orphans_.pop_front(), 0,
+                                      /*orphan=*/true};
   }
 }
 
@@ -395,7 +372,7 @@ size_t AsyncShard::Advance() {
   const Evidence evidence = CompleteReaped(reaped);
   mutex_.Lock();
   Judge(evidence, ring_number);
-  if (waiters_ != nullptr) {
+  if (followers_ > 0) {
     completed_.NotifyAll();
   }
   return reaped.count;
@@ -410,17 +387,11 @@ size_t AsyncShard::Poll() {
   return completed;
 }
 
-bool AsyncShard::IsOutstanding(uint64_t tag) const {
-  const auto slot = static_cast<uint32_t>(tag);
-  return slot < slots_.size() && slots_[slot].op != nullptr &&
-         MakeTag(slot, slots_[slot].generation) == tag;
-}
-
 bool AsyncShard::PrepareControl(RingOpcode opcode, uint64_t target) {
   RingRequest request;
   request.opcode = opcode;
   request.target = target;
-  request.user_data = kControlTag;
+  request.user_data = RequestTable::kControlTag;
   if (in_flight_ >= ring_->completion_entries()) {
     return false;
   }
@@ -431,7 +402,7 @@ bool AsyncShard::PrepareControl(RingOpcode opcode, uint64_t target) {
     }
   }
   ++in_flight_;
-  unsubmitted_.push_back(kNoSlot);
+  unsubmitted_.push_back(RequestTable::kControlTag);
   return true;
 }
 
@@ -441,12 +412,9 @@ void AsyncShard::Cancel(IoOp* op) {
   bool ring_died = false;
   {
     MutexLock lock(&mutex_);
-    const auto queued = std::find(backlog_.begin(), backlog_.end(), op);
-    was_queued = queued != backlog_.end();
-    if (was_queued) {
-      backlog_.erase(queued);
-    } else if (op->state() == IoState::kInFlight && !dead_) {
-      cancels_.push_back(op->tag);
+    was_queued = backlog_.Remove(op);
+    if (!was_queued && !dead_ && requests_.Find(op->tag) == op) {
+      requests_.WantCancel(op->tag);
       Pump();
       ring_died = !orphans_.empty();
     }
@@ -461,10 +429,9 @@ void AsyncShard::Cancel(IoOp* op) {
   op->path = IoPath::kRing;
   CountCompleted(op, 1, environment_.statistics);
   CompleteAll(op, 1);
-  // Whoever waits for it need not wait for a completion of the ring.
+  // Followers that wait for it; a leader that does looks by itself (Lead).
   MutexLock lock(&mutex_);
-  WakeLeader();
-  if (waiters_ != nullptr) {
+  if (followers_ > 0) {
     completed_.NotifyAll();
   }
 }

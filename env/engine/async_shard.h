@@ -11,15 +11,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <vector>
 
+#include "env/base/fixed_queue.h"
 #include "env/base/memory_account.h"
 #include "env/base/mutex.h"
 #include "env/engine/breaker.h"
 #include "env/engine/io_op.h"
+#include "env/engine/op_queue.h"
 #include "env/engine/posix_engine.h"
+#include "env/engine/request_table.h"
 #include "env/engine/statistics.h"
 #include "env/ring/ring.h"
 
@@ -68,16 +69,7 @@ class AsyncShard {
 
  private:
   using Clock = std::chrono::steady_clock;
-  template <typename T>
-  using Deque = std::deque<T, CountingAllocator<T>>;
 
-  // Where a request's operation is found again: the tag of a request is the
-  // slot's index and generation, so that a completion that names no request
-  // of ours is recognised.
-  struct Slot {
-    IoOp* op = nullptr;
-    uint32_t generation = 0;
-  };
   // An operation taken off the ring, to be completed outside the lock.
   struct Reaped {
     IoOp* op;
@@ -104,13 +96,19 @@ class AsyncShard {
     // Those that are not complete come first.
     IoOp** ops;
     size_t count;
-    Waiter* next = nullptr;
   };
   // So many refusals in a row and a ring is given up; a ring that has not
   // proven itself is with the first.
   static constexpr size_t kRefusalsMax = 8;
 
   bool EnsureRing() URING_REQUIRES(mutex_);
+  // A new ring, and room for all that it may hold: what comes later allocates
+  // nothing.
+  RingOrError MakeRing() URING_REQUIRES(mutex_);
+  // Bytes of the table and the queue, as they are booked.
+  size_t table_bytes() const URING_REQUIRES(mutex_) {
+    return requests_.memory_bytes() + unsubmitted_.memory_bytes();
+  }
   size_t Enqueue(IoOp* const* ops, size_t count) URING_REQUIRES(mutex_);
   bool PutOnRing(IoOp* op) URING_REQUIRES(mutex_);
   void Pump() URING_REQUIRES(mutex_);
@@ -121,16 +119,12 @@ class AsyncShard {
   void Judge(const Evidence& evidence, uint64_t ring_number)
       URING_REQUIRES(mutex_);
   void RetireIfIdle() URING_REQUIRES(mutex_);
-  uint32_t TakeSlot(IoOp* op) URING_REQUIRES(mutex_);
   void Reap(ReapedList* reaped) URING_REQUIRES(mutex_);
   void TakeOrphans(ReapedList* reaped) URING_REQUIRES(mutex_);
   // Does what a dead ring never took.
   void RunOrphan(IoOp* op);
   bool Settle(IoOp* op, int32_t ring_result);
   Evidence CompleteReaped(const ReapedList& reaped) URING_EXCLUDES(mutex_);
-  void FreeSlot(uint32_t slot) URING_REQUIRES(mutex_);
-  // Whether the request with this tag has not been reaped.
-  bool IsOutstanding(uint64_t tag) const URING_REQUIRES(mutex_);
   // Puts a request without operation on the queue; false if there is no room.
   bool PrepareControl(RingOpcode opcode, uint64_t target)
       URING_REQUIRES(mutex_);
@@ -147,19 +141,13 @@ class AsyncShard {
       URING_EXCLUDES(mutex_);
   // Takes out of the list what need not be waited for any more.
   static void DropCompleted(Waiter* waiter);
-  // How many completions must come, at least, before this waiter has all that
-  // it waits for; 0 if others have taken them off the ring already.
-  size_t Missing(const Waiter& waiter) const URING_REQUIRES(mutex_);
-  // How many completions the leader can wait for at once without keeping
-  // anybody waiting: before so many have come, no waiter is done.
-  size_t Awaitable(const Waiter& self) const URING_REQUIRES(mutex_);
+  // Whether a completion of the ring, or room in it, brings the waiter nearer
+  // to its end; if not, other threads have taken all that it waits for.
+  bool NeedsRing(const Waiter& waiter) const URING_REQUIRES(mutex_);
   // Waits for another thread to complete something, as a follower.
-  void Sleep(Waiter* self, Clock::time_point deadline) URING_REQUIRES(mutex_);
-  // Waits for `count` completions or fewer, as the leader, with the lock
-  // released.
-  void Lead(size_t count, uint64_t timeout_us) URING_REQUIRES(mutex_);
-  // Makes the leader look at what there is.
-  void WakeLeader() URING_REQUIRES(mutex_);
+  void Sleep(Clock::time_point deadline) URING_REQUIRES(mutex_);
+  // Waits for a completion, as the leader, with the lock released.
+  void Lead(uint64_t timeout_us) URING_REQUIRES(mutex_);
 
   const Options options_;
   const Environment environment_;
@@ -173,27 +161,20 @@ class AsyncShard {
   bool refused_ URING_GUARDED_BY(mutex_) = false;
   // No other one is asked for before.
   Breaker::Clock::time_point create_at_ URING_GUARDED_BY(mutex_);
-  std::vector<Slot, CountingAllocator<Slot>> slots_ URING_GUARDED_BY(mutex_);
-  std::vector<uint32_t, CountingAllocator<uint32_t>> free_slots_
-      URING_GUARDED_BY(mutex_);
-  Deque<IoOp*> backlog_ URING_GUARDED_BY(mutex_);
-  // Slots on the submission queue that the kernel has not consumed, in order:
+  RequestTable requests_ URING_GUARDED_BY(mutex_);
+  // Wait for room in the ring.
+  OpQueue backlog_ URING_GUARDED_BY(mutex_);
+  // Tags on the submission queue that the kernel has not consumed, in order:
   // kept back, or left there by a kernel that is short of memory. Nobody
   // sleeps before it has tried to hand them over.
-  Deque<uint32_t> unsubmitted_ URING_GUARDED_BY(mutex_);
-  // Tags of requests that are to be cancelled, as there is room.
-  Deque<uint64_t> cancels_ URING_GUARDED_BY(mutex_);
+  FixedQueue<uint64_t> unsubmitted_ URING_GUARDED_BY(mutex_);
   // Operations that a dead ring never took: POSIX does them.
-  Deque<IoOp*> orphans_ URING_GUARDED_BY(mutex_);
+  OpQueue orphans_ URING_GUARDED_BY(mutex_);
   // Requests on the queue or in the kernel, those without operation included:
   // never more than the completion queue holds.
   size_t in_flight_ URING_GUARDED_BY(mutex_) = 0;
-  // The followers.
-  Waiter* waiters_ URING_GUARDED_BY(mutex_) = nullptr;
+  size_t followers_ URING_GUARDED_BY(mutex_) = 0;
   bool leader_ URING_GUARDED_BY(mutex_) = false;
-  // Completions that the leader waits for beyond the first. Room for as many
-  // is left in the ring, to wake it.
-  size_t lead_extra_ URING_GUARDED_BY(mutex_) = 0;
   // The kernel refuses the ring; it is replaced once it is empty.
   bool dead_ URING_GUARDED_BY(mutex_) = false;
   // A request of ours has come back from this ring since it was made, or since

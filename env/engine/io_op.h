@@ -96,6 +96,8 @@ struct IoOp {
   // lock.
   uint32_t shard = 0;
   uint64_t tag = 0;
+  // The one behind it in the queue that it waits in (op_queue.h).
+  IoOp* next = nullptr;
 
   // Makes a completed operation ready to be used again.
   void Reset() {

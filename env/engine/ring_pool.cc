@@ -47,7 +47,7 @@ std::unique_ptr<Ring> RingPool::Lease() {
 std::unique_ptr<Ring> RingPool::Create() {
   RingOrError made = options_.factory(options_.ring);
   if (made.ring == nullptr) {
-    DebugLog("ring for batches refused: %s", made.error.message().c_str());
+    DebugLog("ring for batches refused: %s", made.error.text(Errno::Buffer()));
     statistics_->Count(StatEvent::kRingRefused);
     const Breaker::Refusal refusal = breaker_->RecordRefusal(made.error);
     if (refusal == Breaker::Refusal::kOpened) {
@@ -77,7 +77,8 @@ void RingPool::Return(std::unique_ptr<Ring> ring) {
 void RingPool::Retire(std::unique_ptr<Ring> ring, const char* call,
                       Errno error) {
   account_->Subtract(ring->memory_bytes());
-  DebugLog("ring for batches retired: %s: %s", call, error.message().c_str());
+  DebugLog("ring for batches retired: %s: %s", call,
+           error.text(Errno::Buffer()));
   statistics_->Count(StatEvent::kRingRetired);
   ring.reset();
   breaker_->RingDestroyed();

@@ -125,7 +125,7 @@ void LogRescue(const IoOp& op, int32_t ring_result) {
         StatKindName(op.stat_kind), op.fd,
         static_cast<unsigned long long>(op.offset),
         static_cast<unsigned long long>(op.length),
-        Errno::FromResult(ring_result).message().c_str());
+        Errno::FromResult(ring_result).text(Errno::Buffer()));
   }
 }
 

@@ -95,7 +95,8 @@ UringEngine::Syncs UringEngine::TrySync() {
   }
   const Errno error = Errno::FromResult(sync.result);
   if (DebugLogEnabled()) {
-    DebugLog("rings do no syncs: %s; POSIX does them", error.message().c_str());
+    DebugLog("rings do no syncs: %s; POSIX does them",
+             error.text(Errno::Buffer()));
   }
   breaker_.NoteFailure(kRingSync, error);
   return Syncs::kRefused;

@@ -151,7 +151,6 @@ int FakeKernel::SubmitLocked(Queue* queue) {
 
 int FakeKernel::WaitLocked(Queue* queue, size_t count, uint64_t timeout_us) {
   const uint64_t ordinal = seen_.waits++;
-  seen_.awaited_max = std::max<uint64_t>(seen_.awaited_max, count);
   const Clock::time_point deadline =
       timeout_us == Ring::kNoTimeout
           ? Clock::time_point::max()
@@ -199,7 +198,6 @@ void FakeKernel::Consume(Queue* queue, const RingRequest& request) {
     return;
   }
   if (request.opcode == RingOpcode::kNop) {
-    ++seen_.nops;
     Deliver(queue, request.user_data, 0);
     return;
   }

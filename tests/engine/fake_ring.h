@@ -66,12 +66,8 @@ class FakeKernel {
   struct Observations {
     uint64_t submits = 0;
     uint64_t waits = 0;
-    // The most completions that one wait was to see.
-    uint64_t awaited_max = 0;
     uint64_t requests = 0;
     uint64_t cancels = 0;
-    // Requests to do nothing, which wake a leader.
-    uint64_t nops = 0;
     uint64_t in_flight_max = 0;
     // Times that a ring held more requests than completions fit.
     uint64_t overflows = 0;

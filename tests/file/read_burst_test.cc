@@ -86,18 +86,6 @@ TEST_P(ReadBurstTest, ABurstAfterBurstsTakesFewSystemCalls) {
 }
 
 // One wait for all of them, in whatever order they come.
-TEST_P(ReadBurstTest, PollOfABurstWaitsOnce) {
-  kernel_.SetRequestScript([](const RingRequest&, uint64_t ordinal) {
-    FakeKernel::Verdict verdict;
-    verdict.us_late = static_cast<unsigned>(4000 - 100 * (ordinal % 32));
-    return verdict;
-  });
-  Burst(32);
-  // More than one only where the machine is slow: the leader looks about
-  // itself every few milliseconds.
-  EXPECT_LT(kernel_.observations().waits, 32u / 2);
-}
-
 TEST_P(ReadBurstTest, PollOfWhatIsThereStartsTheOthersToo) {
   Burst(32);
   const AsyncCalls first = MakeCalls(1, kFileSize);
