@@ -47,7 +47,7 @@ TEXT
 readonly packages=(
   cmake ninja-build make g++ clang pkg-config liburing-dev librocksdb-dev
   rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
-  e2fsprogs mount libseccomp-dev valgrind
+  e2fsprogs mount libseccomp-dev fuse3 libfuse3-dev valgrind
   # An example of README.md, and the Debian packages.
   python3 dpkg-dev file binutils
   # Other filesystems, and other kernels in an emulator.

@@ -1,18 +1,15 @@
 #include "tests/crash/loop_filesystem.h"
 
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
-#include <thread>
 #include <vector>
 
+#include "tests/engine/private_mounts.h"
 #include "tests/file/child.h"
 
 namespace rocksdb_uring {
@@ -23,29 +20,6 @@ constexpr char kMkfs[] = "/sbin/mkfs.ext4";
 constexpr char kMount[] = "/bin/mount";
 constexpr uint64_t kBlock = 4096;
 constexpr char kBallast[] = "ballast";
-
-// Runs before any test has started a thread: threads keep the mounts of the one
-// that made them.
-class PrivateMounts : public ::testing::Environment {
- public:
-  void SetUp() override {
-    // In a chroot / is no mount (EINVAL); the fixture unmounts what it has
-    // mounted in any case.
-    if (unshare(CLONE_NEWNS) != 0 ||
-        (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 &&
-         errno != EINVAL)) {
-      why_not() = std::string("mounts of its own are refused: ") +
-                  strerror(errno) + "; run it as root";
-    }
-  }
-  static std::string& why_not() {
-    static std::string why;
-    return why;
-  }
-};
-
-const ::testing::Environment* const private_mounts =
-    ::testing::AddGlobalTestEnvironment(new PrivateMounts());
 
 std::string FailureOf(const std::vector<std::string>& command) {
   if (access(command[0].c_str(), X_OK) != 0) {
@@ -63,7 +37,7 @@ std::string FailureOf(const std::vector<std::string>& command) {
 }  // namespace
 
 LoopFilesystem::LoopFilesystem(uint64_t bytes, unsigned inodes) {
-  why_not_ = PrivateMounts::why_not();
+  why_not_ = WhyNoPrivateMounts();
   if (!why_not_.empty()) {
     return;
   }
@@ -89,16 +63,8 @@ LoopFilesystem::LoopFilesystem(uint64_t bytes, unsigned inodes) {
 }
 
 LoopFilesystem::~LoopFilesystem() {
-  // The kernel lets go of a closed file when it finds the time.
-  for (int attempt = 0; mounted_ && attempt < 3000; ++attempt) {
-    mounted_ = umount2(mount_point_.c_str(), 0) != 0;
-    if (mounted_) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  }
   if (mounted_) {
-    ADD_FAILURE() << mount_point_ << " is busy: a file was left open";
-    umount2(mount_point_.c_str(), MNT_DETACH);
+    Unmount(mount_point_);
   }
 }
 
