@@ -16,11 +16,13 @@ class SmallVector {
                 "elements are never destroyed");
 
  public:
-  // Room for `capacity` elements, fixed for life.
-  explicit SmallVector(size_t capacity) {
-    if (capacity > kInPlace) {
-      heap_.reset(new Slot[capacity]);
+  // Room for `wanted` elements, fixed for life; for those in place only if
+  // there is no memory for more.
+  explicit SmallVector(size_t wanted) {
+    if (wanted > kInPlace) {
+      heap_.reset(new (std::nothrow) Slot[wanted]);
     }
+    capacity_ = heap_ != nullptr ? wanted : kInPlace;
   }
   SmallVector(const SmallVector&) = delete;
   SmallVector& operator=(const SmallVector&) = delete;
@@ -32,6 +34,9 @@ class SmallVector {
   }
   void push_back(const T& value) { emplace_back(value); }
 
+  void clear() { size_ = 0; }
+
+  size_t capacity() const { return capacity_; }
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
   T* data() { return reinterpret_cast<T*>(slots()); }
@@ -46,6 +51,7 @@ class SmallVector {
   Slot* slots() { return heap_ != nullptr ? heap_.get() : in_place_; }
 
   size_t size_ = 0;
+  size_t capacity_ = 0;
   std::unique_ptr<Slot[]> heap_;
   Slot in_place_[kInPlace];
 };

@@ -1,6 +1,5 @@
 #include "env/engine/buffer_budget.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace rocksdb_uring {
@@ -21,7 +20,8 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
   if (!Reserve(size)) {
     {
       MutexLock lock(&mutex_);
-      for (Holder* holder : holders_) {
+      for (Holder* holder = holders_; holder != nullptr;
+           holder = holder->after_) {
         holder->ReclaimIdle();
       }
     }
@@ -42,13 +42,21 @@ void BufferBudget::Release(AlignedBuffer buffer) {
 
 void BufferBudget::Add(Holder* holder) {
   MutexLock lock(&mutex_);
-  holders_.push_back(holder);
+  holder->before_ = nullptr;
+  holder->after_ = holders_;
+  if (holders_ != nullptr) {
+    holders_->before_ = holder;
+  }
+  holders_ = holder;
 }
 
 void BufferBudget::Remove(Holder* holder) {
   MutexLock lock(&mutex_);
-  holders_.erase(std::remove(holders_.begin(), holders_.end(), holder),
-                 holders_.end());
+  (holder->before_ == nullptr ? holders_ : holder->before_->after_) =
+      holder->after_;
+  if (holder->after_ != nullptr) {
+    holder->after_->before_ = holder->before_;
+  }
 }
 
 }  // namespace rocksdb_uring

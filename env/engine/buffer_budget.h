@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "env/base/aligned_buffer.h"
 #include "env/base/memory_account.h"
@@ -23,6 +22,12 @@ class BufferBudget {
     // thread, with the budget's list locked: must not block, nor call Acquire,
     // Add or Remove.
     virtual void ReclaimIdle() = 0;
+
+   private:
+    friend class BufferBudget;
+    // Neighbours in the list of holders.
+    Holder* before_ = nullptr;
+    Holder* after_ = nullptr;
   };
 
   explicit BufferBudget(uint64_t bytes_max) : bytes_max_(bytes_max) {}
@@ -48,7 +53,7 @@ class BufferBudget {
   const uint64_t bytes_max_;
   MemoryAccount account_;
   Mutex mutex_;
-  std::vector<Holder*> holders_ URING_GUARDED_BY(mutex_);
+  Holder* holders_ URING_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace rocksdb_uring

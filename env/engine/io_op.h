@@ -92,11 +92,11 @@ struct IoOp {
   bool cancel_requested() const {
     return cancel_requested_.load(std::memory_order_relaxed);
   }
-  // Which ring shard holds it, and under which tag; set under that shard's
-  // lock.
+  // Which ring shard holds it, and under which tag, set under that shard's
+  // lock; a batch that waits keeps in `tag` what has become of it.
   uint32_t shard = 0;
   uint64_t tag = 0;
-  // The one behind it in the queue that it waits in (op_queue.h).
+  // The one behind it in the queue that it is in (op_queue.h).
   IoOp* next = nullptr;
 
   // Makes a completed operation ready to be used again.

@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <vector>
 
 #include "env/base/aligned_buffer.h"
-#include "env/base/small_vector.h"
+#include "env/engine/op_queue.h"
 
 namespace rocksdb_uring {
 
@@ -25,6 +24,10 @@ constexpr std::chrono::nanoseconds kMissTimeMin{30000};
 // Transfers in a row that end in the sector that they begin in, without the
 // file ending there, before the device counts as broken.
 constexpr int kStallsMax = 3;
+
+// Pieces of a vector that one call transfers: they are on the stack, so that no
+// operation fails because memory is short.
+constexpr int kPiecesMax = 64;
 
 }  // namespace
 
@@ -102,30 +105,36 @@ int64_t PosixEngine::FinishTransfer(const IoOp& op, uint64_t done) {
   return static_cast<int64_t>(at.done);
 }
 
+// Up to `max` pieces of the operation's memory, from byte `done` on; how many.
+int PiecesFrom(const IoOp& op, uint64_t done, iovec* pieces, int max) {
+  int count = 0;
+  for (int i = 0; i < op.iov_count && count < max; ++i) {
+    const size_t length = op.iov[i].iov_len;
+    if (done >= length) {
+      done -= length;
+      continue;
+    }
+    pieces[count++] = {static_cast<char*>(op.iov[i].iov_base) + done,
+                       length - done};
+    done = 0;
+  }
+  return count;
+}
+
 int64_t PosixEngine::FinishVector(const IoOp& op, uint64_t done) {
   Progress at = {done, 0};
   int64_t result = 0;
-  std::vector<iovec> rest;
+  iovec pieces[kPiecesMax];
   for (;;) {
     // From the beginning each time: a step may go back to that of a sector.
-    rest.assign(op.iov, op.iov + op.iov_count);
-    size_t first = 0;
-    uint64_t skip = at.done;
-    while (first < rest.size() && skip >= rest[first].iov_len) {
-      skip -= rest[first].iov_len;
-      ++first;
-    }
-    if (first == rest.size()) {
+    const int count = PiecesFrom(op, at.done, pieces, kPiecesMax);
+    if (count == 0) {
       return static_cast<int64_t>(at.done);
     }
-    rest[first].iov_base = static_cast<char*>(rest[first].iov_base) + skip;
-    rest[first].iov_len -= skip;
-    const int count = static_cast<int>(rest.size() - first);
     const uint64_t offset = op.offset + at.done;
-    const int64_t step =
-        op.kind == IoKind::kReadv
-            ? calls_->Preadv(op.fd, &rest[first], count, offset)
-            : calls_->Pwritev(op.fd, &rest[first], count, offset);
+    const int64_t step = op.kind == IoKind::kReadv
+                             ? calls_->Preadv(op.fd, pieces, count, offset)
+                             : calls_->Pwritev(op.fd, pieces, count, offset);
     if (step != -EINTR && TransferEnded(op, step, &at, &result)) {
       return result;
     }
@@ -217,40 +226,40 @@ void PosixEngine::RunHotReads(IoOp* ops, size_t count, PageCacheHint* hint) {
 
 void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
                                    PageCacheHint* hint) {
-  struct Miss {
-    IoOp* op;
-    uint64_t done;
+  // `result` is how many bytes of a miss there are already.
+  OpQueue misses;
+  const auto read = [&](IoOp* op) {
+    uint64_t done = 0;
+    const bool found = ReadWithoutWaiting(op, &done);
+    if (!found) {
+      op->result = static_cast<int64_t>(done);
+      misses.push_back(op);
+    }
+    return found;
   };
-  SmallVector<Miss, 64> misses(count);
-  size_t next = 0;
-  uint64_t done = 0;
-  if (hint->cold()) {
-    // One probe tells whether this batch is cold too; if so the others are
-    // spared the attempt.
-    if (!ReadWithoutWaiting(&ops[0], &done)) {
-      misses.push_back({&ops[0], done});
-      for (next = 1; next < count; ++next) {
-        misses.push_back({&ops[next], 0});
-      }
+  // One probe tells whether the batch of a cold file is cold too; if so the
+  // others are spared the attempt.
+  const bool probed = hint->cold();
+  const bool cold = probed && !read(&ops[0]);
+  for (size_t i = probed ? 1 : 0; i < count; ++i) {
+    if (cold) {
+      ops[i].result = 0;
+      misses.push_back(&ops[i]);
     } else {
-      next = 1;
+      read(&ops[i]);
     }
   }
-  for (; next < count; ++next) {
-    if (!ReadWithoutWaiting(&ops[next], &done)) {
-      misses.push_back({&ops[next], done});
-    }
+  const size_t missed = misses.size();
+  for (const IoOp* op = misses.front(); missed > 1 && op != nullptr;
+       op = op->next) {
+    calls_->WillNeed(op->fd, op->offset, op->length);
   }
-  if (misses.size() > 1) {
-    for (const Miss& miss : misses) {
-      calls_->WillNeed(miss.op->fd, miss.op->offset, miss.op->length);
-    }
+  while (!misses.empty()) {
+    IoOp* const op = misses.pop_front();
+    op->result = Finish(*op, static_cast<uint64_t>(op->result));
+    op->path = IoPath::kPosix;
   }
-  for (const Miss& miss : misses) {
-    miss.op->result = Finish(*miss.op, miss.done);
-    miss.op->path = IoPath::kPosix;
-  }
-  hint->Record(count, misses.size());
+  hint->Record(count, missed);
 }
 
 void PosixEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {

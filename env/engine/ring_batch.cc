@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <chrono>
 
-#include "env/base/small_vector.h"
 #include "env/engine/ring_request.h"
 
 namespace rocksdb_uring {
@@ -94,21 +93,21 @@ bool RingBatch::FlushQueue() {
   return true;
 }
 
-bool RingBatch::Fill(Progress* progress) {
+bool RingBatch::Fill() {
   const unsigned room = ring_->submission_entries();
   while (next_ < count_ && in_flight_ < room && !timed_out_) {
     IoOp& op = ops_[next_];
     if (!FitsRing(op)) {
       op.result = posix_->Finish(op, 0);
       op.path = IoPath::kPosix;
-      progress[next_++] = Progress::kReaped;
+      ops_[next_++].tag = kReaped;
       continue;
     }
     const uint64_t tag = (static_cast<uint64_t>(canary_) << 32) | next_;
     if (!ring_->Prepare(MakeRequest(op, tag))) {
       break;
     }
-    progress[next_++] = Progress::kInFlight;
+    ops_[next_++].tag = kInFlight;
     ++unsubmitted_;
     ++in_flight_;
     // The last chunk goes with the wait, which saves a call.
@@ -174,7 +173,7 @@ void RingBatch::Settle(IoOp* op, int32_t ring_result) {
   }
 }
 
-void RingBatch::ReapAll(Progress* progress) {
+void RingBatch::ReapAll() {
   RingCompletion completions[kReapMax];
   unsigned reaped = 0;
   while ((reaped = ring_->Reap(completions, kReapMax)) > 0) {
@@ -183,10 +182,9 @@ void RingBatch::ReapAll(Progress* progress) {
       const bool ours = completions[i].user_data >> 32 == canary_;
       if (ours && index == kCancelIndex) {
         --in_flight_;
-      } else if (ours && index < count_ &&
-                 progress[index] == Progress::kInFlight) {
+      } else if (ours && index < count_ && ops_[index].tag == kInFlight) {
         --in_flight_;
-        progress[index] = Progress::kReaped;
+        ops_[index].tag = kReaped;
         Settle(&ops_[index], completions[i].result);
       } else {
         statistics_->Count(StatEvent::kUnknownCompletion);
@@ -195,14 +193,14 @@ void RingBatch::ReapAll(Progress* progress) {
   }
 }
 
-void RingBatch::DrainDeadRing(Progress* progress) {
+void RingBatch::DrainDeadRing() {
   // What the kernel never consumed is ours again: the newest ones, of which
   // the last are cancel requests, that have no operation.
   in_flight_ -= unsubmitted_;
   unsubmitted_ -= std::min(unsubmitted_, cancels_);
   for (size_t i = next_; i > 0 && unsubmitted_ > 0; --i) {
-    if (progress[i - 1] == Progress::kInFlight) {
-      progress[i - 1] = Progress::kWaiting;
+    if (ops_[i - 1].tag == kInFlight) {
+      ops_[i - 1].tag = kWaiting;
       --unsubmitted_;
     }
   }
@@ -210,14 +208,14 @@ void RingBatch::DrainDeadRing(Progress* progress) {
   // call runs the completion), and until then its buffers are the kernel's.
   timespec pause = {0, 50 * 1000};
   while (in_flight_ > 0) {
-    ReapAll(progress);
+    ReapAll();
     if (in_flight_ > 0) {
       nanosleep(&pause, nullptr);
       pause.tv_nsec = std::min<long>(pause.tv_nsec * 2, 10 * 1000 * 1000);
     }
   }
   for (size_t i = 0; i < count_; ++i) {
-    if (progress[i] == Progress::kWaiting) {
+    if (ops_[i].tag == kWaiting) {
       ops_[i].path = IoPath::kPosix;
       statistics_->Count(StatEvent::kPosixRescue);
       if (timed_out_) {
@@ -229,15 +227,14 @@ void RingBatch::DrainDeadRing(Progress* progress) {
   }
 }
 
-void RingBatch::CancelRest(Progress* progress) {
+void RingBatch::CancelRest() {
   all_cancelled_ = true;
   for (size_t i = 0; i < count_; ++i) {
-    if (progress[i] == Progress::kWaiting) {
+    if (ops_[i].tag == kWaiting) {
       EndTimedOut(&ops_[i]);
       ops_[i].path = IoPath::kRing;
-      progress[i] = Progress::kReaped;
-    } else if (progress[i] == Progress::kInFlight &&
-               !ops_[i].cancel_requested()) {
+      ops_[i].tag = kReaped;
+    } else if (ops_[i].tag == kInFlight && !ops_[i].cancel_requested()) {
       RingRequest cancel;
       cancel.opcode = RingOpcode::kCancel;
       cancel.target = (static_cast<uint64_t>(canary_) << 32) | i;
@@ -261,18 +258,17 @@ bool RingBatch::Run(IoOp* ops, size_t count) {
   count_ = count;
   canary_ = NextCanary();
   deadline_us_ = timeout_us_ == 0 ? 0 : NowUs() + timeout_us_;
-  SmallVector<Progress, 64> progress(count);
   for (size_t i = 0; i < count; ++i) {
-    progress.push_back(Progress::kWaiting);
+    ops[i].tag = kWaiting;
   }
   while (next_ < count_ || in_flight_ > 0) {
-    if (!Fill(progress.data()) || (in_flight_ > 0 && !AwaitSome())) {
-      DrainDeadRing(progress.data());
+    if (!Fill() || (in_flight_ > 0 && !AwaitSome())) {
+      DrainDeadRing();
       return false;
     }
-    ReapAll(progress.data());
+    ReapAll();
     if (timed_out_ && !all_cancelled_) {
-      CancelRest(progress.data());
+      CancelRest();
     }
   }
   return !RefusedEverything();

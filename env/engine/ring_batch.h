@@ -35,15 +35,15 @@ class RingBatch {
   Errno error() const { return error_; }
 
  private:
-  // What has become of each operation.
-  enum class Progress : uint8_t { kWaiting, kInFlight, kReaped };
+  // What has become of an operation, kept in its `tag`.
+  enum Progress : uint64_t { kWaiting, kInFlight, kReaped };
 
-  bool Fill(Progress* progress);
+  bool Fill();
   bool FlushQueue();
   bool AwaitSome();
-  void ReapAll(Progress* progress);
-  void DrainDeadRing(Progress* progress);
-  void CancelRest(Progress* progress);
+  void ReapAll();
+  void DrainDeadRing();
+  void CancelRest();
   void Settle(IoOp* op, int32_t ring_result);
   bool FailedEnter(int result);
   bool RefusedEverything();

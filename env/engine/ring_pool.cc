@@ -12,7 +12,11 @@ RingPool::RingPool(Options options, Breaker* breaker, Statistics* statistics,
       breaker_(breaker),
       statistics_(statistics),
       account_(account),
-      idle_(CountingAllocator<std::unique_ptr<Ring>>(account)) {}
+      idle_(CountingAllocator<std::unique_ptr<Ring>>(account)) {
+  // To give a ring back must not take memory.
+  MutexLock lock(&mutex_);
+  idle_.reserve(options_.rings_max);
+}
 
 RingPool::~RingPool() {
   MutexLock lock(&mutex_);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include <new>
 #include <utility>
 
 #include "env/base/debug_log.h"
@@ -56,9 +57,30 @@ bool Agrees(const char* name, const std::optional<T>& wanted, T present,
   return false;
 }
 
+EngineOptions OptionsFor(const EngineRequest& request) {
+  EngineOptions options;
+  options.queue_depth = request.queue_depth.value_or(options.queue_depth);
+  options.rings_max = request.rings_max.value_or(options.rings_max);
+  options.readahead_bytes =
+      request.readahead_bytes.value_or(options.readahead_bytes);
+  options.write_buffer_bytes =
+      request.write_buffer_bytes.value_or(options.write_buffer_bytes);
+  return options;
+}
+
 }  // namespace
 
 std::shared_ptr<SharedEngine> SharedEngine::Acquire(
+    const EngineRequest& request, std::string* conflict) {
+  try {
+    return FindOrMake(request, conflict);
+  } catch (const std::bad_alloc&) {
+    *conflict = "not enough memory for the engine";
+    return nullptr;
+  }
+}
+
+std::shared_ptr<SharedEngine> SharedEngine::FindOrMake(
     const EngineRequest& request, std::string* conflict) {
   Registry* const registry = TheRegistry();
   MutexLock lock(&registry->mutex);
@@ -75,14 +97,7 @@ std::shared_ptr<SharedEngine> SharedEngine::Acquire(
                present.write_buffer_bytes, conflict);
     return agrees ? engine : nullptr;
   }
-  EngineOptions options;
-  options.queue_depth = request.queue_depth.value_or(options.queue_depth);
-  options.rings_max = request.rings_max.value_or(options.rings_max);
-  options.readahead_bytes =
-      request.readahead_bytes.value_or(options.readahead_bytes);
-  options.write_buffer_bytes =
-      request.write_buffer_bytes.value_or(options.write_buffer_bytes);
-  engine.reset(new SharedEngine(options, DetectRingFeatures()),
+  engine.reset(new SharedEngine(OptionsFor(request), DetectRingFeatures()),
                DestroyUnlessForked);
   registry->engine = engine;
   return engine;

@@ -41,9 +41,10 @@ class SharedEngine {
   // The engine of this process. The first call makes it, with what `request`
   // asks for and defaults for the rest; it lives until the last pointer goes.
   // While it lives, a request for a different value fails: the result is null
-  // and `*conflict` names both values. In a forked child the parent's engine
-  // does not count. Asks the kernel what it can (features.h), and creates no
-  // ring that stays.
+  // and `*conflict` names both values; so it is, with the text that says so,
+  // when there is no memory for an engine. In a forked child the parent's
+  // engine does not count. Asks the kernel what it can (features.h), and
+  // creates no ring that stays.
   static std::shared_ptr<SharedEngine> Acquire(const EngineRequest& request,
                                                std::string* conflict);
 
@@ -92,6 +93,10 @@ class SharedEngine {
   bool forked() const;
 
  private:
+  // What Acquire does; throws when there is no memory.
+  static std::shared_ptr<SharedEngine> FindOrMake(const EngineRequest& request,
+                                                  std::string* conflict);
+
   const EngineOptions options_;
   const RingFeatures features_;
   const uint32_t generation_;

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "env/base/debug_log.h"
-#include "env/base/small_vector.h"
 #include "env/base/thread_number.h"
 #include "env/engine/fork_generation.h"
 #include "env/engine/ring_batch.h"
@@ -232,14 +231,17 @@ void UringEngine::WaitAll(IoOp* const* ops, size_t count) {
     IoEngine::WaitAll(ops, count);
     return;
   }
-  for (size_t i = 0; i < shard_count_; ++i) {
-    SmallVector<IoOp*, 64> here(count);
-    for (IoOp* const* op = ops; op != ops + count; ++op) {
-      if ((*op)->shard == i) {
-        here.push_back(*op);
-      }
+  // Piece by piece, in memory that needs not be had.
+  constexpr size_t kPiece = 64;
+  for (; count > 0;
+       ops += std::min(count, kPiece), count -= std::min(count, kPiece)) {
+    IoOp* const* const end = ops + std::min(count, kPiece);
+    for (size_t i = 0; i < shard_count_; ++i) {
+      IoOp* here[kPiece];
+      IoOp** const here_end = std::copy_if(
+          ops, end, here, [i](const IoOp* op) { return op->shard == i; });
+      shards_[i]->WaitAll(here, static_cast<size_t>(here_end - here));
     }
-    shards_[i]->WaitAll(here.data(), here.size());
   }
 }
 

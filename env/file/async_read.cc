@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "env/base/small_vector.h"
 #include "env/file/io_status.h"
 #include "env/file/read_burst.h"
 
@@ -56,32 +55,47 @@ IOStatus AsyncRead::StatusOf() const {
 }
 
 void AsyncRead::WaitAndDeliver(void* const* handles, size_t count) {
-  SmallVector<AsyncRead*, 64> reads(count);
-  SmallVector<IoOp*, 64> ops(count);
+  AsyncRead* first = nullptr;
+  AsyncRead** link = &first;
   for (void* const* handle = handles; handle != handles + count; ++handle) {
     auto* const read = static_cast<AsyncRead*>(*handle);
     if (read != nullptr && !std::exchange(read->listed_, true)) {
-      reads.push_back(read);
+      *link = read;
+      link = &read->next_;
     }
   }
-  if (reads.size() > 0) {
+  *link = nullptr;
+  if (first != nullptr) {
     // Here, and not when the engine waits: what this thread has kept back need
     // not be what it waits for.
-    StartKeptBackReads(reads[0]->engine());
+    StartKeptBackReads(first->engine());
     ReadBurst::OfThisThread()->End();
   }
-  // Nearly always they are all of the one engine.
-  for (size_t i = 0, first = 0; i < reads.size(); ++i) {
-    ops.push_back(&reads[i]->op_);
-    if (i + 1 == reads.size() || reads[i + 1]->engine() != reads[i]->engine()) {
-      reads[i]->engine()->WaitAll(&ops[first], ops.size() - first);
-      first = ops.size();
-    }
+  for (AsyncRead* read = first; read != nullptr;) {
+    read = WaitForPiece(read);
   }
-  for (AsyncRead* read : reads) {
+  for (AsyncRead* read = first; read != nullptr;) {
+    // Its callback may delete it.
+    AsyncRead* const next = read->next_;
     read->listed_ = false;
     read->Deliver();
+    read = next;
   }
+}
+
+AsyncRead* AsyncRead::WaitForPiece(AsyncRead* first) {
+  constexpr size_t kPiece = 64;
+  IoOp* ops[kPiece];
+  size_t count = 0;
+  // Nearly always they are all of the one engine.
+  IoEngine* const engine = first->engine();
+  AsyncRead* read = first;
+  for (; read != nullptr && count < kPiece && read->engine() == engine;
+       read = read->next_) {
+    ops[count++] = &read->op_;
+  }
+  engine->WaitAll(ops, count);
+  return read;
 }
 
 void AsyncRead::Deliver() {

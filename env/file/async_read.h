@@ -41,6 +41,8 @@ class AsyncRead {
   void Deliver();
 
  private:
+  // Waits for some of a list, from `first` on; returns the next one.
+  static AsyncRead* WaitForPiece(AsyncRead* first);
   IoEngine* engine() const { return file_->engine->engine(); }
   rocksdb::IOStatus StatusOf() const;
 
@@ -48,8 +50,9 @@ class AsyncRead {
   const ReadAsyncCallback callback_;
   void* const argument_;
   bool delivered_ = false;
-  // A call that waits has it in its list.
+  // A call that waits has it in its list, before `next_`.
   bool listed_ = false;
+  AsyncRead* next_ = nullptr;
   IoOp op_;
 };
 

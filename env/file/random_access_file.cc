@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <utility>
 
 #include "env/base/aligned_buffer.h"
-#include "env/base/small_vector.h"
 #include "env/file/async_read.h"
 #include "env/file/fadvise.h"
 #include "env/file/io_status.h"
@@ -100,26 +100,38 @@ IOStatus UringRandomAccessFile::MultiRead(FSReadRequest* requests, size_t count,
                                           const IOOptions& options,
                                           IODebugContext* /*dbg*/) {
   StartKeptBackReads(file_->engine->engine());
-  SmallVector<IoOp, 32> ops(count);
+  ReadOps ops(count);
+  // One piece, unless memory is short.
+  for (size_t done = 0; done < count;) {
+    const size_t piece = std::min(count - done, ops.capacity());
+    ops.clear();
+    ReadPiece(requests + done, piece, options, &ops);
+    done += piece;
+  }
+  return IOStatus::OK();
+}
+
+void UringRandomAccessFile::ReadPiece(FSReadRequest* requests, size_t count,
+                                      const IOOptions& options, ReadOps* ops) {
   for (size_t i = 0; i < count; ++i) {
     const FSReadRequest& request = requests[i];
     AssertAligned(*file_, request.offset, request.len, request.scratch);
     file_->Describe(IoKind::kRead, StatKind::kMultiRead, request.offset,
-                    request.len, request.scratch, &ops.emplace_back());
+                    request.len, request.scratch, &ops->emplace_back());
   }
   RunOptions run;
   run.path = file_->paths.reads;
   run.page_cache = &page_cache_;
   run.timeout_us = static_cast<uint64_t>(options.timeout.count());
-  file_->engine->engine()->Run(ops.data(), count, run);
+  file_->engine->engine()->Run(ops->data(), count, run);
   for (size_t i = 0; i < count; ++i) {
     FSReadRequest& request = requests[i];
-    const int64_t result = ops[i].result;
-    request.status = result < 0 ? ReadError(ops[i]) : IOStatus::OK();
+    const IoOp& op = (*ops)[i];
+    const int64_t result = op.result;
+    request.status = result < 0 ? ReadError(op) : IOStatus::OK();
     request.result =
         Slice(request.scratch, result < 0 ? 0 : static_cast<size_t>(result));
   }
-  return IOStatus::OK();
 }
 
 bool UringRandomAccessFile::ReadFromPageCache(size_t length, AsyncRead* read) {

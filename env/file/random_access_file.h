@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "env/base/small_vector.h"
 #include "env/file/cache_probe.h"
 #include "env/file/open_file.h"
 #include "env/file/read_ahead.h"
@@ -51,6 +52,11 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
       ROCKSDB_URING_OVERRIDE_SINCE_10_5;
 
  private:
+  using ReadOps = SmallVector<IoOp, 32>;
+
+  // What MultiRead does, for as many requests as `ops`, empty, has room for.
+  void ReadPiece(rocksdb::FSReadRequest* requests, size_t count,
+                 const rocksdb::IOOptions& options, ReadOps* ops);
   // Whether all `length` bytes of it were cached; it is complete then.
   bool ReadFromPageCache(size_t length, AsyncRead* read);
   rocksdb::IOStatus ReadError(const IoOp& op) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace rocksdb_uring {
@@ -176,7 +177,10 @@ void ReadAhead::MoveWindow(Stream* stream, uint64_t start, size_t size) {
     return;
   }
   if (stream->window == nullptr) {
-    stream->window = std::make_unique<Window>();
+    stream->window.reset(new (std::nothrow) Window());
+    if (stream->window == nullptr) {
+      return;
+    }
     bool registered = true;
     {
       MutexLock lock(&mutex_);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <new>
 
 namespace rocksdb_uring {
 
@@ -66,7 +67,11 @@ std::atomic<unsigned> rings_destroyed{0};
 
 std::unique_ptr<LiburingRing> LiburingRing::Create(const RingOptions& options,
                                                    Errno* error) {
-  std::unique_ptr<LiburingRing> self(new LiburingRing());
+  std::unique_ptr<LiburingRing> self(new (std::nothrow) LiburingRing());
+  if (self == nullptr) {
+    *error = Errno::FromErrno(ENOMEM);
+    return nullptr;
+  }
   int result = -EINVAL;
   for (unsigned entries = options.entries; entries >= kEntriesMin;
        entries /= 2) {
