@@ -13,6 +13,7 @@
 #include "env/file/direct_alignment.h"
 #include "env/file/io_status.h"
 #include "env/file/iostats_timer.h"
+#include "env/file/log_reuse.h"
 
 namespace rocksdb_uring {
 
@@ -106,9 +107,14 @@ IOStatus OpenForReuse(const std::string& name, const std::string& old_name,
   if (!error.ok()) {
     return MakeIOStatus("while reopen file for write", name, error);
   }
-  if (rename(old_name.c_str(), name.c_str()) != 0) {
+  int renamed = 0;
+  {
+    const LogReuseLock lock(fd.get());
+    renamed = rename(old_name.c_str(), name.c_str()) == 0 ? 0 : errno;
+  }
+  if (renamed != 0) {
     return MakeIOStatus("while rename file to " + name, old_name,
-                        Errno::FromErrno(errno));
+                        Errno::FromErrno(renamed));
   }
   *result =
       MakeOpenFile(name, std::move(fd), options.use_direct_writes, context);

@@ -14,6 +14,7 @@
 #include "env/file/fadvise.h"
 #include "env/file/io_status.h"
 #include "env/file/iostats_timer.h"
+#include "env/file/log_reuse.h"
 #include "env/file/write_checksum.h"
 
 namespace rocksdb_uring {
@@ -257,12 +258,19 @@ void UringWritableFile::TrimPreallocation() {
   if (last_block == 0) {
     return;
   }
-  // RocksDB 7.8 hands a WAL to its next writer before it closes this one: a log
-  // that has another name by now is not ours to cut.
-  if (file_->kind == FileKind::kWal &&
-      !IsNameOf(file_->fd.get(), file_->name)) {
+  if (file_->kind != FileKind::kWal) {
+    CutPreallocation(static_cast<uint64_t>(block_size) * last_block);
     return;
   }
+  // RocksDB 7.8 hands a WAL to its next writer before it closes this one: a log
+  // that has another name by now is not ours to cut.
+  const LogReuseLock lock(file_->fd.get());
+  if (IsNameOf(file_->fd.get(), file_->name)) {
+    CutPreallocation(static_cast<uint64_t>(block_size) * last_block);
+  }
+}
+
+void UringWritableFile::CutPreallocation(uint64_t allocated) {
   // What was preallocated and not written is given back. Failures do no harm:
   // the space goes with the file.
   SystemCalls* const calls = file_->engine->options().system_calls;
@@ -271,7 +279,6 @@ void UringWritableFile::TrimPreallocation() {
   (void)UnlessInterrupted([&] { return calls->Ftruncate(fd, size); });
   struct stat attributes = {};
   constexpr int64_t kSectorBytes = 512;
-  const uint64_t allocated = static_cast<uint64_t>(block_size) * last_block;
   // Some filesystems keep blocks behind a size that does not change.
   if (allow_fallocate_ && allocated > size && fstat(fd, &attributes) == 0 &&
       (attributes.st_size + attributes.st_blksize - 1) /
