@@ -79,7 +79,8 @@ IOStatus ToIOStatus(const Status& status) {
   return rocksdb::status_to_io_status(Status(status));
 }
 
-// Pipes, terminals and devices have no offsets to write at.
+// Pipes, terminals and devices have no offsets to read or write at. To be asked
+// before the file is opened: a pipe that is opened twice has lost its writer.
 bool IsSpecialFile(const std::string& name) {
   struct stat attributes = {};
   return stat(name.c_str(), &attributes) == 0 && !S_ISREG(attributes.st_mode) &&
@@ -139,7 +140,7 @@ IOStatus UringFileSystem::Context(FileContext* context) {
 IOStatus UringFileSystem::NewSequentialFile(
     const std::string& name, const FileOptions& options,
     std::unique_ptr<FSSequentialFile>* result, IODebugContext* dbg) {
-  if (switched_off()) {
+  if (switched_off() || IsSpecialFile(name)) {
     return target()->NewSequentialFile(name, options, result, dbg);
   }
   result->reset();
@@ -161,7 +162,7 @@ IOStatus UringFileSystem::NewSequentialFile(
 IOStatus UringFileSystem::NewRandomAccessFile(
     const std::string& name, const FileOptions& options,
     std::unique_ptr<FSRandomAccessFile>* result, IODebugContext* dbg) {
-  if (switched_off() || options.use_mmap_reads) {
+  if (switched_off() || options.use_mmap_reads || IsSpecialFile(name)) {
     return target()->NewRandomAccessFile(name, options, result, dbg);
   }
   result->reset();
@@ -256,7 +257,7 @@ IOStatus UringFileSystem::ReuseWritableFile(
 IOStatus UringFileSystem::NewRandomRWFile(
     const std::string& name, const FileOptions& options,
     std::unique_ptr<FSRandomRWFile>* result, IODebugContext* dbg) {
-  if (switched_off()) {
+  if (switched_off() || IsSpecialFile(name)) {
     return target()->NewRandomRWFile(name, options, result, dbg);
   }
   result->reset();

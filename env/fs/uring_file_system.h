@@ -45,6 +45,8 @@ class UringFileSystem final : public VersionedFileSystem {
   std::string GetId() const override { return kNickName(); }
   rocksdb::Status PrepareOptions(const rocksdb::ConfigOptions& config) override;
 
+  // Files that are no regular files (pipes, terminals, devices) are the base
+  // file system's, read or written.
   rocksdb::IOStatus NewSequentialFile(
       const std::string& name, const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSSequentialFile>* result,
@@ -53,8 +55,7 @@ class UringFileSystem final : public VersionedFileSystem {
       const std::string& name, const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
       rocksdb::IODebugContext* dbg) override;
-  // Files that are written; those that are no regular files (pipes, terminals)
-  // and memory-mapped ones go to the base file system.
+  // Memory-mapped files are the base file system's, too.
   rocksdb::IOStatus NewWritableFile(
       const std::string& name, const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSWritableFile>* result,

@@ -1,12 +1,14 @@
-// Files that are written by the default file system: those that are no regular
-// files, and memory-mapped ones.
+// Files that are the default file system's: those that are no regular files,
+// and memory-mapped ones.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -51,7 +53,7 @@ bool DefaultWritesToDevices() {
   }                                                                 \
   static_assert(true, "takes the semicolon")
 
-// A default file system that notes what it is asked to write, and refuses.
+// A default file system that notes what it is asked to open, and refuses.
 class NotingBase : public rocksdb::FileSystemWrapper {
  public:
   NotingBase() : FileSystemWrapper(FileSystem::Default()) {}
@@ -72,6 +74,22 @@ class NotingBase : public rocksdb::FileSystemWrapper {
                              const FileOptions&,
                              std::unique_ptr<FSWritableFile>*,
                              rocksdb::IODebugContext*) override {
+    return Note(name);
+  }
+
+  IOStatus NewSequentialFile(const std::string& name, const FileOptions&,
+                             std::unique_ptr<rocksdb::FSSequentialFile>*,
+                             rocksdb::IODebugContext*) override {
+    return Note(name);
+  }
+  IOStatus NewRandomAccessFile(const std::string& name, const FileOptions&,
+                               std::unique_ptr<rocksdb::FSRandomAccessFile>*,
+                               rocksdb::IODebugContext*) override {
+    return Note(name);
+  }
+  IOStatus NewRandomRWFile(const std::string& name, const FileOptions&,
+                           std::unique_ptr<rocksdb::FSRandomRWFile>*,
+                           rocksdb::IODebugContext*) override {
     return Note(name);
   }
 
@@ -131,6 +149,62 @@ TEST_F(SpecialFileTest, SpecialAndMappedFilesGoToTheBase) {
   }
   EXPECT_TRUE(noted(reuse, regular, true));
   EXPECT_FALSE(noted(reuse, regular, false));
+}
+
+TEST_F(SpecialFileTest, ReadersOfSpecialFilesAreTheBases) {
+  const auto base = std::make_shared<NotingBase>();
+  UringFileSystem ours(base);
+  ASSERT_TRUE(ours.PrepareOptions(rocksdb::ConfigOptions()).ok());
+  const std::string pipe = directory_.file("000001.log");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const std::string regular = directory_.file("000003.log");
+  WriteFile(regular, "x");
+  for (const std::string& path : {std::string("/dev/zero"), pipe, regular}) {
+    std::unique_ptr<rocksdb::FSSequentialFile> sequential;
+    (void)ours.NewSequentialFile(path, FileOptions(), &sequential, nullptr);
+    std::unique_ptr<rocksdb::FSRandomAccessFile> random_access;
+    (void)ours.NewRandomAccessFile(path, FileOptions(), &random_access,
+                                   nullptr);
+    std::unique_ptr<rocksdb::FSRandomRWFile> random_rw;
+    (void)ours.NewRandomRWFile(path, FileOptions(), &random_rw, nullptr);
+    EXPECT_EQ(base->TakeNoted(),
+              std::vector<std::string>(path == regular ? 0 : 3, path));
+  }
+}
+
+// As `rocksdb_undump --dump_location=/dev/stdin` behind a pipe reads.
+TEST_F(SpecialFileTest, PipesAreReadFromFrontToBack) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const FileDescriptor reader(ends[0]);
+  const std::string data = RandomBytes(200000, 3);
+  std::thread writer([&] {
+    const FileDescriptor end(ends[1]);
+    for (size_t done = 0; done < data.size();) {
+      const ssize_t step = write(end.get(), &data[done],
+                                 std::min<size_t>(data.size() - done, 5000));
+      ASSERT_GT(step, 0);
+      done += static_cast<size_t>(step);
+    }
+  });
+  const uint64_t before = Opens();
+  std::unique_ptr<rocksdb::FSSequentialFile> file;
+  ASSERT_TRUE(file_system_
+                  ->NewSequentialFile("/dev/fd/" + std::to_string(reader.get()),
+                                      FileOptions(), &file, nullptr)
+                  .ok());
+  std::string found;
+  std::string scratch(70000, '#');
+  rocksdb::Slice piece;
+  do {
+    const IOStatus status =
+        file->Read(scratch.size(), IOOptions(), &piece, &scratch[0], nullptr);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    found += piece.ToString();
+  } while (!piece.empty());
+  writer.join();
+  EXPECT_TRUE(found == data);
+  EXPECT_EQ(Opens(), before);
 }
 
 TEST_F(SpecialFileTest, DevicesAreTheDefaults) {
