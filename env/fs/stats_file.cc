@@ -1,13 +1,12 @@
 #include "env/fs/stats_file.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
+#include <filesystem>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -16,6 +15,7 @@
 #include "env/base/debug_log.h"
 #include "env/base/process_path.h"
 #include "env/engine/fork_generation.h"
+#include "env/fs/replace_file.h"
 // RocksDB's make asks for nothing before it compiles a plugin.
 #if !__has_include("nlohmann/json.hpp")
 #error "rocksdb-uring needs nlohmann/json.hpp: install nlohmann-json3-dev"
@@ -76,6 +76,8 @@ Json BatchesToJson(const StatisticsSnapshot& snapshot) {
 // (RocksDB's default one) are written when the process ends.
 struct Registry {
   Mutex mutex;
+  // After `mutex`, if both are taken.
+  Mutex write_mutex;
   std::vector<StatsFile*> files URING_GUARDED_BY(mutex);
 };
 
@@ -93,8 +95,21 @@ Registry* TheRegistry() {
   return registry;
 }
 
-void LockRegistry() { TheRegistry()->mutex.Lock(); }
-void UnlockRegistry() { TheRegistry()->mutex.Unlock(); }
+void LockRegistry() {
+  TheRegistry()->mutex.Lock();
+  TheRegistry()->write_mutex.Lock();
+}
+void UnlockRegistry() {
+  TheRegistry()->write_mutex.Unlock();
+  TheRegistry()->mutex.Unlock();
+}
+
+// Where it is to be even if the process goes to another directory.
+std::string AbsolutePath(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::path absolute = std::filesystem::absolute(path, ignored);
+  return absolute.empty() ? path : absolute.string();
+}
 
 void WriteAllAtExit() {
   Registry* const registry = TheRegistry();
@@ -185,10 +200,10 @@ class StatsFile::Ticker {
   std::thread thread_;
 };
 
-StatsFile::StatsFile(std::string path, uint32_t interval_s,
+StatsFile::StatsFile(const std::string& path, uint32_t interval_s,
                      std::function<std::string()> content)
     : generation_(ForkGeneration::AtBirth()),
-      path_(std::move(path)),
+      path_(AbsolutePath(path)),
       content_(std::move(content)) {
   Registry* const registry = TheRegistry();
   {
@@ -231,24 +246,11 @@ void StatsFile::Write() {
   if (generation_ != ForkGeneration::Now()) {
     return;
   }
-  MutexLock lock(&write_mutex_);
+  // One at a time in this process: file systems may share a path.
+  MutexLock lock(&TheRegistry()->write_mutex);
   const std::string content = content_();
-  if (content.empty()) {
-    return;
-  }
-  const std::string path = ExpandProcessId(path_);
-  const std::string temporary = path + ".tmp" + std::to_string(getpid());
-  {
-    std::ofstream file(temporary, std::ios::trunc);
-    file << content;
-    file.close();
-    if (!file) {
-      unlink(temporary.c_str());
-      return;
-    }
-  }
-  if (rename(temporary.c_str(), path.c_str()) != 0) {
-    unlink(temporary.c_str());
+  if (!content.empty()) {
+    (void)ReplaceFile(ExpandProcessId(path_), content);
   }
 }
 

@@ -23,15 +23,16 @@ std::string StatsToJson(const SharedEngine* engine,
 std::map<std::string, uint64_t> FlattenStats(const std::string& json);
 
 // Writes a file at intervals, when it goes, and when the process ends before
-// it goes. Each write replaces the file by rename, so that a reader never sees
-// half of one. Failures to write are silent: statistics must not break a
-// database.
+// it goes. Each write replaces the file by rename (replace_file.h), one at a
+// time in this process. Failures to write are silent: statistics must not break
+// a database.
 class StatsFile {
  public:
-  // `path`: `%p` is replaced by the process id. `interval_s` in seconds, 0 for
+  // `path`: `%p` is replaced by the process id; a relative one begins in the
+  // directory that is the process's now. `interval_s` in seconds, 0 for
   // none; with one there is a thread that wakes only then. `content` is called
   // by any thread, until Stop returns.
-  StatsFile(std::string path, uint32_t interval_s,
+  StatsFile(const std::string& path, uint32_t interval_s,
             std::function<std::string()> content);
   // Writes a last time, unless this is a forked child: then the file is the
   // parent's.
@@ -51,7 +52,6 @@ class StatsFile {
   class Ticker;
 
   const uint32_t generation_;
-  Mutex write_mutex_;
   const std::string path_;
   const std::function<std::string()> content_;
   std::unique_ptr<Ticker> ticker_;

@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -35,6 +37,13 @@ class StatsFileTest : public ::testing::Test {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     return Exists(path);
+  }
+
+  // Files in the directory.
+  size_t Entries() const {
+    const std::filesystem::directory_iterator begin(directory_.path());
+    return static_cast<size_t>(
+        std::distance(begin, std::filesystem::directory_iterator()));
   }
 
   static json Parse(const std::string& path) {
@@ -144,13 +153,7 @@ TEST_F(StatsFileTest, WrittenAtTheEndOfAProcessThatLeaksTheFileSystem) {
 
 TEST_F(StatsFileTest, NothingIsLeftBesideIt) {
   OpenFileSystem("stats_interval_s=0;stats_file=" + stats_).reset();
-  size_t entries = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(directory_.path())) {
-    (void)entry;
-    ++entries;
-  }
-  EXPECT_EQ(entries, 2u);
+  EXPECT_EQ(Entries(), 2u);
 }
 
 TEST_F(StatsFileTest, PathThatCannotBeWrittenHarmsNobody) {
@@ -170,6 +173,64 @@ TEST_F(StatsFileTest, ReplacesWhatWasThere) {
   WriteFile(stats_, std::string(1 << 20, 'x'));
   OpenFileSystem("stats_interval_s=0;stats_file=" + stats_).reset();
   EXPECT_TRUE(Parse(stats_).is_object());
+}
+
+// A directory that others may write to: nobody knows the name of the temporary
+// file beforehand, and none of the links is followed.
+TEST_F(StatsFileTest, FollowsNoLinkThatIsPlanted) {
+  const std::string victim = directory_.file("victim");
+  WriteFile(victim, "precious");
+  const std::string pid = std::to_string(getpid());
+  for (const std::string& planted : {stats_, stats_ + ".tmp" + pid}) {
+    ASSERT_EQ(symlink(victim.c_str(), planted.c_str()), 0);
+  }
+  OpenFileSystem("stats_interval_s=0;stats_file=" + stats_).reset();
+  EXPECT_EQ(ReadWholeFile(victim), "precious");
+  EXPECT_FALSE(std::filesystem::is_symlink(stats_));
+  EXPECT_TRUE(Parse(stats_).is_object());
+}
+
+TEST_F(StatsFileTest, HasTheModeThatTheUmaskLeaves) {
+  for (const mode_t mask : {0022, 0077, 0002}) {
+    const mode_t before = umask(mask);
+    OpenFileSystem("stats_interval_s=0;stats_file=" + stats_).reset();
+    umask(before);
+    struct stat attributes = {};
+    ASSERT_EQ(stat(stats_.c_str(), &attributes), 0);
+    EXPECT_EQ(attributes.st_mode & 0777, 0666 & ~mask);
+  }
+}
+
+TEST_F(StatsFileTest, ARelativePathStaysWhereItWas) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(directory_.path());
+  auto file_system =
+      OpenFileSystem("stats_interval_s=0;stats_file=relative.json");
+  std::filesystem::current_path("/");
+  file_system.reset();
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(Parse(directory_.file("relative.json")).is_object());
+  EXPECT_FALSE(Exists("/relative.json"));
+}
+
+TEST_F(StatsFileTest, ManyWritersOfOnePathLeaveAWholeFile) {
+  const std::string options = "stats_interval_s=0;stats_file=" + stats_;
+  OpenFileSystem(options).reset();
+  std::atomic<bool> stop{false};
+  Threads writers;
+  for (int i = 0; i < 4; ++i) {
+    writers.Start([&] {
+      while (!stop) {
+        OpenFileSystem(options).reset();
+      }
+    });
+  }
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(Parse(stats_).is_object());
+  }
+  stop = true;
+  writers.Join();
+  EXPECT_EQ(Entries(), 2u);
 }
 
 TEST_F(StatsFileTest, SameNumbersByFunction) {
