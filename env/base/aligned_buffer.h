@@ -1,6 +1,9 @@
 // A block of memory aligned for direct I/O.
 #pragma once
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,6 +11,15 @@
 #include <utility>
 
 namespace rocksdb_uring {
+
+// `value` rounded up to a multiple of `alignment`, a power of two.
+constexpr uint64_t RoundUp(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
+
+constexpr bool IsAligned(uint64_t value, uint64_t alignment) {
+  return (value & (alignment - 1)) == 0;
+}
 
 class AlignedBuffer {
  public:
@@ -18,9 +30,36 @@ class AlignedBuffer {
   AlignedBuffer(size_t size, size_t alignment) {
     void* memory = nullptr;
     if (posix_memalign(&memory, alignment, size) == 0) {
-      data_.reset(static_cast<char*>(memory));
+      data_ = Memory(static_cast<char*>(memory), Free());
       size_ = size;
     }
+  }
+
+  // `size` rounded up to whole pages.
+  static size_t WholePages(size_t size) {
+    return RoundUp(size, static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+  }
+
+  // At least `size` bytes in whole pages of their own, which a forked child
+  // does not inherit: for what a device writes to while this process may fork.
+  // Before Linux 6.5 direct I/O does not pin such pages: a fork shares them,
+  // and what this process writes beside the data goes to a copy without them.
+  // Empty when the memory cannot be had. A child must not destroy a buffer of
+  // its parent's: the addresses may be in use for something else there.
+  static AlignedBuffer NotInherited(size_t size) {
+    AlignedBuffer buffer;
+    size = WholePages(size);
+    void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+      return buffer;
+    }
+    buffer.data_ = Memory(static_cast<char*>(memory), Free(size));
+    buffer.size_ = size;
+    if (madvise(memory, size, MADV_DONTFORK) != 0) {
+      return AlignedBuffer();
+    }
+    return buffer;
   }
 
   AlignedBuffer(AlignedBuffer&& other) noexcept
@@ -35,20 +74,26 @@ class AlignedBuffer {
   size_t size() const { return size_; }
 
  private:
-  struct Free {
-    void operator()(char* memory) const { std::free(memory); }
+  class Free {
+   public:
+    Free() {}
+    // Of what mmap has given.
+    explicit Free(size_t mapped) : mapped_(mapped) {}
+    void operator()(char* memory) const {
+      if (mapped_ > 0) {
+        munmap(memory, mapped_);
+      } else {
+        std::free(memory);
+      }
+    }
+
+   private:
+    size_t mapped_ = 0;
   };
-  std::unique_ptr<char, Free> data_;
+  using Memory = std::unique_ptr<char, Free>;
+
+  Memory data_;
   size_t size_ = 0;
 };
-
-// `value` rounded up to a multiple of `alignment`, a power of two.
-constexpr uint64_t RoundUp(uint64_t value, uint64_t alignment) {
-  return (value + alignment - 1) & ~(alignment - 1);
-}
-
-constexpr bool IsAligned(uint64_t value, uint64_t alignment) {
-  return (value & (alignment - 1)) == 0;
-}
 
 }  // namespace rocksdb_uring

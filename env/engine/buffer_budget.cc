@@ -13,7 +13,15 @@ bool BufferBudget::Reserve(size_t size) {
   return false;
 }
 
+AlignedBuffer BufferBudget::Allocate(size_t size, size_t alignment) const {
+  return use_ == Use::kForReads ? AlignedBuffer::NotInherited(size)
+                                : AlignedBuffer(size, alignment);
+}
+
 AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
+  if (use_ == Use::kForReads) {
+    size = AlignedBuffer::WholePages(size);
+  }
   if (size > bytes_max_) {
     return AlignedBuffer();
   }
@@ -29,7 +37,7 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
       return AlignedBuffer();
     }
   }
-  AlignedBuffer buffer(size, alignment);
+  AlignedBuffer buffer = Allocate(size, alignment);
   if (buffer.data() == nullptr) {
     account_.Subtract(size);
   }

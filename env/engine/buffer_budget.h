@@ -30,11 +30,17 @@ class BufferBudget {
     Holder* after_ = nullptr;
   };
 
-  explicit BufferBudget(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+  // What a device writes to must have pages that no child inherits
+  // (AlignedBuffer::NotInherited). What it only reads may be any memory, and a
+  // child may go on with a file of which a write is in flight.
+  enum class Use : uint8_t { kForWrites, kForReads };
 
-  // A buffer within the limit, idle buffers of others taken back if need be;
-  // an empty one if there is none. `alignment` as for AlignedBuffer. Give it
-  // back with Release.
+  BufferBudget(Use use, uint64_t bytes_max)
+      : use_(use), bytes_max_(bytes_max) {}
+
+  // A buffer of at least `size` bytes within the limit, idle buffers of others
+  // taken back if need be; an empty one if there is none. `alignment` as for
+  // AlignedBuffer, one page at most. Give it back with Release.
   AlignedBuffer Acquire(size_t size, size_t alignment);
   void Release(AlignedBuffer buffer);
 
@@ -49,7 +55,9 @@ class BufferBudget {
 
  private:
   bool Reserve(size_t size);
+  AlignedBuffer Allocate(size_t size, size_t alignment) const;
 
+  const Use use_;
   const uint64_t bytes_max_;
   MemoryAccount account_;
   Mutex mutex_;

@@ -19,16 +19,30 @@ constexpr size_t kSureStreamBytes = 1 << 20;
 // RocksDB's reads of one stream differ by about a block: a window a little
 // larger than the last read holds the next one whole.
 constexpr size_t kSlackBytesMax = 64 << 10;
+// Windows end here. The last page of a blob file may be rewritten while the
+// file grows: with direct I/O its writer pads what there is with zeros to the
+// alignment, and writes the page again when there is more.
+uint64_t EndFor(const OpenFile& file, uint64_t file_size) {
+  const uint64_t page =
+      std::max<uint64_t>(file.buffer_alignment(), rocksdb::kDefaultPageSize);
+  const bool may_grow = file.kind != FileKind::kTable;
+  return may_grow && file_size > 0 ? (file_size - 1) / page * page : file_size;
+}
 // Windows that nobody has asked for in this time may be taken for others.
 constexpr std::chrono::seconds kIdleTime{1};
 
 }  // namespace
 
 ReadAhead::ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size)
-    : file_(std::move(file)), file_size_(file_size) {}
+    : file_(std::move(file)), end_(EndFor(*file_, file_size)) {}
 
 ReadAhead::~ReadAhead() {
   if (forked()) {
+    // What lies behind them is not here (AlignedBuffer::NotInherited).
+    MutexLock lock(&mutex_);
+    for (Stream& stream : streams_) {
+      (void)stream.window.release();
+    }
     return;
   }
   bool registered = false;
@@ -143,7 +157,7 @@ size_t ReadAhead::TakeFromWindow(Stream* stream, uint64_t offset, size_t size,
 
 uint64_t ReadAhead::WindowBytes(const Stream& stream, uint64_t start,
                                 size_t size) const {
-  if (start >= file_size_) {
+  if (start >= end_) {
     return 0;
   }
   // RocksDB's readahead doubles until it has reached its maximum.
@@ -151,7 +165,7 @@ uint64_t ReadAhead::WindowBytes(const Stream& stream, uint64_t start,
   uint64_t bytes = growing ? 2 * uint64_t{size} : size;
   bytes += std::min<uint64_t>(kSlackBytesMax, size / 4);
   bytes = std::min<uint64_t>(bytes, kWindowBytesMax);
-  return RoundUp(std::min(bytes, file_size_ - start), file_->alignment);
+  return RoundUp(std::min(bytes, end_ - start), file_->alignment);
 }
 
 bool ReadAhead::EnsureBuffer(Window* window, uint64_t bytes) {

@@ -30,7 +30,8 @@ class ReadAhead final : public BufferBudget::Holder {
   // without a lock.
   static constexpr size_t kTrackedBytesMin = 32 << 10;
 
-  // `file` is direct and will not change; `file_size` in bytes.
+  // `file` is direct; what it holds below `file_size` (bytes) will not change,
+  // but for the last page of a blob file.
   ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size);
   // Waits for the windows in flight.
   ~ReadAhead() override;
@@ -92,7 +93,8 @@ class ReadAhead final : public BufferBudget::Holder {
   BufferBudget* budget() const { return file_->engine->read_ahead_budget(); }
 
   const std::shared_ptr<const OpenFile> file_;
-  const uint64_t file_size_;
+  // Where windows end.
+  const uint64_t end_;
 
   Mutex mutex_;
   std::array<Stream, kStreamsMax> streams_ URING_GUARDED_BY(mutex_);

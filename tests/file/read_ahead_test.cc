@@ -316,5 +316,32 @@ TEST_F(ReadAheadTest, BlobFileThatGrowsIsReadToItsNewEnd) {
   }
 }
 
+// As RocksDB writes it with direct I/O: the last block is padded with zeros,
+// and written again when there is more.
+TEST_F(ReadAheadTest, PaddingOfABlobFileThatGrowsIsNeverOld) {
+  const std::string path = directory_.file("000019.blob");
+  constexpr size_t kPadded = 1 << 20;
+  constexpr size_t kHalf = 128 << 10;
+  const std::string after = model_.substr(0, kPadded + kHalf);
+  std::string before = after.substr(0, kPadded - kBlock + 100);
+  before.resize(kPadded, '\0');
+  WriteFile(path, before);
+  const auto file = OpenOnEngine(engine_, path, true);
+  for (uint64_t offset = 0; offset < kPadded - kHalf; offset += kHalf) {
+    ExpectRead(file.get(), before, offset, kHalf);
+  }
+  // The window up to the end, in its stale or in its careful form, is there.
+  while (engine_->engine()->Poll() > 0) {
+  }
+  const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const size_t rewritten = kPadded - kBlock;
+  ASSERT_EQ(pwrite(fd.get(), &after[rewritten], after.size() - rewritten,
+                   static_cast<off_t>(rewritten)),
+            static_cast<ssize_t>(after.size() - rewritten));
+  ExpectRead(file.get(), after, kPadded - kHalf, kHalf);
+  ExpectRead(file.get(), after, kPadded, kHalf);
+  EXPECT_GT(ReadsFromWindows(), 0u);
+}
+
 }  // namespace
 }  // namespace rocksdb_uring

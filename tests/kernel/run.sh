@@ -221,6 +221,7 @@ filter_of() {
         'Reads/RandomAccessFileTest.*_uring'
         'Reads/RandomAccessFileTest.StatisticsNameThePath/*'
         'Reads/SequentialFileTest.*/uring' 'ReadAheadTest.*'
+        'ReadAheadForkTest.*'
         'Writes/PreallocationTest.*_uring' 'Writes/ReopenedFileTest.*_uring'
         'Writes/RandomRwFileTest.*/uring' 'Syncs/DirectoryTest.*/uring'
         'Modes/MixedCallsTest.*' 'Modes/AsyncThreadTest.*ByAnotherThread/*')
