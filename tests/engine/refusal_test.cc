@@ -367,10 +367,13 @@ TEST_F(Refusals, OfTheNextRingWhileTheLastOnesQueueIsCompleted) {
 // A shortage passes: the threads of a refused shard come back to it.
 TEST_F(Refusals, OfAShardEndWithTheShortage) {
   ASSERT_EQ(SubmitReads(1), 1u);
-  ASSERT_EQ(kernel_.observations().rings_alive, 1u);
   kernel_.SetFactoryError(-EMFILE);
-  std::thread([this] {
+  const auto submit_and_return = [this] {
     EXPECT_EQ(SubmitReads(1), 1u) << "no stand-in";
+    if (Event(StatEvent::kRingRefused) == 0) {
+      // A thread of the shard that has a ring.
+      return;
+    }
     EXPECT_EQ(kernel_.observations().rings_alive, 1u);
     kernel_.SetFactoryError(0);
     const auto deadline = Breaker::Clock::now() + std::chrono::seconds(30);
@@ -378,7 +381,10 @@ TEST_F(Refusals, OfAShardEndWithTheShortage) {
       ASSERT_LT(Breaker::Clock::now(), deadline) << "the stand-in is for ever";
       EXPECT_EQ(SubmitReads(1), 1u);
     }
-  }).join();
+  };
+  while (Event(StatEvent::kRingRefused) == 0) {
+    std::thread(submit_and_return).join();
+  }
 }
 
 // Several refused shards do not all lean on the same one.

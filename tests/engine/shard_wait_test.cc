@@ -337,18 +337,26 @@ TEST_F(ShardWaitStress, EveryWaitEndsOnTheFakeKernel) {
   MakeEngine(kernel_.factory(), 8);
   kernel_.SetRandomFaults(TestSeed());
   std::mt19937_64 random(TestSeed());
-  RunAll([&] {
-    const int error = random() % 2 == 0 ? -EPERM : -EBADF;
-    if (random() % 2 == 0) {
-      kernel_.SetSubmitError(error);
-      kernel_.SetSubmitError(0);
-    } else {
-      kernel_.SetWaitError(error);
-      kernel_.SetWaitError(0);
-    }
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
-  });
-  EXPECT_GT(Event(StatEvent::kRingRetired), 0u);
+  const auto pause = [&] {
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 500));
+  };
+  // Until a ring has died while the threads were at work.
+  for (int i = 0; Event(StatEvent::kRingRetired) == 0; ++i) {
+    ASSERT_LT(i, 100) << "no ring dies";
+    RunAll([&] {
+      const int error = random() % 2 == 0 ? -EPERM : -EBADF;
+      if (random() % 2 == 0) {
+        kernel_.SetSubmitError(error);
+        pause();
+        kernel_.SetSubmitError(0);
+      } else {
+        kernel_.SetWaitError(error);
+        pause();
+        kernel_.SetWaitError(0);
+      }
+      pause();
+    });
+  }
 }
 
 TEST_F(ShardWaitStress, EveryWaitEndsOnTheRealKernel) {
