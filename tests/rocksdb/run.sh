@@ -15,7 +15,7 @@ been built. Everything goes to build/rocksdb/.
                    minutes of db_stress instead of 3
   --minutes N      so much of db_stress
   --preset NAME    the build of the plugin: dev (default), release
-  --suites "A B"   these test programs
+  --suites "A B+F" these test programs, B with the fault F (suites.py --help)
   --no-suites      db_stress only
   --no-stress      test programs only
   --help           this text
@@ -27,14 +27,40 @@ Environment:
 TEXT
 }
 
+# SUITE+FAULT: system calls fail below the file system (failing_calls.cc). The
+# FaultInjectionTestFS of error_handler_fs_test buffers writes until a sync or the
+# end of the file, and ignores errors of syncs: faults of syncs prove there that
+# the file still works after the error. Hence the different numbers of calls.
 readonly default_suites=(
   db_basic_test db_wal_test prefetch_test env_test external_sst_file_test
-  fault_injection_test)
+  fault_injection_test error_handler_fs_test db_io_failure_test
+  error_handler_fs_test+fdatasync:.log:ENOSPC:1
+  db_io_failure_test+fdatasync:.log:ENOSPC:1
+  error_handler_fs_test+sync:MANIFEST-:EIO:2:4
+  db_io_failure_test+sync:MANIFEST-:EIO:3)
 readonly more_suites=(
   backup_engine_test checkpoint_test column_family_test corruption_test
-  db_blob_basic_test db_compaction_test db_flush_test db_io_failure_test
-  db_iterator_test db_test db_test2 delete_scheduler_test env_basic_test
-  random_access_file_reader_test repair_test sst_file_reader_test)
+  db_blob_basic_test db_compaction_test db_flush_test db_iterator_test db_test
+  db_test2 delete_scheduler_test env_basic_test random_access_file_reader_test
+  repair_test sst_file_reader_test
+  error_handler_fs_test+sync:.sst:EIO:1
+  db_io_failure_test+sync:.sst:EIO:1
+  error_handler_fs_test+write:.log:ENOSPC:1
+  db_io_failure_test+write:.log:ENOSPC:2
+  error_handler_fs_test+halfwrite:.log:ENOSPC:1
+  db_io_failure_test+halfwrite:.log:ENOSPC:2
+  error_handler_fs_test+write:.sst:EIO:1
+  db_io_failure_test+write:.sst:EIO:1
+  error_handler_fs_test+write:.sst:ENOSPC:1:1
+  db_io_failure_test+write:.sst:ENOSPC:1:1
+  error_handler_fs_test+write:MANIFEST-:EIO:2:4
+  db_io_failure_test+write:MANIFEST-:EIO:4:4
+  error_handler_fs_test+ftruncate:.log:EIO:1
+  db_io_failure_test+ftruncate:.log:EIO:1
+  # error_handler_fs_test makes no such calls.
+  db_io_failure_test+sync_file_range:.sst:EIO:1
+  db_io_failure_test+fallocate:.log:ENOSPC:1
+  db_blob_basic_test+write:.blob:ENOSPC:1)
 
 full=0
 preset=dev
@@ -82,8 +108,9 @@ if [[ ! -e $plugin/librocksdb_uring_preload.so || ! -e $plugin/librocksdb_uring.
 fi
 
 source=$("$here/get_source.sh" "$build")
+programs=("${suites[@]%%+*}")
 cmake -S "$here" -B "$build/programs" -G Ninja -DROCKSDB_SOURCE="$source" \
-  -DSUITES="$(IFS=';' && echo "${suites[*]}")" \
+  -DSUITES="$(printf '%s\n' "${programs[@]}" | sort -u | paste -sd ';')" \
   -DSTRESS="$([[ $stress == 1 ]] && echo ON || echo OFF)" >/dev/null
 cmake --build "$build/programs" -- -j"$jobs" --quiet
 

@@ -15,6 +15,14 @@ is vacuous, whatever its tests say. A test that differs from posix is repeated i
 both; the exit code is 0 if none then fails more often with the plugin, unless
 listed with its reason in the file --known as vacuous runs must be, and every
 suite has entered the plugin in some mode. Every difference is printed.
+
+SUITE+FAULT, as in error_handler_fs_test+fdatasync:.log:ENOSPC:1, runs a suite
+while system calls fail below both file systems; failing_calls.cc describes
+FAULT. The modes are posix and interposed, the latter with system calls for all
+writes and syncs. Many tests fail then: the same tests must fail in both modes,
+with the first failure at the same line. Each test runs in a process of its own,
+so that a repetition meets the same faults. A run without any fault, in either
+mode, is vacuous.
 """
 
 import argparse
@@ -29,10 +37,19 @@ import sys
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 MODES = ("posix", "uri", "interposed", "rings")
 RINGS = "reads=uring;writes=uring;syncs=uring;"
+# Faults are injected in the C library, which requests on rings bypass.
+NO_RINGS = "writes=posix;syncs=posix;"
+FAULT_MODES = ("posix", "interposed")
+# Some tests wait for ever for an event that the fault prevents. The longest of
+# the others takes 15 seconds.
+FAULT_LIMIT_S = 60
+# Tests with faults that run at once, for each job: they mostly sleep.
+FAULT_JOBS = 3
 # How often a test that differs is repeated, in its mode and in posix.
 REPEATS = 8
 # So many tests in a row that do not enter the plugin are no chance.
@@ -41,26 +58,37 @@ PART_MIN = 8
 READS_ASYNC = ("prefetch_test",)
 
 
-def environment(mode, plugin, directory):
+def environment(options, mode, fault, directory):
     """What a program of `mode` is started with; its files go to `directory`."""
     env = {k: v for k, v in os.environ.items()
-           if not k.startswith(("ROCKSDB_URING", "GTEST_", "TEST_"))
+           if not k.startswith(("ROCKSDB_URING", "GTEST_", "TEST_",
+                                "FAILING_CALLS"))
            and k != "LD_PRELOAD"}
     env["TEST_TMPDIR"] = os.path.join(directory, "files")
     os.makedirs(env["TEST_TMPDIR"], exist_ok=True)
-    if mode == "posix":
-        return env
-    env["ROCKSDB_URING_LOG"] = os.path.join(directory, "log-%p")
-    env["ROCKSDB_URING_OPTIONS"] = (
-        (RINGS if mode == "rings" else "") + "stats_interval_s=0;stats_file="
-        + os.path.join(directory, "stats-%p.json"))
+    preload = []
+    if fault:
+        # After its first failure a test may crash or hang by chance.
+        env["GTEST_BREAK_ON_FAILURE"] = "1"
+        env["FAILING_CALLS"] = fault
+        env["FAILING_CALLS_COUNT"] = os.path.join(directory, "faults")
+        preload.append(os.path.join(options.programs, "libfailing_calls.so"))
+    if mode != "posix":
+        env["ROCKSDB_URING_LOG"] = os.path.join(directory, "log-%p")
+        env["ROCKSDB_URING_OPTIONS"] = (
+            (RINGS if mode == "rings" else NO_RINGS if fault else "")
+            + "stats_interval_s=0;stats_file="
+            + os.path.join(directory, "stats-%p.json"))
     if mode == "uri":
         env["TEST_FS_URI"] = "uring://"
-        env["LD_PRELOAD"] = os.path.join(plugin, "librocksdb_uring.so")
-    else:
-        env["LD_PRELOAD"] = os.path.join(plugin, "librocksdb_uring_preload.so")
+        preload.append(os.path.join(options.plugin, "librocksdb_uring.so"))
+    elif mode != "posix":
+        preload.append(os.path.join(options.plugin,
+                                    "librocksdb_uring_preload.so"))
         # Read by what patches/ adds: the default file system reads so.
         env["TEST_FS_READS_ASYNC"] = "1"
+    if preload:
+        env["LD_PRELOAD"] = ":".join(preload)
     return env
 
 
@@ -79,12 +107,14 @@ def list_tests(program):
 
 
 class Entered:
-    """What the plugin has counted in all processes of a run."""
+    """What the plugin and failing_calls.cc have counted in all processes of a
+    run."""
 
     def __init__(self):
         self.opens = 0
         self.ring_ops = 0
         self.ring_async = 0
+        self.faults = 0
         self.fallbacks = set()
 
     def add(self, directory):
@@ -101,6 +131,19 @@ class Entered:
             if stats["fallback"]["reason"]:
                 self.fallbacks.add(stats["fallback"]["reason"])
             os.unlink(name)
+        faults = os.path.join(directory, "faults")
+        if os.path.exists(faults):
+            with open(faults, "rb") as file:
+                self.faults += sum(1 for line in file)
+            # Kept: it names the calls and the files.
+            os.rename(faults, faults + ".given")
+
+    def merge(self, other):
+        self.opens += other.opens
+        self.ring_ops += other.ring_ops
+        self.ring_async += other.ring_async
+        self.faults += other.faults
+        self.fallbacks |= other.fallbacks
 
 
 def read_bypassed(path):
@@ -129,21 +172,24 @@ def read_report(path):
 
 def read_output(path):
     """The same of the output of a program that left no report, and the test
-    in which it ended."""
-    results, current = {}, None
+    in which it ended, and where that had its first failure."""
+    results, current, place = {}, None, None
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
+            failure = re.match(r"(\S+:\d+): Failure$", line)
+            if failure and place is None:
+                place = os.path.basename(failure.group(1))
             found = re.search(r"\[ (RUN     |      OK|  FAILED ) \] (\S+?),?(?: |$)",
                               line)
             if not found:
                 continue
             word, name = found.group(1).strip(), found.group(2)
             if word == "RUN":
-                current = name
+                current, place = name, None
             elif name == current:
                 results[name] = "passed" if word == "OK" else "failed"
                 current = None
-    return results, current
+    return results, current, place
 
 
 def run_watched(command, env, output, limit_s):
@@ -176,8 +222,14 @@ class Part:
 
     def __init__(self, options, suite, mode, tests, name):
         self.options, self.suite, self.mode = options, suite, mode
+        self.program, _, self.fault = suite.partition("+")
         self.tests = tests
-        self.directory = os.path.join(options.work, suite, mode, name)
+        directory = self.program
+        if self.fault:
+            # A number, because RocksDB's SpecialEnv searches whole paths for
+            # "sst", "log" and "MANIFEST".
+            directory += "+%d" % options.suites.index(suite)
+        self.directory = os.path.join(options.work, directory, mode, name)
         self.results = {}
         self.entered = Entered()
         self.seconds = 0.0
@@ -194,17 +246,24 @@ class Part:
             piece += 1
         shutil.rmtree(os.path.join(self.directory, "files"),
                       ignore_errors=True)
+        if self.fault and self.entered.faults == 0:
+            # A fault in one mode only is a difference too.
+            self.results = {test: result + " without a fault"
+                            for test, result in self.results.items()}
         self.seconds = time.monotonic() - start
         return self
 
     def run_piece(self, tests, piece):
         report = os.path.join(self.directory, "report%d.xml" % piece)
         output = os.path.join(self.directory, "output%d.txt" % piece)
-        env = environment(self.mode, self.options.plugin, self.directory)
+        env = environment(self.options, self.mode, self.fault, self.directory)
         env["GTEST_OUTPUT"] = "xml:" + report
         env["GTEST_FILTER"] = ":".join(tests)
-        code = run_watched([os.path.join(self.options.programs, self.suite)],
-                           env, output, self.options.test_limit)
+        limit_s = self.options.test_limit
+        if self.fault:
+            limit_s = min(limit_s, FAULT_LIMIT_S)
+        code = run_watched([os.path.join(self.options.programs, self.program)],
+                           env, output, limit_s)
         self.entered.add(self.directory)
         if code in (0, 1) and os.path.exists(report):
             found = read_report(report)
@@ -214,13 +273,16 @@ class Part:
             # Nothing may go missing in silence.
             self.results.update({t: found.get(t, "not run") for t in tests})
             return
-        found, current = read_output(output)
+        found, current, place = read_output(output)
         self.results.update(found)
         if code is None:
             end = "hung"
         else:
             end = "crashed (signal %d)" % -code if code < 0 else (
                 "ended with exit code %d" % code)
+        if self.fault and place is not None:
+            # GTEST_BREAK_ON_FAILURE ended it.
+            end = "failed at " + place
         if current is not None:
             self.results[current] = end
         else:
@@ -231,22 +293,26 @@ class Part:
 
 
 class Suite:
-    """One test program in all modes."""
+    """One test program in all modes, with faults or without."""
 
     def __init__(self, options, name):
         self.options, self.name = options, name
-        self.tests = list_tests(os.path.join(options.programs, name))
+        program, _, self.fault = name.partition("+")
+        self.tests = list_tests(os.path.join(options.programs, program))
+        self.modes = [m for m in options.modes
+                      if not self.fault or m in FAULT_MODES]
         self.parts = []
-        self.results = {mode: {} for mode in options.modes}
-        self.entered = {mode: Entered() for mode in options.modes}
+        self.results = {mode: {} for mode in self.modes}
+        self.entered = {mode: Entered() for mode in self.modes}
         # Modes in which a part has not entered the plugin.
         self.past = set()
         self.seconds = 0.0
 
     def make_parts(self):
-        for mode in self.options.modes:
-            for shard in range(self.options.jobs):
-                tests = self.tests[shard::self.options.jobs]
+        shards = len(self.tests) if self.fault else self.options.jobs
+        for mode in self.modes:
+            for shard in range(shards):
+                tests = self.tests[shard::shards]
                 if tests:
                     self.parts.append(Part(self.options, self.name, mode,
                                            tests, str(shard)))
@@ -255,19 +321,17 @@ class Suite:
     def collect(self):
         for part in self.parts:
             self.results[part.mode].update(part.results)
-            entered = self.entered[part.mode]
-            entered.opens += part.entered.opens
-            entered.ring_ops += part.entered.ring_ops
-            entered.ring_async += part.entered.ring_async
+            self.entered[part.mode].merge(part.entered)
             # A way in that only some of the tests take is none.
             if part.entered.opens == 0 and len(part.tests) >= PART_MIN:
                 self.past.add(part.mode)
-            entered.fallbacks |= part.entered.fallbacks
             self.seconds += part.seconds
 
     def vacuous(self, mode):
         return mode != "posix" and (
             self.entered[mode].opens == 0 or mode in self.past or
+            (self.fault != "" and (self.entered["posix"].faults == 0 or
+                                   self.entered[mode].faults == 0)) or
             # What reads asynchronously when it is the default file system's.
             (mode == "interposed" and self.name in READS_ASYNC
              and self.entered[mode].ring_async == 0
@@ -277,7 +341,12 @@ class Suite:
              and not self.entered[mode].fallbacks))
 
     def passed(self, mode):
-        return sum(r == "passed" for r in self.results[mode].values())
+        return sum(r.startswith("passed") for r in self.results[mode].values())
+
+    def met(self, mode):
+        """The number of tests that have met a fault."""
+        return sum(part.entered.faults > 0 for part in self.parts
+                   if part.mode == mode)
 
     def differences(self, mode):
         base, mine = self.results["posix"], self.results[mode]
@@ -286,17 +355,20 @@ class Suite:
                 if base.get(test, "passed") != mine.get(test, "passed")]
 
     def repeat(self, mode, test):
-        """How often the test fails, in posix and in `mode`, of repetitions side
-        by side: it was not alone either when it failed."""
-        counts = []
+        """The results of the test in posix and in `mode`, of repetitions side by
+        side: it was not alone either when it failed."""
+        results = []
         for where in ("posix", mode):
             parts = [Part(self.options, self.name, where, [test],
                           "again%d" % i) for i in range(REPEATS)]
             with ThreadPoolExecutor(REPEATS) as pool:
-                results = [part.results.get(test)
-                           for part in pool.map(Part.run, parts)]
-            counts.append(sum(result != "passed" for result in results))
-        return counts
+                results.append([part.results.get(test, "passed")
+                                for part in pool.map(Part.run, parts)])
+        # With faults the expected result is the most frequent one in posix.
+        right = "passed"
+        if self.fault:
+            right = Counter(results[0]).most_common(1)[0][0]
+        return right, [sum(r != right for r in rs) for rs in results]
 
 
 def read_known(path):
@@ -314,8 +386,10 @@ def judge(suite, known, say):
     """Says what is wrong with a suite; returns the number of modes that count
     as passed, as failed, and the number of differences."""
     passed = failed = different = 0
-    for mode in suite.options.modes:
+    for mode in suite.modes:
         if mode == "posix":
+            if suite.fault:
+                continue
             for test, result in sorted(suite.results[mode].items()):
                 if result != "passed":
                     say("%s: %s without the plugin: %s" %
@@ -324,8 +398,11 @@ def judge(suite, known, say):
         bad = False
         if suite.vacuous(mode):
             reason = known.get((suite.name, mode, "vacuous"))
-            say("%s, %s: vacuous, the plugin was not entered%s" %
-                (suite.name, mode, "; known: " + reason if reason else ""))
+            say("%s, %s: vacuous, %s%s" %
+                (suite.name, mode,
+                 "no fault was given" if suite.entered[mode].opens > 0 and
+                 suite.fault else "the plugin was not entered",
+                 "; known: " + reason if reason else ""))
             if reason is None:
                 failed += 1
             continue
@@ -334,11 +411,11 @@ def judge(suite, known, say):
             reason = known.get((suite.name, mode, test))
             note = "known: " + reason if reason else ""
             if reason is None:
-                again = suite.repeat(mode, test)
+                right, again = suite.repeat(mode, test)
                 # A test that fails as often without the plugin is not ours.
                 bad |= again[1] > again[0]
-                note = "repeated: fails %d of %d in posix, %d of %d here" % (
-                    again[0], REPEATS, again[1], REPEATS)
+                note = ("repeated: not %s %d of %d in posix, %d of %d here" %
+                        (right, again[0], REPEATS, again[1], REPEATS))
             say("%s, %s: %s in posix, %s here: %s; %s" %
                 (suite.name, mode, base, mine, test, note))
         failed += bad
@@ -347,6 +424,25 @@ def judge(suite, known, say):
         say("%s: no mode has entered the plugin" % suite.name)
         failed = 1
     return passed, failed, different
+
+
+def as_text(rows):
+    return "".join("| " + " | ".join(map(str, row)) + " |\n" for row in rows)
+
+
+def fault_table(suites, different):
+    rows = [["suite", "calls that fail", "tests"]]
+    for mode in suites[0].modes:
+        rows[0] += [mode + " passed", "met faults", "faults"]
+    rows[0] += ["differences", "time"]
+    rows.append(["---"] * len(rows[0]))
+    for suite in suites:
+        row = [suite.name.partition("+")[0], suite.fault, len(suite.tests)]
+        for mode in suite.modes:
+            row += [suite.passed(mode), suite.met(mode),
+                    suite.entered[mode].faults]
+        rows.append(row + [different[suite.name], "%.0f s" % suite.seconds])
+    return as_text(rows)
 
 
 def table(suites, different):
@@ -366,7 +462,7 @@ def table(suites, different):
                 row.append(suite.entered[mode].ring_ops)
         rows.append(row + [different[suite.name], "%.0f s" % suite.seconds])
     rows.insert(1, ["---"] * len(head + ["", ""]))
-    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
+    return as_text(rows)
 
 
 def main():
@@ -399,6 +495,13 @@ def main():
     def run(part):
         part.run()
         with lock:
+            if part.fault:
+                # Differences of the other mode are printed at the end.
+                for test, result in part.results.items():
+                    if part.mode == "posix" and not result.startswith("passed"):
+                        print("%s: %s %s" % (part.suite, test, result),
+                              flush=True)
+                return
             print("%s %s %s: %d of %d passed, %d files opened by the plugin, "
                   "%.0f s" % (part.suite, part.mode, os.path.basename(part.directory),
                               sum(r == "passed" for r in part.results.values()),
@@ -406,8 +509,11 @@ def main():
                   flush=True)
 
     # Suite by suite, mode by mode, as many at once as there are jobs.
-    with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(run, [p for s in suites for p in s.make_parts()]))
+    parts = [p for s in suites for p in s.make_parts()]
+    for fault, jobs in ((False, options.jobs),
+                        (True, options.jobs * FAULT_JOBS)):
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(run, [p for p in parts if bool(p.fault) == fault]))
 
     passed = failed = 0
     different = {}
@@ -421,10 +527,14 @@ def main():
             for reason in sorted(entered.fallbacks):
                 print("%s, %s: no io_uring: %s" % (suite.name, mode, reason))
                 failed += os.environ.get("ROCKSDB_URING_REQUIRE") == "1"
-    text = table(suites, different)
-    print("\n" + text + "\n")
+    text = ""
+    for make, some in ((table, [s for s in suites if not s.fault]),
+                       (fault_table, [s for s in suites if s.fault])):
+        if some:
+            text += ("\n" if text else "") + make(some, different)
+    print("\n" + text)
     with open(os.path.join(options.work, "table.md"), "w", encoding="utf-8") as file:
-        file.write(text + "\n")
+        file.write(text)
     print("suites and modes: %d passed, %d failed" % (passed, failed))
     if options.counts:
         with open(options.counts, "w", encoding="utf-8") as file:
