@@ -2,6 +2,7 @@
 // from files that have stopped using theirs.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -49,6 +50,15 @@ class BufferBudget {
   void Add(Holder* holder) URING_EXCLUDES(mutex_);
   void Remove(Holder* holder) URING_EXCLUDES(mutex_);
 
+  // Those that take buffers at the moment, and what each may take so that all
+  // get some.
+  void AddUser() { users_.fetch_add(1, std::memory_order_relaxed); }
+  void RemoveUser() { users_.fetch_sub(1, std::memory_order_relaxed); }
+  uint64_t FairShare() const {
+    const uint32_t users = users_.load(std::memory_order_relaxed);
+    return users > 1 ? bytes_max_ / users : bytes_max_;
+  }
+
   uint64_t bytes_max() const { return bytes_max_; }
   // Bytes that are out now.
   uint64_t bytes() const { return account_.bytes(); }
@@ -60,6 +70,7 @@ class BufferBudget {
   const Use use_;
   const uint64_t bytes_max_;
   MemoryAccount account_;
+  std::atomic<uint32_t> users_{0};
   Mutex mutex_;
   Holder* holders_ URING_GUARDED_BY(mutex_) = nullptr;
 };

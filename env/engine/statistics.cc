@@ -29,7 +29,10 @@ constexpr const char* kStatEventNames[kStatEventCount] = {
     "read_ahead_discarded_bytes",
     "write_overlapped_bytes",
     "write_buffer_waits",
-    "write_buffers_exhausted"};
+    "write_buffers_exhausted",
+    "streams_forward",
+    "streams_backward",
+    "announced_bytes"};
 
 constexpr const char* kBatchClassNames[kBatchClassCount] = {
     "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+"};

@@ -25,14 +25,28 @@ using rocksdb::Slice;
 
 namespace {
 
+// Whether streams of the file are read ahead at all: others than tables and
+// blobs may change.
+bool HasStreams(const OpenFile& file) {
+  return (file.kind == FileKind::kTable || file.kind == FileKind::kBlob) &&
+         file.engine->options().readahead_bytes > 0;
+}
+
 std::unique_ptr<ReadAhead> MakeReadAhead(
-    const std::shared_ptr<const OpenFile>& file, uint64_t file_size) {
-  const bool immutable =
-      file->kind == FileKind::kTable || file->kind == FileKind::kBlob;
-  const bool wanted =
-      file->direct() && immutable && file->paths.reads != PathChoice::kPosix &&
-      file->engine->has_rings() && file->engine->options().readahead_bytes > 0;
-  return wanted ? std::make_unique<ReadAhead>(file, file_size) : nullptr;
+    const std::shared_ptr<const OpenFile>& file, uint64_t file_size,
+    StreamHistory* history) {
+  const bool wanted = HasStreams(*file) && file->direct() &&
+                      file->paths.reads != PathChoice::kPosix &&
+                      file->engine->has_rings();
+  return wanted ? std::make_unique<ReadAhead>(file, file_size, history)
+                : nullptr;
+}
+
+std::unique_ptr<PageCacheAhead> MakePageCacheAhead(
+    const std::shared_ptr<const OpenFile>& file) {
+  return HasStreams(*file) && !file->direct()
+             ? std::make_unique<PageCacheAhead>(file)
+             : nullptr;
 }
 
 // RocksDB keeps to this with direct I/O; the kernel would answer EINVAL.
@@ -52,7 +66,9 @@ void AssertAligned(const OpenFile& file, uint64_t offset, size_t size,
 
 UringRandomAccessFile::UringRandomAccessFile(
     std::shared_ptr<const OpenFile> file, uint64_t file_size)
-    : file_(std::move(file)), read_ahead_(MakeReadAhead(file_, file_size)) {}
+    : file_(std::move(file)),
+      read_ahead_(MakeReadAhead(file_, file_size, &streams_)),
+      page_cache_ahead_(MakePageCacheAhead(file_)) {}
 
 IOStatus UringRandomAccessFile::ReadError(const IoOp& op) const {
   return MakeIOStatus("While pread offset " + std::to_string(op.offset) +
@@ -66,9 +82,13 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
                                      IODebugContext* /*dbg*/) const {
   AssertAligned(*file_, offset, n, scratch);
   StartKeptBackReads(file_->engine->engine());
+  ReadStream* const stream =
+      read_ahead_ != nullptr || page_cache_ahead_ != nullptr
+          ? NoteRead(&streams_, offset, n)
+          : nullptr;
   size_t done = 0;
   if (read_ahead_ != nullptr) {
-    done = read_ahead_->Read(offset, n, scratch);
+    done = read_ahead_->Read(stream, offset, n, scratch);
     if (done > 0) {
       file_->engine->statistics()->Count(StatKind::kRead, IoPath::kReadAhead, 1,
                                          done, 0);
@@ -85,7 +105,9 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
     IoOp op;
     file_->Describe(IoKind::kRead, StatKind::kRead, offset + done, n - done,
                     scratch + done, &op);
-    const int64_t read = file_->Run(&op, file_->paths.reads);
+    const int64_t read = page_cache_ahead_ != nullptr && stream != nullptr
+                             ? page_cache_ahead_->Read(streams_, stream, &op)
+                             : file_->Run(&op, file_->paths.reads);
     if (read < 0) {
       *result = Slice(scratch, 0);
       return ReadError(op);
@@ -183,10 +205,20 @@ IOStatus UringRandomAccessFile::Prefetch(uint64_t offset, size_t n,
   if (file_->direct()) {
     return IOStatus::OK();
   }
+  ReadStream* const stream = page_cache_ahead_ != nullptr
+                                 ? StreamExpecting(streams_, offset)
+                                 : nullptr;
+  if (stream != nullptr && offset + n <= stream->horizon) {
+    // On its way already.
+    return IOStatus::OK();
+  }
   if (readahead(file_->fd.get(), static_cast<off64_t>(offset), n) != 0) {
     return MakeIOStatus("While prefetching offset " + std::to_string(offset) +
                             " len " + std::to_string(n),
                         file_->name, Errno::FromErrno(errno));
+  }
+  if (stream != nullptr) {
+    stream->horizon = offset + n;
   }
   return IOStatus::OK();
 }

@@ -6,8 +6,10 @@
 #include "env/base/small_vector.h"
 #include "env/file/cache_probe.h"
 #include "env/file/open_file.h"
+#include "env/file/page_cache_ahead.h"
 #include "env/file/read_ahead.h"
 #include "env/file/rocksdb_compat.h"
+#include "env/file/stream.h"
 
 namespace rocksdb_uring {
 
@@ -62,8 +64,11 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   rocksdb::IOStatus ReadError(const IoOp& op) const;
 
   const std::shared_ptr<const OpenFile> file_;
-  // Null where streams are not read ahead.
+  mutable StreamHistory streams_;
+  // At most one of them: for direct and for buffered files whose streams are
+  // read ahead.
   const std::unique_ptr<ReadAhead> read_ahead_;
+  const std::unique_ptr<PageCacheAhead> page_cache_ahead_;
   mutable PageCacheHint page_cache_;
   CacheProbe cache_probe_;
 };

@@ -1,7 +1,7 @@
+// Which stream a read belongs to, and how much of it is read ahead.
 #include "env/file/read_ahead.h"
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -9,16 +9,18 @@ namespace rocksdb_uring {
 
 namespace {
 
-// A window is worth its copy from this size on. RocksDB's own automatic
-// readahead of a scan starts at 8 KiB and doubles: short scans never get here.
-constexpr size_t kWindowBytesMin = 64 << 10;
-// Larger reads get a window of this size, and read the rest themselves.
-constexpr size_t kWindowBytesMax = 4 << 20;
+// Of streams of small reads.
+constexpr uint64_t kSmallWindowMax = 512 << 10;
+// Larger reads than this are read ahead in part.
+constexpr uint64_t kLargeWindowMax = 4 << 20;
 // A single read of a table of this size can only be a compaction's.
 constexpr size_t kSureStreamBytes = 1 << 20;
-// RocksDB's reads of one stream differ by about a block: a window a little
-// larger than the last read holds the next one whole.
+// RocksDB's large reads of one stream differ by about a block: a window a
+// little larger than the last read holds the next one whole.
 constexpr size_t kSlackBytesMax = 64 << 10;
+// Windows that nobody has asked for in this time may be taken for others.
+constexpr std::chrono::seconds kIdleTime{1};
+
 // Windows end here. The last page of a blob file may be rewritten while the
 // file grows: with direct I/O its writer pads what there is with zeros to the
 // alignment, and writes the page again when there is more.
@@ -28,20 +30,21 @@ uint64_t EndFor(const OpenFile& file, uint64_t file_size) {
   const bool may_grow = file.kind != FileKind::kTable;
   return may_grow && file_size > 0 ? (file_size - 1) / page * page : file_size;
 }
-// Windows that nobody has asked for in this time may be taken for others.
-constexpr std::chrono::seconds kIdleTime{1};
 
 }  // namespace
 
-ReadAhead::ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size)
-    : file_(std::move(file)), end_(EndFor(*file_, file_size)) {}
+ReadAhead::ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size,
+                     StreamHistory* history)
+    : file_(std::move(file)),
+      end_(EndFor(*file_, file_size)),
+      history_(history) {}
 
 ReadAhead::~ReadAhead() {
   if (forked()) {
     // What lies behind them is not here (AlignedBuffer::NotInherited).
     MutexLock lock(&mutex_);
-    for (Stream& stream : streams_) {
-      (void)stream.window.release();
+    for (Slot& slot : slots_) {
+      (void)slot.window.release();
     }
     return;
   }
@@ -54,197 +57,140 @@ ReadAhead::~ReadAhead() {
     budget()->Remove(this);
   }
   MutexLock lock(&mutex_);
-  for (Stream& stream : streams_) {
-    Discard(std::move(stream.window));
+  for (Slot& slot : slots_) {
+    slot.window.reset();
   }
 }
 
-bool ReadAhead::InFlight(const Window* window) {
-  return window != nullptr && window->op.state() != IoState::kIdle &&
-         !window->op.completed();
-}
-
-ReadAhead::Stream* ReadAhead::OldestFree() {
-  Stream* oldest = nullptr;
-  for (Stream& stream : streams_) {
+ReadAhead::Slot* ReadAhead::OldestFree() {
+  Slot* oldest = nullptr;
+  for (Slot& slot : slots_) {
     // One whose window is on its way would have to be waited for.
-    if (!stream.busy && !InFlight(stream.window.get()) &&
-        (oldest == nullptr || stream.used < oldest->used)) {
-      oldest = &stream;
+    const bool in_flight = slot.window != nullptr && slot.window->InFlight();
+    if (!slot.busy && !in_flight &&
+        (oldest == nullptr || slot.used < oldest->used)) {
+      oldest = &slot;
     }
   }
   return oldest;
 }
 
-ReadAhead::Stream* ReadAhead::FindOrStart(uint64_t offset) {
-  for (Stream& stream : streams_) {
-    if (!stream.busy && stream.next == offset) {
-      return &stream;
+ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
+                                        size_t size, size_t* size_before) {
+  for (Slot& slot : slots_) {
+    *size_before = slot.stream.end - slot.stream.start;
+    if (!slot.busy && slot.stream.file != 0 &&
+        slot.stream.Continue(offset, size)) {
+      return &slot;
     }
   }
-  Stream* oldest = OldestFree();
+  *size_before = 0;
+  Slot* oldest = OldestFree();
   if (oldest == nullptr) {
     // Windows that arrived and that nobody has asked for since.
     engine()->Poll();
     oldest = OldestFree();
   }
-  if (oldest != nullptr) {
-    Discard(std::move(oldest->window));
-    oldest->reads = 0;
-    oldest->size = 0;
+  if (oldest == nullptr) {
+    return nullptr;
   }
+  oldest->window.reset();
+  oldest->stream = ReadStream();
+  if (seen != nullptr) {
+    oldest->stream = *seen;
+    oldest->stream.window = 0;
+  } else {
+    oldest->stream.Begin(history_->id(), offset, size);
+  }
+  oldest->stream.horizon =
+      seen != nullptr && seen->direction == Direction::kBackward
+          ? offset
+          : offset + size;
   return oldest;
 }
 
-size_t ReadAhead::Read(uint64_t offset, size_t size, char* scratch) {
-  if (size < kTrackedBytesMin || forked()) {
+size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
+                       char* scratch) {
+  if ((seen == nullptr && size < kLargeReadMin) ||
+      !MayBeOfStream(offset, size) || forked()) {
     return 0;
   }
-  Stream* stream = nullptr;
+  Slot* slot = nullptr;
+  size_t size_before = 0;
   {
     MutexLock lock(&mutex_);
-    stream = FindOrStart(offset);
-    if (stream == nullptr) {
+    slot = FindOrStart(seen, offset, size, &size_before);
+    if (slot == nullptr) {
       return 0;
     }
-    stream->busy = true;
+    slot->busy = true;
   }
-  const size_t copied = TakeFromWindow(stream, offset, size, scratch);
-  ++stream->reads;
-  if (WantsWindow(*stream, size)) {
-    MoveWindow(stream, offset + size, size);
-  }
+  const size_t copied =
+      slot->window == nullptr ? 0 : slot->window->Take(offset, size, scratch);
+  MoveWindow(slot, size_before);
   MutexLock lock(&mutex_);
-  stream->next = offset + size;
-  stream->size = size;
-  stream->used = Clock::now();
-  stream->busy = false;
+  slot->used = Clock::now();
+  slot->busy = false;
   return copied;
 }
 
-bool ReadAhead::WantsWindow(const Stream& stream, size_t size) const {
-  if (size < kWindowBytesMin || !engine()->asynchronous()) {
-    return false;
+uint64_t ReadAhead::BytesWanted(ReadStream* stream, size_t size_before) const {
+  const uint64_t size = stream->end - stream->start;
+  if (size < kLargeReadMin) {
+    const uint64_t more = history_->NextWindow(*stream, kSmallWindowMax);
+    stream->window = more > 0 ? static_cast<uint32_t>(more) : stream->window;
+    return more > 0 ? stream->ahead() + more : 0;
   }
-  return stream.reads > 1 ||
-         (size >= kSureStreamBytes && file_->kind == FileKind::kTable);
-}
-
-void ReadAhead::Finish(Window* window) {
-  if (window->op.state() == IoState::kIdle) {
-    return;
-  }
-  engine()->Wait(&window->op);
-  if (window->op.result > 0) {
-    window->ready += static_cast<uint64_t>(window->op.result);
-  }
-  // After an error or at the end of the file nothing more is to come.
-  window->length = window->ready;
-  window->op.Reset();
-}
-
-size_t ReadAhead::TakeFromWindow(Stream* stream, uint64_t offset, size_t size,
-                                 char* scratch) {
-  Window* const window = stream->window.get();
-  if (window == nullptr || window->start != offset) {
-    return 0;
-  }
-  Finish(window);
-  const size_t copied = std::min<uint64_t>(size, window->ready);
-  std::memcpy(scratch, window->buffer.data(), copied);
-  return copied;
-}
-
-uint64_t ReadAhead::WindowBytes(const Stream& stream, uint64_t start,
-                                size_t size) const {
-  if (start >= end_) {
+  const bool sure = size >= kSureStreamBytes && file_->kind == FileKind::kTable;
+  // Nobody scans backwards in large reads: it is a table that is opened, whose
+  // index lies before its footer.
+  if (stream->direction == Direction::kBackward ||
+      (stream->direction == Direction::kUnknown && !sure)) {
     return 0;
   }
   // RocksDB's readahead doubles until it has reached its maximum.
-  const bool growing = stream.size != 0 && size >= stream.size * 3 / 2;
-  uint64_t bytes = growing ? 2 * uint64_t{size} : size;
-  bytes += std::min<uint64_t>(kSlackBytesMax, size / 4);
-  bytes = std::min<uint64_t>(bytes, kWindowBytesMax);
-  return RoundUp(std::min(bytes, end_ - start), file_->alignment);
+  const bool growing = size_before != 0 && size >= size_before * 3 / 2;
+  const uint64_t next = growing ? 2 * size : size;
+  return std::min(next + std::min<uint64_t>(kSlackBytesMax, size / 4),
+                  kLargeWindowMax);
 }
 
-bool ReadAhead::EnsureBuffer(Window* window, uint64_t bytes) {
-  if (window->buffer.size() >= bytes) {
-    return true;
+void ReadAhead::MoveWindow(Slot* slot, size_t size_before) {
+  ReadStream* const stream = &slot->stream;
+  if (slot->window != nullptr) {
+    slot->window->Pass(stream->start, stream->end);
   }
-  AlignedBuffer buffer =
-      budget()->Acquire(bytes, std::max<size_t>(file_->alignment, 4096));
-  if (buffer.data() == nullptr) {
+  const uint64_t bytes =
+      engine()->asynchronous() ? BytesWanted(stream, size_before) : 0;
+  if (bytes == 0) {
+    return;
+  }
+  if (slot->window == nullptr && !MakeWindow(slot)) {
+    return;
+  }
+  slot->window->Extend(stream->start, stream->end, bytes);
+  stream->horizon =
+      slot->window->empty() ? stream->horizon : slot->window->edge();
+}
+
+bool ReadAhead::MakeWindow(Slot* slot) {
+  const bool back = slot->stream.direction == Direction::kBackward;
+  slot->window.reset(new (std::nothrow) ReadWindow(
+      file_, back ? Direction::kBackward : Direction::kForward, end_));
+  if (slot->window == nullptr) {
     return false;
   }
-  if (window->ready > 0) {
-    std::memcpy(buffer.data(), window->buffer.data(), window->ready);
+  file_->engine->statistics()->Count(back ? StatEvent::kStreamBackward
+                                          : StatEvent::kStreamForward);
+  bool registered = true;
+  {
+    MutexLock lock(&mutex_);
+    std::swap(registered, registered_);
   }
-  budget()->Release(std::exchange(window->buffer, std::move(buffer)));
+  if (!registered) {
+    budget()->Add(this);
+  }
   return true;
-}
-
-void ReadAhead::MoveWindow(Stream* stream, uint64_t start, size_t size) {
-  const uint64_t bytes = WindowBytes(*stream, start, size);
-  if (bytes == 0) {
-    Discard(std::move(stream->window));
-    return;
-  }
-  if (stream->window == nullptr) {
-    stream->window.reset(new (std::nothrow) Window());
-    if (stream->window == nullptr) {
-      return;
-    }
-    bool registered = true;
-    {
-      MutexLock lock(&mutex_);
-      std::swap(registered, registered_);
-    }
-    if (!registered) {
-      budget()->Add(this);
-    }
-  }
-  Window* const window = stream->window.get();
-  Finish(window);
-  // What the last read has left over is the beginning of the next window.
-  const uint64_t end = window->start + window->ready;
-  const uint64_t kept = start >= window->start && start < end ? end - start : 0;
-  if (kept > 0 && start != window->start) {
-    std::memmove(window->buffer.data(),
-                 window->buffer.data() + (start - window->start), kept);
-  }
-  window->start = start;
-  window->ready = kept;
-  window->length = kept;
-  // What ends inside a sector ends where the file does.
-  if (kept >= bytes || !IsAligned(kept, file_->alignment)) {
-    return;
-  }
-  if (!EnsureBuffer(window, bytes)) {
-    Discard(std::move(stream->window));
-    return;
-  }
-  file_->Describe(IoKind::kRead, StatKind::kReadAhead, start + kept,
-                  bytes - kept, window->buffer.data() + kept, &window->op);
-  window->length = bytes;
-  if (!engine()->Submit(&window->op)) {
-    window->length = kept;
-  }
-}
-
-void ReadAhead::Discard(std::unique_ptr<Window> window) {
-  if (window == nullptr) {
-    return;
-  }
-  if (window->op.state() != IoState::kIdle) {
-    engine()->Cancel(&window->op);
-  }
-  Finish(window.get());
-  if (window->ready > 0) {
-    file_->engine->statistics()->Count(StatEvent::kReadAheadDiscarded,
-                                       window->ready);
-  }
-  budget()->Release(std::move(window->buffer));
 }
 
 void ReadAhead::ForgetStreamAt(uint64_t offset) {
@@ -252,10 +198,9 @@ void ReadAhead::ForgetStreamAt(uint64_t offset) {
     return;
   }
   MutexLock lock(&mutex_);
-  for (Stream& stream : streams_) {
-    if (!stream.busy && stream.next == offset) {
-      Discard(std::move(stream.window));
-      stream = Stream();
+  for (Slot& slot : slots_) {
+    if (!slot.busy && slot.stream.end == offset) {
+      slot = Slot();
     }
   }
 }
@@ -266,10 +211,10 @@ void ReadAhead::ReclaimIdle() {
   }
   engine()->Poll();
   const Clock::time_point now = Clock::now();
-  for (Stream& stream : streams_) {
-    if (!stream.busy && stream.window != nullptr &&
-        now - stream.used > kIdleTime && !InFlight(stream.window.get())) {
-      Discard(std::move(stream.window));
+  for (Slot& slot : slots_) {
+    if (!slot.busy && slot.window != nullptr && now - slot.used > kIdleTime &&
+        !slot.window->InFlight()) {
+      slot.window.reset();
     }
   }
   mutex_.Unlock();

@@ -1,12 +1,17 @@
-// Reads ahead of synchronous sequential streams with direct I/O, so that the
-// device works while RocksDB checks and merges what it has: compaction inputs
-// and scans without async_io. (Buffered streams are read ahead by the kernel.)
+// Reads ahead of streams with direct I/O, so that the device works while
+// RocksDB checks and merges what it has: compaction inputs, scans in both
+// directions, values in blob files. (PageCacheAhead does it for buffered
+// files.)
 //
-// Streams are told apart by where their next read is expected, since point
-// reads, scans and compactions share one file object. A stream that has shown
-// itself sequential has one window: a buffer that a ring fills with what comes
-// next. A read that the window holds is copied out of it, and the window moves
-// on at once.
+// A stream has a window: pieces of the file that rings read into buffers of the
+// engine, in the stream's direction. A read that the window holds is copied out
+// of it; pieces that the stream has passed go, and new ones are started at the
+// far end at once.
+//
+// Small reads are found to be a stream by the thread that makes them
+// (stream.h), and come here only then. Large ones come all, and are told apart
+// here, by where a stream's next read is expected: a compaction's reads may
+// come from any thread, and to be found two reads late would cost them most.
 #pragma once
 
 #include <array>
@@ -15,32 +20,34 @@
 #include <cstdint>
 #include <memory>
 
-#include "env/base/aligned_buffer.h"
 #include "env/base/mutex.h"
 #include "env/engine/buffer_budget.h"
-#include "env/engine/io_op.h"
 #include "env/file/open_file.h"
+#include "env/file/read_window.h"
+#include "env/file/stream.h"
 
 namespace rocksdb_uring {
 
 // Safe for concurrent use.
 class ReadAhead final : public BufferBudget::Holder {
  public:
-  // Reads shorter than this are no stream worth a look: point reads go by
-  // without a lock.
-  static constexpr size_t kTrackedBytesMin = 32 << 10;
+  // Reads from this size on are told apart here.
+  static constexpr size_t kLargeReadMin = 64 << 10;
 
   // `file` is direct; what it holds below `file_size` (bytes) will not change,
-  // but for the last page of a blob file.
-  ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size);
+  // but for the last page of a blob file. `history` is not owned.
+  ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size,
+            StreamHistory* history);
   // Waits for the windows in flight.
   ~ReadAhead() override;
 
   // Copies the first bytes of [offset, offset + size) to `scratch` if a window
   // has them, notes the read, and starts or moves the window of its stream.
   // Returns how many bytes it copied; the rest is the caller's to read. Blocks
-  // if the window is still on its way. All numbers are aligned.
-  size_t Read(uint64_t offset, size_t size, char* scratch);
+  // if the window is still on its way. `seen`: what NoteRead has said of this
+  // read, or null. All numbers are aligned.
+  size_t Read(const ReadStream* seen, uint64_t offset, size_t size,
+              char* scratch);
 
   // RocksDB reads this stream asynchronously on its own: keep out.
   void ForgetStreamAt(uint64_t offset);
@@ -51,40 +58,26 @@ class ReadAhead final : public BufferBudget::Holder {
   using Clock = std::chrono::steady_clock;
   static constexpr size_t kStreamsMax = 8;
 
-  // [start, start + ready) is in the buffer; [start + ready, start + length)
-  // is being read by `op`, if that is not idle.
-  struct Window {
-    AlignedBuffer buffer;
-    IoOp op;
-    uint64_t start = 0;
-    uint64_t ready = 0;
-    uint64_t length = 0;
-  };
-  struct Stream {
-    // Where the next read is expected; the window, if any, starts there.
-    uint64_t next = UINT64_MAX;
-    // Size of the last read, and reads in a row.
-    size_t size = 0;
-    uint32_t reads = 0;
+  struct Slot {
+    ReadStream stream;
     // A thread works on it without the lock.
     bool busy = false;
     Clock::time_point used;
-    std::unique_ptr<Window> window;
+    std::unique_ptr<ReadWindow> window;
   };
 
-  static bool InFlight(const Window* window);
-  // The stream that expects a read at `offset`, else one to be used anew; null
+  // The stream that the read belongs to, noted, else one to be used anew; null
   // if all are busy.
-  Stream* FindOrStart(uint64_t offset) URING_REQUIRES(mutex_);
-  Stream* OldestFree() URING_REQUIRES(mutex_);
-  size_t TakeFromWindow(Stream* stream, uint64_t offset, size_t size,
-                        char* scratch);
-  void MoveWindow(Stream* stream, uint64_t start, size_t size);
-  bool WantsWindow(const Stream& stream, size_t size) const;
-  uint64_t WindowBytes(const Stream& stream, uint64_t start, size_t size) const;
-  bool EnsureBuffer(Window* window, uint64_t bytes);
-  void Finish(Window* window);
-  void Discard(std::unique_ptr<Window> window);
+  // `*size_before` is the size of the stream's last read, 0 if there was none.
+  Slot* FindOrStart(const ReadStream* seen, uint64_t offset, size_t size,
+                    size_t* size_before) URING_REQUIRES(mutex_);
+  Slot* OldestFree() URING_REQUIRES(mutex_);
+  // Bytes that are to be ahead of the stream after its last read; 0 if what is
+  // ahead is enough.
+  uint64_t BytesWanted(ReadStream* stream, size_t size_before) const;
+  void MoveWindow(Slot* slot, size_t size_before);
+  // False if there is no memory for one.
+  bool MakeWindow(Slot* slot);
 
   // In a forked child: windows and locks are as the parent's threads had them
   // at that moment, and are left alone.
@@ -95,9 +88,10 @@ class ReadAhead final : public BufferBudget::Holder {
   const std::shared_ptr<const OpenFile> file_;
   // Where windows end.
   const uint64_t end_;
+  StreamHistory* const history_;
 
   Mutex mutex_;
-  std::array<Stream, kStreamsMax> streams_ URING_GUARDED_BY(mutex_);
+  std::array<Slot, kStreamsMax> slots_ URING_GUARDED_BY(mutex_);
   bool registered_ URING_GUARDED_BY(mutex_) = false;
 };
 

@@ -53,22 +53,27 @@ class ReadAheadFaultTest : public ::testing::Test {
         [verdict](const RingRequest&, uint64_t) { return verdict; });
   }
 
-  IOStatus Read(uint64_t offset) {
-    Scratch scratch(kLength);
+  IOStatus Read(uint64_t offset, size_t length = kLength) {
+    Scratch scratch(length);
     Slice result;
-    const IOStatus status = file_->Read(offset, kLength, IOOptions(), &result,
+    const IOStatus status = file_->Read(offset, length, IOOptions(), &result,
                                         scratch.data(), nullptr);
     if (status.ok()) {
-      EXPECT_TRUE(scratch.Holds(result, model_, offset, kLength, false));
+      EXPECT_TRUE(scratch.Holds(result, model_, offset, length, false));
     } else {
       EXPECT_EQ(result.size(), 0u);
     }
     return status;
   }
 
+  // Forwards in large reads, and backwards in small ones.
   void ExpectScan() {
     for (uint64_t offset = 0; offset < kFileSize; offset += kLength) {
       const IOStatus status = Read(offset);
+      ASSERT_TRUE(status.ok()) << status.ToString();
+    }
+    for (uint64_t offset = 2 << 20; offset > 0; offset -= 2 * kBlock) {
+      const IOStatus status = Read(offset - 2 * kBlock, 3 * kBlock);
       ASSERT_TRUE(status.ok()) << status.ToString();
     }
   }

@@ -316,6 +316,130 @@ TEST_F(ReadAheadTest, BlobFileThatGrowsIsReadToItsNewEnd) {
   }
 }
 
+// A block or two at a time, as a reverse scan reads them: neighbours share a
+// sector.
+TEST_F(ReadAheadTest, ReverseScansOfSmallReads) {
+  const size_t sector = file_->GetRequiredBufferAlignment();
+  for (const size_t blocks : {1, 2, 3, 8, 15}) {
+    Open(EngineOptions().readahead_bytes);
+    const size_t length = blocks * kBlock + sector;
+    uint64_t reads = 0;
+    for (uint64_t at = kFileSize / kBlock * kBlock; at > length;
+         at -= blocks * kBlock) {
+      ExpectRead(at - length, length);
+      ++reads;
+    }
+    ASSERT_FALSE(HasFailure()) << blocks << " blocks";
+    EXPECT_LE(BytesFromDevice(), kFileSize * 105 / 100) << blocks << " blocks";
+    EXPECT_GE(ReadsFromWindows(), reads * 9 / 10) << blocks << " blocks";
+    EXPECT_EQ(
+        engine_->statistics()->Snapshot().event(StatEvent::kStreamBackward),
+        1u);
+  }
+}
+
+TEST_F(ReadAheadTest, ForwardScansOfSmallReads) {
+  const size_t sector = file_->GetRequiredBufferAlignment();
+  for (const size_t blocks : {1, 3, 15}) {
+    Open(EngineOptions().readahead_bytes);
+    const size_t length = blocks * kBlock + sector;
+    uint64_t reads = 0;
+    for (uint64_t at = 0; at < kFileSize; at += blocks * kBlock) {
+      ExpectRead(at, length);
+      ++reads;
+    }
+    EXPECT_LE(BytesFromDevice(), kFileSize * 105 / 100) << blocks << " blocks";
+    EXPECT_GE(ReadsFromWindows(), reads * 9 / 10) << blocks << " blocks";
+  }
+}
+
+// Values in a blob file: several lie in one sector, which each of them reads.
+TEST_F(ReadAheadTest, ValuesThatShareSectorsAreReadFromTheDeviceOnce) {
+  const size_t sector = file_->GetRequiredBufferAlignment();
+  for (const bool back : {false, true}) {
+    Open(EngineOptions().readahead_bytes);
+    constexpr size_t kValue = 300;
+    for (size_t i = 0; i < 20000; ++i) {
+      const uint64_t value = (back ? 20000 - i : i) * kValue;
+      const uint64_t from = value / sector * sector;
+      ExpectRead(from, RoundUp(value + kValue, sector) - from);
+    }
+    EXPECT_LE(BytesFromDevice(), 20000 * kValue + (2 << 20)) << back;
+  }
+}
+
+// A seek and a few blocks, over and over: what is read ahead is what such scans
+// usually need.
+TEST_F(ReadAheadTest, ShortScansReadLittleThatTheyDoNotNeed) {
+  std::mt19937_64 random(TestSeed());
+  for (const bool back : {false, true}) {
+    Open(EngineOptions().readahead_bytes);
+    uint64_t needed = 0;
+    uint64_t before = 0;
+    for (int i = 0; i < 300; ++i) {
+      if (i == 100) {
+        needed = 0;
+        before = BytesFromDevice();
+      }
+      uint64_t at = (1 << 20) + random() % 3000 * kBlock;
+      for (int block = 0; block < 11; ++block) {
+        ExpectRead(at, kBlock);
+        at = back ? at - kBlock : at + kBlock;
+        needed += kBlock;
+      }
+    }
+    EXPECT_LE(BytesFromDevice() - before, needed * 15 / 10) << back;
+    EXPECT_GT(ReadsFromWindows(), 200 * 8u) << back;
+  }
+}
+
+// Any reads at all, by several threads: the right bytes.
+TEST_F(ReadAheadTest, ReadsInAllDirectionsByManyThreads) {
+  Threads threads;
+  for (size_t thread = 0; thread < 6; ++thread) {
+    threads.Start([this, thread] {
+      std::mt19937_64 random(TestSeed() + thread);
+      for (int stream = 0; stream < 60; ++stream) {
+        const size_t length = (1 + random() % 40) * kBlock;
+        const bool back = random() % 2 == 0;
+        uint64_t at = random() % 4000 * kBlock;
+        for (uint64_t reads = random() % 40; reads > 0; --reads) {
+          ExpectRead(at, length);
+          const uint64_t step =
+              length + random() % 3 * kBlock - (random() % 3 == 0 ? kBlock : 0);
+          if (back && at < step) {
+            break;
+          }
+          at = back ? at - step : at + step;
+        }
+      }
+    });
+  }
+  threads.Join();
+  EXPECT_GT(ReadsFromWindows(), 0u);
+  file_.reset();
+  EXPECT_EQ(engine_->read_ahead_bytes(), 0u);
+}
+
+// More inputs than the budget has windows for: each gets a share.
+TEST_F(ReadAheadTest, ManyStreamsShareTheBudget) {
+  constexpr size_t kFiles = 26;
+  constexpr size_t kLength = 2 << 20;
+  Open(8 << 20);
+  std::vector<std::unique_ptr<FSRandomAccessFile>> files;
+  for (size_t i = 0; i < kFiles; ++i) {
+    files.push_back(OpenOnEngine(engine_, path_, true));
+  }
+  for (uint64_t offset = 0; offset + kLength < kFileSize; offset += kLength) {
+    for (const auto& file : files) {
+      ExpectRead(file.get(), model_, offset, kLength);
+      EXPECT_LE(engine_->read_ahead_bytes(), 8u << 20);
+    }
+  }
+  // But for the first round, and the first windows, which had too much.
+  EXPECT_GE(ReadsFromWindows(), kFiles * 4u);
+}
+
 // As RocksDB writes it with direct I/O: the last block is padded with zeros,
 // and written again when there is more.
 TEST_F(ReadAheadTest, PaddingOfABlobFileThatGrowsIsNeverOld) {

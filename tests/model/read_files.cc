@@ -175,7 +175,8 @@ void ReadFiles::ReadStream(File* file) {
   range.offset /= 2;
   range.offset -= range.offset % kBlock;
   range.length = RoundUp(range.length / 2 + 1, kBlock);
-  const uint64_t reads = 1 + dice_->Below(6);
+  const bool back = dice_->OneIn(2);
+  const uint64_t reads = 1 + dice_->Below(12);
   for (uint64_t n = 0; n < reads && sides_->mistake().empty(); ++n) {
     const Scratch ours(range.length);
     const Scratch theirs(range.length);
@@ -188,7 +189,13 @@ void ReadFiles::ReadStream(File* file) {
           i == 0 ? ours.data() : theirs.data(), nullptr);
     });
     Compare(what, *file, status, ours, result[0], result[1], range.length);
-    range.offset += range.length;
+    // Now and then a block is left out, read again, or shared by two reads.
+    const uint64_t step = range.length + dice_->Below(3) * kBlock -
+                          (dice_->OneIn(3) ? kBlock : 0);
+    if (back && range.offset < step) {
+      return;
+    }
+    range.offset = back ? range.offset - step : range.offset + step;
   }
 }
 

@@ -52,7 +52,7 @@ class ReadFiles {
   Range RandomRange(const File& file);
 
   void Read(File* file);
-  // Reads that follow one another, as a scan does.
+  // Reads that follow one another, as a scan does, forwards or backwards.
   void ReadStream(File* file);
   void MultiRead(File* file);
   void Attributes(File* file);

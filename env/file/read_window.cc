@@ -1,0 +1,228 @@
+// Pieces are started at the far end and copied out of at the near one.
+#include "env/file/read_window.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace rocksdb_uring {
+
+namespace {
+
+// Reads from this size on share nothing worth reading twice.
+constexpr uint64_t kLargeRead = 64 << 10;
+// Where the budget has no more, smaller pieces do; from here on none.
+constexpr uint64_t kPieceBytesMin = 32 << 10;
+
+}  // namespace
+
+ReadWindow::ReadWindow(std::shared_ptr<const OpenFile> file,
+                       Direction direction, uint64_t end)
+    : file_(std::move(file)), direction_(direction), end_(end) {
+  budget()->AddUser();
+}
+
+ReadWindow::~ReadWindow() {
+  DropAll();
+  ReleaseSpares(0);
+  budget()->RemoveUser();
+}
+
+uint64_t ReadWindow::edge() const {
+  const Piece* const last = at(count_ - 1);
+  return direction_ == Direction::kBackward ? last->start
+                                            : last->start + last->length;
+}
+
+bool ReadWindow::InFlight() const {
+  for (size_t i = 0; i < count_; ++i) {
+    const IoOp& op = at(i)->op;
+    if (op.state() != IoState::kIdle && !op.completed()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void ReadWindow::Finish(Piece* piece) {
+  if (piece->op.state() == IoState::kIdle) {
+    return;
+  }
+  engine()->Wait(&piece->op);
+  // After an error, or at the end of the file, there is less, and the caller's
+  // own read decides.
+  piece->length =
+      piece->op.result > 0 ? static_cast<uint64_t>(piece->op.result) : 0;
+  piece->op.Reset();
+}
+
+size_t ReadWindow::TakeForward(uint64_t offset, size_t size, char* scratch) {
+  uint64_t at_byte = offset;
+  const uint64_t stop = offset + size;
+  for (size_t i = 0; i < count_ && at_byte < stop; ++i) {
+    Piece* const piece = at(i);
+    if (piece->start > at_byte) {
+      break;
+    }
+    if (piece->start + piece->length <= at_byte) {
+      continue;
+    }
+    Finish(piece);
+    const uint64_t piece_stop = piece->start + piece->length;
+    if (piece_stop <= at_byte) {
+      break;
+    }
+    const uint64_t count = std::min(stop, piece_stop) - at_byte;
+    std::memcpy(scratch + (at_byte - offset),
+                piece->buffer.data() + (at_byte - piece->start), count);
+    piece->taken += count;
+    at_byte += count;
+  }
+  return at_byte - offset;
+}
+
+size_t ReadWindow::TakeBackward(uint64_t offset, size_t size, char* scratch) {
+  uint64_t stop = offset + size;
+  for (size_t i = 0; i < count_ && stop > offset; ++i) {
+    Piece* const piece = at(i);
+    if (piece->start >= stop) {
+      continue;
+    }
+    Finish(piece);
+    if (piece->start + piece->length < stop) {
+      return 0;
+    }
+    const uint64_t from = std::max(offset, piece->start);
+    std::memcpy(scratch + (from - offset),
+                piece->buffer.data() + (from - piece->start), stop - from);
+    piece->taken += stop - from;
+    stop = from;
+  }
+  return stop == offset ? size : 0;
+}
+
+size_t ReadWindow::Take(uint64_t offset, size_t size, char* scratch) {
+  return direction_ == Direction::kBackward
+             ? TakeBackward(offset, size, scratch)
+             : TakeForward(offset, size, scratch);
+}
+
+void ReadWindow::DropFirst() {
+  Piece* const piece = at(0);
+  Finish(piece);
+  const uint64_t unused = piece->length - std::min(piece->length, piece->taken);
+  if (unused > 0) {
+    file_->engine->statistics()->Count(StatEvent::kReadAheadDiscarded, unused);
+  }
+  Keep(std::move(piece->buffer));
+  first_ = (first_ + 1) % kPiecesMax;
+  --count_;
+}
+
+void ReadWindow::DropAll() {
+  for (size_t i = 0; i < count_; ++i) {
+    if (at(i)->op.state() != IoState::kIdle) {
+      engine()->Cancel(&at(i)->op);
+    }
+  }
+  while (count_ > 0) {
+    DropFirst();
+  }
+}
+
+void ReadWindow::Pass(uint64_t start, uint64_t stop) {
+  // A small read may be repeated: several values lie in one sector.
+  const bool repeats = stop - start < kLargeRead;
+  if (direction_ == Direction::kBackward) {
+    const uint64_t passed = repeats ? stop : start;
+    while (count_ > 0 && at(0)->start >= passed) {
+      DropFirst();
+    }
+  } else {
+    const uint64_t passed = repeats ? start : stop;
+    while (count_ > 0 && at(0)->start + at(0)->length <= passed) {
+      DropFirst();
+    }
+  }
+}
+
+// Small reads are aligned at both ends, so that neighbours share a sector.
+uint64_t ReadWindow::FirstEdge(uint64_t start, uint64_t stop) const {
+  const uint64_t shared = stop - start < kLargeRead ? file_->alignment : 0;
+  return direction_ == Direction::kBackward ? start + shared : stop - shared;
+}
+
+void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes) {
+  const bool back = direction_ == Direction::kBackward;
+  // A stream that has jumped past everything begins anew.
+  if (count_ > 0 && (back ? edge() > stop : edge() < start)) {
+    DropAll();
+  }
+  // Streams share the budget: the more there are, the less each has ahead.
+  bytes = std::min(bytes, std::max(budget()->FairShare(), kPieceBytesMin));
+  const uint64_t goal =
+      back ? start - std::min(start, bytes) : std::min(stop + bytes, end_);
+  while (count_ < kPiecesMax) {
+    const uint64_t far = count_ > 0 ? edge() : FirstEdge(start, stop);
+    const uint64_t missing =
+        back ? far - std::min(far, goal) : goal - std::min(far, goal);
+    if (missing == 0 ||
+        !Start(far, std::min<uint64_t>(missing, kPieceBytesMax))) {
+      break;
+    }
+  }
+  ReleaseSpares(1);
+}
+
+bool ReadWindow::Start(uint64_t edge, uint64_t bytes) {
+  bytes = RoundUp(bytes, file_->alignment);
+  Piece* const piece = at(count_);
+  piece->buffer = GetBuffer(&bytes);
+  if (piece->buffer.data() == nullptr) {
+    return false;
+  }
+  piece->start = direction_ == Direction::kBackward ? edge - bytes : edge;
+  piece->length = bytes;
+  piece->taken = 0;
+  file_->Describe(IoKind::kRead, StatKind::kReadAhead, piece->start, bytes,
+                  piece->buffer.data(), &piece->op);
+  if (!engine()->Submit(&piece->op)) {
+    Keep(std::move(piece->buffer));
+    return false;
+  }
+  ++count_;
+  return true;
+}
+
+AlignedBuffer ReadWindow::GetBuffer(uint64_t* bytes) {
+  const auto end = spares_.begin() + spare_count_;
+  const auto found = std::find_if(
+      spares_.begin(), end,
+      [bytes](const AlignedBuffer& spare) { return spare.size() >= *bytes; });
+  if (found != end) {
+    std::swap(*found, spares_[spare_count_ - 1]);
+    return std::move(spares_[--spare_count_]);
+  }
+  ReleaseSpares(0);
+  const size_t alignment = file_->buffer_alignment();
+  AlignedBuffer buffer = budget()->Acquire(*bytes, alignment);
+  while (buffer.data() == nullptr && *bytes >= 2 * kPieceBytesMin) {
+    *bytes = RoundUp(*bytes / 2, file_->alignment);
+    buffer = budget()->Acquire(*bytes, alignment);
+  }
+  return buffer;
+}
+
+void ReadWindow::Keep(AlignedBuffer buffer) {
+  if (buffer.data() != nullptr) {
+    spares_[spare_count_++] = std::move(buffer);
+  }
+}
+
+void ReadWindow::ReleaseSpares(size_t keep) {
+  while (spare_count_ > keep) {
+    budget()->Release(std::move(spares_[--spare_count_]));
+  }
+}
+
+}  // namespace rocksdb_uring
