@@ -9,6 +9,7 @@ packages=(cmake ninja-build g++ pkg-config liburing-dev librocksdb-dev rocksdb-t
   libgflags-dev nlohmann-json3-dev)
 workloads=multiget_direct_t1,multiget_cold_t1,multiget_cached_t1
 workloads+=,get_direct,get_cached,scan_direct,scan_direct_async
+workloads+=,reverse_scan_cold,blob_scan_direct
 workloads+=,fillsync,fillrandom,load_buffered,compact_direct
 steps=5
 

@@ -235,6 +235,10 @@ void Comparison::AddExtent(const Workload& workload, Command* command) const {
     // say less still.
     argv.push_back("--ops_between_duration_checks=100");
   }
+  if (workload.extent == Extent::kLoadAndRead) {
+    constexpr int kReads = 100000;
+    argv.push_back("--reads=" + std::to_string(kReads));
+  }
   if (workload.extent == Extent::kShare) {
     // A point read touches a block, a scan all the blocks of its keys.
     const int64_t units =

@@ -76,6 +76,24 @@ Workload Scan(const std::string& name, double target) {
   return w;
 }
 
+// A seek and some entries, in one direction: each block waits for the device
+// unless somebody reads ahead.
+Workload ShortScan(const std::string& name, int keys, bool back,
+                   double target) {
+  Workload w;
+  w.name = name;
+  w.measures =
+      "Seek and " + std::to_string(keys) + (back ? " x Prev" : " x Next");
+  w.args = {"--seek_nexts=" + std::to_string(keys)};
+  if (back) {
+    w.args.push_back("--reverse_iterator=1");
+  }
+  w.target = target;
+  w.results = {"seekrandom"};
+  w.keys_per_operation = keys;
+  return w;
+}
+
 Workload Write(const std::string& name, const std::string& measures,
                std::vector<std::string> results, double target) {
   Workload w;
@@ -123,8 +141,29 @@ void AddReads(std::vector<Workload>* table) {
   Workload async = Direct(Scan("scan_direct_async", 1.15));
   async.b_args = {"--async_io=1"};
   add(async, "direct; async_io on B only");
-  add(Cold(Scan("scan_cold", kParity)), "cache cold");
+  add(Cold(Scan("scan_cold", 1.15)), "cache cold");
   add(Warm(Scan("scan_cached", kParity)), "all cached");
+  const struct {
+    const char* name;
+    int keys;
+    bool back;
+    double cold;
+    double direct;
+  } scans[] = {{"reverse_scan", kKeysPerScan, true, 12, 8},
+               {"prev1000", 1000, true, 4.5, 4.5},
+               {"prev100", 100, true, 2.5, 2.2},
+               {"next100", 100, false, 1.7, 1.6},
+               {"prev10", 10, true, kParity, kParity},
+               {"next10", 10, false, kParity, kParity}};
+  for (const auto& scan : scans) {
+    const std::string name = scan.name;
+    add(Cold(ShortScan(name + "_cold", scan.keys, scan.back, scan.cold)),
+        "cache cold");
+    add(Direct(ShortScan(name + "_direct", scan.keys, scan.back, scan.direct)),
+        "direct");
+    add(Warm(ShortScan(name + "_cached", scan.keys, scan.back, kParity)),
+        "all cached");
+  }
 }
 
 // The plugin's POSIX engine alone: chosen by an option, and as the answer to a
@@ -169,6 +208,21 @@ void AddWrites(std::vector<Workload>* table) {
   direct.args.push_back("--use_direct_io_for_flush_and_compaction");
   direct.args.push_back("--use_direct_reads");
   add(direct);
+  const struct {
+    const char* name;
+    const char* benchmark;
+  } blobs[] = {{"blob_scan_direct", "readseq"},
+               {"blob_reverse_scan_direct", "readreverse"}};
+  for (const auto& blob : blobs) {
+    Workload scan = Load(Write(blob.name, "values in blob files, direct reads",
+                               {blob.benchmark}, 8));
+    scan.extent = Extent::kLoadAndRead;
+    scan.args[0] = std::string("--benchmarks=fillseq,flush,") + blob.benchmark;
+    scan.args.insert(
+        scan.args.end(),
+        {"--enable_blob_files=1", "--min_blob_size=0", "--use_direct_reads"});
+    table->push_back(scan);
+  }
   // What each half gains alone.
   table->push_back(Variant(direct, "_write_behind", "readahead_bytes=0"));
   table->push_back(Variant(direct, "_read_ahead", "write_buffer_bytes=0"));

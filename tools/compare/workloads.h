@@ -17,10 +17,11 @@ enum class CacheState {
 
 // How long a run lasts.
 enum class Extent {
-  kSeconds,  // a fixed time (--seconds)
-  kShare,    // a fixed number of reads, which touches a small share of the
-             // database (--cold_share)
-  kLoad,     // once through the data that it loads itself (--write_mb)
+  kSeconds,      // a fixed time (--seconds)
+  kShare,        // a fixed number of reads, which touches a small share of the
+                 // database (--cold_share)
+  kLoad,         // once through the data that it loads itself (--write_mb)
+  kLoadAndRead,  // so many reads of such data
 };
 
 struct Workload {
