@@ -65,10 +65,12 @@ ReadAhead::~ReadAhead() {
 ReadAhead::Slot* ReadAhead::OldestFree() {
   Slot* oldest = nullptr;
   for (Slot& slot : slots_) {
-    // One whose window is on its way would have to be waited for.
-    const bool in_flight = slot.window != nullptr && slot.window->InFlight();
-    if (!slot.busy && !in_flight &&
-        (oldest == nullptr || slot.used < oldest->used)) {
+    // A busy one is another thread's; one whose window is on its way would have
+    // to be waited for.
+    if (slot.busy || (slot.window != nullptr && slot.window->InFlight())) {
+      continue;
+    }
+    if (oldest == nullptr || slot.used < oldest->used) {
       oldest = &slot;
     }
   }
