@@ -226,7 +226,10 @@ filter_of() {
         'Writes/RandomRwFileTest.*/uring' 'Syncs/DirectoryTest.*/uring'
         'Modes/MixedCallsTest.*' 'Modes/AsyncThreadTest.*ByAnotherThread/*')
       slow=('*.TenThousandInQuickSuccession/*' '*.ManyThreadsOnOneFile/*'
-        '*.RandomReadsAndBatches/*' 'ReadAheadTest.ManyThreadsScanOneFile')
+        '*.RandomReadsAndBatches/*' 'ReadAheadTest.ManyThreadsScanOneFile'
+        'ReadAheadTest.ReadsInAllDirectionsByManyThreads'
+        'ReadAheadTest.ValuesThatShareSectorsAreReadFromTheDeviceOnce'
+        'ReadAheadTest.ShortScansReadLittleThatTheyDoNotNeed')
       ;;
     db_tests)
       tests=('Modes/MultiGetTest.BatchesTakeTheExpectedPath/Direct_auto'
