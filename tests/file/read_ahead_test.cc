@@ -320,7 +320,7 @@ TEST_F(ReadAheadTest, BlobFileThatGrowsIsReadToItsNewEnd) {
 // sector.
 TEST_F(ReadAheadTest, ReverseScansOfSmallReads) {
   const size_t sector = file_->GetRequiredBufferAlignment();
-  for (const size_t blocks : {1, 2, 3, 8, 15}) {
+  for (const size_t blocks : {1, 2, 3, 8, 14}) {
     Open(EngineOptions().readahead_bytes);
     const size_t length = blocks * kBlock + sector;
     uint64_t reads = 0;
@@ -340,7 +340,7 @@ TEST_F(ReadAheadTest, ReverseScansOfSmallReads) {
 
 TEST_F(ReadAheadTest, ForwardScansOfSmallReads) {
   const size_t sector = file_->GetRequiredBufferAlignment();
-  for (const size_t blocks : {1, 3, 15}) {
+  for (const size_t blocks : {1, 3, 14}) {
     Open(EngineOptions().readahead_bytes);
     const size_t length = blocks * kBlock + sector;
     uint64_t reads = 0;
