@@ -145,7 +145,7 @@ AsyncShard* UringEngine::MyShard() {
     AsyncShard* const left = shards_[index].get();
     index = static_cast<uint8_t>(home);
     stand_in->shard.store(index, std::memory_order_relaxed);
-    // Reads that this thread has kept back there are started by nobody else.
+    // No other call would start the reads that this thread has kept back there.
     left->Flush();
   }
   return shards_[index].get();

@@ -144,8 +144,8 @@ uint64_t ReadAhead::BytesWanted(ReadStream* stream, size_t size_before) const {
     return more > 0 ? stream->ahead() + more : 0;
   }
   const bool sure = size >= kSureStreamBytes && file_->kind == FileKind::kTable;
-  // Nobody scans backwards in large reads: it is a table that is opened, whose
-  // index lies before its footer.
+  // RocksDB makes no reverse scan in large reads. Large reads that go backwards
+  // open a table: its index lies before its footer.
   if (stream->direction == Direction::kBackward ||
       (stream->direction == Direction::kUnknown && !sure)) {
     return 0;

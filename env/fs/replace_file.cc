@@ -1,4 +1,4 @@
-// A file of a name that nobody can foresee, renamed when it is complete.
+// Writes a temporary file with an unpredictable name, then renames it.
 #include "env/fs/replace_file.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// Threads that wait in one shard while its ring dies: every wait ends, whoever
-// leads and whoever follows. A watchdog names the threads that are stuck.
+// Threads wait in one shard while its ring dies: every wait ends, of the leader
+// and of the followers. A watchdog names the threads that are stuck.
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -153,8 +153,8 @@ TEST_F(ShardWaitTest, ALeaderReturnsWhenAnotherThreadCompletesItsOrphan) {
   WaitAll(&stranger);
 }
 
-// A leader that waits for an operation in the backlog learns of its end from
-// nobody's completion.
+// No completion announces the end of an operation that is cancelled in the
+// backlog: the leader has to look.
 TEST_F(ShardWaitTest, ALeaderReturnsWhenItsQueuedOperationIsCancelled) {
   MakeEngine(kernel_.factory(), 8);
   kernel_.WithholdAll();
