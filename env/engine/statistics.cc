@@ -30,8 +30,10 @@ constexpr const char* kStatEventNames[kStatEventCount] = {
     "write_overlapped_bytes",
     "write_buffer_waits",
     "write_buffers_exhausted",
-    "streams_forward",
-    "streams_backward",
+    "table_streams_forward",
+    "table_streams_backward",
+    "blob_streams_forward",
+    "blob_streams_backward",
     "announced_bytes"};
 
 constexpr const char* kBatchClassNames[kBatchClassCount] = {

@@ -62,11 +62,15 @@ enum class StatEvent : uint8_t {
   kWriteOverlapped,     // bytes written beside another write of the file
   kWriteBufferWait,     // appends that waited for an earlier write's buffer
   kWriteBufferNone,     // appends that found no buffer and wrote by themselves
-  kStreamForward,       // streams found: scans and compactions
-  kStreamBackward,      // streams found: reverse scans
-  kAnnounced,           // bytes that the page cache was told to read ahead
+  // Streams that were read ahead of, by the file that they were in. Forwards:
+  // scans and compactions; backwards: reverse scans.
+  kTableStreamForward,
+  kTableStreamBackward,
+  kBlobStreamForward,
+  kBlobStreamBackward,
+  kAnnounced,  // bytes that the page cache was told to read ahead
 };
-constexpr size_t kStatEventCount = 18;
+constexpr size_t kStatEventCount = 20;
 const char* StatEventName(StatEvent event);
 
 // Batches are counted in classes: 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64 and more.

@@ -36,8 +36,8 @@ void PageCacheAhead::Announce(const StreamHistory& history,
   const uint64_t to = back ? edge : edge + bytes;
   const bool first = stream->window == 0;
   if (first) {
-    file_->engine->statistics()->Count(back ? StatEvent::kStreamBackward
-                                            : StatEvent::kStreamForward);
+    file_->engine->statistics()->Count(
+        StreamEvent(file_->kind, stream->direction));
   }
   stream->window = static_cast<uint32_t>(bytes);
   stream->horizon = back ? from : to;

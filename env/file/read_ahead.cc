@@ -182,8 +182,8 @@ bool ReadAhead::MakeWindow(Slot* slot) {
   if (slot->window == nullptr) {
     return false;
   }
-  file_->engine->statistics()->Count(back ? StatEvent::kStreamBackward
-                                          : StatEvent::kStreamForward);
+  file_->engine->statistics()->Count(
+      StreamEvent(file_->kind, slot->stream.direction));
   bool registered = true;
   {
     MutexLock lock(&mutex_);

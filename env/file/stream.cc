@@ -78,6 +78,16 @@ std::array<ReadStream, kWays>* SetOf(uint32_t file) {
 
 }  // namespace
 
+StatEvent StreamEvent(FileKind kind, Direction direction) {
+  const bool back = direction == Direction::kBackward;
+  if (kind == FileKind::kBlob) {
+    return back ? StatEvent::kBlobStreamBackward
+                : StatEvent::kBlobStreamForward;
+  }
+  return back ? StatEvent::kTableStreamBackward
+              : StatEvent::kTableStreamForward;
+}
+
 bool MayBeOfStream(uint64_t offset, size_t size) {
   constexpr uint64_t kFar = uint64_t{1} << 62;
   return offset < kFar && size < kFar;

@@ -7,9 +7,15 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "env/engine/statistics.h"
+#include "env/file/file_kind.h"
+
 namespace rocksdb_uring {
 
 enum class Direction : uint8_t { kUnknown, kForward, kBackward };
+
+// As what a stream that is read ahead of is counted.
+StatEvent StreamEvent(FileKind kind, Direction direction);
 
 // Whether a file can have such bytes: a damaged index asks for others, and sums
 // of those offsets would overflow.

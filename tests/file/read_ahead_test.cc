@@ -332,9 +332,9 @@ TEST_F(ReadAheadTest, ReverseScansOfSmallReads) {
     ASSERT_FALSE(HasFailure()) << blocks << " blocks";
     EXPECT_LE(BytesFromDevice(), kFileSize * 105 / 100) << blocks << " blocks";
     EXPECT_GE(ReadsFromWindows(), reads * 9 / 10) << blocks << " blocks";
-    EXPECT_EQ(
-        engine_->statistics()->Snapshot().event(StatEvent::kStreamBackward),
-        1u);
+    EXPECT_EQ(engine_->statistics()->Snapshot().event(
+                  StatEvent::kTableStreamBackward),
+              1u);
   }
 }
 
