@@ -42,11 +42,11 @@ DEFINE_int64(value_size, 400, "Bytes of a value, for --make_db or --num.");
 DEFINE_int64(block_size, 4096,
              "Bytes of a table block, for --make_db or --num.");
 DEFINE_int64(write_mb, 1024,
-             "Data that each load and compaction run writes, in MiB.");
-DEFINE_string(
-    scratch, "",
-    "Directory for the databases of write workloads; removed afterwards. "
-    "Empty: --db with .scratch appended.");
+             "Data that each load and compaction run writes, and that a row "
+             "with a database of its own reads, in MiB.");
+DEFINE_string(scratch, "",
+              "Directory for databases of a row's own; removed afterwards. "
+              "Empty: --db with .scratch appended.");
 
 DEFINE_string(
     workloads, "reads",
@@ -107,7 +107,8 @@ DEFINE_string(env, "", "Environment for B: NAME=value, separated by blanks.");
 DEFINE_string(json, "",
               "Also write all figures to this file, after each workload.");
 DEFINE_string(table, "full",
-              "'full', or 'short' without spread, CPU time and percentiles.");
+              "'full', or 'short' without spread, CPU time, percentiles and "
+              "device reads.");
 
 namespace rocksdb_uring {
 namespace {

@@ -110,6 +110,8 @@ bool WaitForEnd(pid_t pid, Outcome* outcome, std::string* error) {
            static_cast<double>(time.tv_usec) / 1e6;
   };
   outcome->cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  // In units of 512 bytes; what is read ahead, or by a ring, is counted too.
+  outcome->device_bytes = static_cast<double>(usage.ru_inblock) * 512;
   return true;
 }
 

@@ -24,7 +24,8 @@ struct Command {
 struct Outcome {
   int exit_code = -1;  // meaningless when a signal ended the child
   int signal = 0;
-  double cpu_s = 0;  // user and system time of all threads, from rusage
+  double cpu_s = 0;         // user and system time of all threads, from rusage
+  double device_bytes = 0;  // read from block devices, from rusage
   std::string out;
   std::string err;
 

@@ -106,7 +106,7 @@ RowResult Comparison::Run(const Workload& workload) {
   if (!RunPairs(&row) && row.error.empty()) row.error = "interrupted";
   if (available_cpu_s_ > 0) row.others_share = others_cpu_s_ / available_cpu_s_;
   RemoveLeftovers(settings_.db);
-  if (workload.writes) {
+  if (workload.own_database()) {
     std::error_code ignored;
     std::filesystem::remove_all(settings_.scratch, ignored);
   }
@@ -114,7 +114,11 @@ RowResult Comparison::Run(const Workload& workload) {
 }
 
 bool Comparison::RunPairs(RowResult* row) {
-  if (!row->workload.writes) {
+  if (row->workload.database == DatabaseUse::kEachRow &&
+      !LoadDatabase(row->workload, &row->error)) {
+    return false;
+  }
+  if (!row->workload.writes()) {
     if (!MeasureOpen(row->workload, false, &row->a, &row->error)) return false;
     if (!MeasureOpen(row->workload, true, &row->b, &row->error)) return false;
   }
@@ -139,6 +143,7 @@ bool Comparison::RunPair(int pair, RowResult* row) {
   const auto run_noise = [&] {
     if (!settings_.noise) return true;
     noise.open_cpu_s = row->a.open_cpu_s;
+    noise.open_device_bytes = row->a.open_device_bytes;
     return RunOnce(workload, false, pair, &noise, &row->error);
   };
   const bool ok = pair % 2 == 0 ? run_a() && run_b() && run_noise()
@@ -149,9 +154,18 @@ bool Comparison::RunPair(int pair, RowResult* row) {
   return ok;
 }
 
-// Opening and closing the database costs CPU time that is not the workload's:
-// measured once for each side, and taken off the CPU time of its runs. It also
-// finds a plugin that does not load at once.
+// Both sides read what POSIX wrote.
+bool Comparison::LoadDatabase(const Workload& workload, std::string* error) {
+  std::error_code ignored;
+  std::filesystem::remove_all(settings_.scratch, ignored);
+  Outcome outcome;
+  const Command command = MakeLoadCommand(workload);
+  return RunChecked(command, /*is_plugin=*/false, nullptr, &outcome, error);
+}
+
+// Opening and closing the database costs CPU time and reads that are not the
+// workload's: measured once for each side, and taken off what its runs use. It
+// also finds a plugin that does not load at once.
 bool Comparison::MeasureOpen(const Workload& workload, bool is_b,
                              SideRuns* runs, std::string* error) {
   if (!PrepareCache(workload, 0, error)) return false;
@@ -161,6 +175,7 @@ bool Comparison::MeasureOpen(const Workload& workload, bool is_b,
   const bool is_plugin = IsPluginUri(side(is_b).uri);
   if (!RunChecked(command, is_plugin, runs, &outcome, error)) return false;
   runs->open_cpu_s = outcome.cpu_s;
+  runs->open_device_bytes = outcome.device_bytes;
   if (version_.empty()) version_ = ParseVersion(outcome.err);
   return true;
 }
@@ -184,11 +199,11 @@ bool Comparison::RunOnce(const Workload& workload, bool is_b, int pair,
 
 bool Comparison::PrepareCache(const Workload& workload, int pair,
                               std::string* error) {
-  if (workload.writes) {
+  if (workload.writes()) {
     FlushFilesystem(std::filesystem::path(settings_.scratch).parent_path());
     return true;
   }
-  const std::vector<std::string> files = DataFiles(settings_.db);
+  const std::vector<std::string> files = DataFiles(directory_of(workload));
   if (workload.cache == CacheState::kWarm) return ReadIntoCache(files, error);
   if (!DropFromCache(files, settings_.drop, error)) return false;
   if (workload.cache == CacheState::kIrrelevant) return true;
@@ -197,19 +212,28 @@ bool Comparison::PrepareCache(const Workload& workload, int pair,
   return ReadShareIntoCache(files, settings_.cached_percent, seed, error);
 }
 
+DatabaseShape Comparison::shape_of(const Workload& workload) const {
+  if (!workload.own_database()) return settings_.shape;
+  DatabaseShape shape = settings_.write_shape;
+  if (workload.value_size > 0) {
+    shape.value_size = workload.value_size;
+    shape.num =
+        settings_.write_shape.bytes() / (shape.key_size + shape.value_size);
+  }
+  return shape;
+}
+
 // The database is opened for writing although nothing writes. --readonly would
 // be tidier, but RocksDB opens a one-level database read-only in a special form
 // whose MultiGet reads one key after the other.
 Command Comparison::MakeCommand(const Workload& workload, bool is_b,
                                 int pair) const {
   Command command;
-  const DatabaseShape& shape =
-      workload.writes ? settings_.write_shape : settings_.shape;
+  const DatabaseShape shape = shape_of(workload);
   command.limit_s = settings_.limit_s;
   command.argv = {
-      settings_.db_bench,
-      "--db=" + (workload.writes ? settings_.scratch : settings_.db),
-      workload.writes ? "--use_existing_db=0" : "--use_existing_db=1",
+      settings_.db_bench, "--db=" + directory_of(workload),
+      workload.writes() ? "--use_existing_db=0" : "--use_existing_db=1",
       "--open_files=-1", "--cache_index_and_filter_blocks=0",
       // The same keys on both sides of a pair, others in the next pair.
       "--seed=" + std::to_string(1000 * (pair + 1)),
@@ -218,12 +242,29 @@ Command Comparison::MakeCommand(const Workload& workload, bool is_b,
   for (const std::string& arg : ShapeArgs(shape)) argv.push_back(arg);
   // No compaction of the shared database: every run must find it as the last
   // one did.
-  if (!workload.writes) argv.push_back("--disable_auto_compactions=1");
+  if (!workload.writes()) argv.push_back("--disable_auto_compactions=1");
+  if (workload.files > 0) {
+    argv.push_back("--write_buffer_size=" +
+                   std::to_string(shape.bytes() / workload.files));
+  }
   AddExtent(workload, &command);
   argv.insert(argv.end(), workload.args.begin(), workload.args.end());
   argv.insert(argv.end(), settings_.db_bench_args.begin(),
               settings_.db_bench_args.end());
   AddSide(workload, is_b, &command);
+  return command;
+}
+
+Command Comparison::MakeLoadCommand(const Workload& workload) const {
+  Command command;
+  command.limit_s = settings_.limit_s;
+  command.argv = {settings_.db_bench, "--db=" + settings_.scratch,
+                  "--use_existing_db=0"};
+  auto& argv = command.argv;
+  for (const std::string& arg : ShapeArgs(shape_of(workload))) {
+    argv.push_back(arg);
+  }
+  argv.insert(argv.end(), workload.load_args.begin(), workload.load_args.end());
   return command;
 }
 
@@ -235,9 +276,10 @@ void Comparison::AddExtent(const Workload& workload, Command* command) const {
     // say less still.
     argv.push_back("--ops_between_duration_checks=100");
   }
-  if (workload.extent == Extent::kLoadAndRead) {
-    constexpr int kReads = 100000;
-    argv.push_back("--reads=" + std::to_string(kReads));
+  if (workload.extent == Extent::kReads) {
+    constexpr int64_t kReads = 500000;
+    argv.push_back("--reads=" +
+                   std::to_string(std::min(kReads, shape_of(workload).num)));
   }
   if (workload.extent == Extent::kShare) {
     // A point read touches a block, a scan all the blocks of its keys.
@@ -310,6 +352,15 @@ bool Comparison::RunCounted(const Command& command, Outcome* outcome,
   return true;
 }
 
+double Comparison::KeysOf(const Workload& workload,
+                          const Measurement& measured) const {
+  if (workload.extent == Extent::kLoad) {
+    return static_cast<double>(settings_.write_shape.num);
+  }
+  if (workload.counts_sought) return measured.sought;
+  return measured.operations * static_cast<double>(workload.keys_per_operation);
+}
+
 bool Comparison::Record(const Workload& workload, const Outcome& outcome,
                         SideRuns* runs, std::string* error) const {
   Measurement measured;
@@ -322,14 +373,12 @@ bool Comparison::Record(const Workload& workload, const Outcome& outcome,
              "--num says, or reads fail";
     return false;
   }
-  const double keys =
-      workload.extent == Extent::kLoad
-          ? static_cast<double>(settings_.write_shape.num)
-          : measured.operations *
-                static_cast<double>(workload.keys_per_operation);
+  const double keys = KeysOf(workload, measured);
   const double cpu_s = std::max(0.0, outcome.cpu_s - runs->open_cpu_s);
   runs->keys_per_s.push_back(keys / measured.seconds);
   runs->cpu_us_per_key.push_back(cpu_s * 1e6 / keys);
+  runs->device_bytes_per_key.push_back(
+      std::max(0.0, outcome.device_bytes - runs->open_device_bytes) / keys);
   if (measured.percentiles.p50 > 0) {
     runs->p50_us.push_back(measured.percentiles.p50);
     runs->p99_us.push_back(measured.percentiles.p99);

@@ -59,10 +59,14 @@ struct SideRuns {
   std::vector<double> cpu_us_per_key;
   std::vector<double> p50_us;  // of calls, not keys; empty without --histogram
   std::vector<double> p99_us;
+  // Read from block devices, as the kernel counts.
+  std::vector<double> device_bytes_per_key;
   std::string command;  // of the last run
   bool has_stats = false;
   PluginStats stats;  // of the last run
+  // What opening and closing the database costs.
   double open_cpu_s = 0;
+  double open_device_bytes = 0;
 };
 
 struct RowResult {
@@ -99,20 +103,27 @@ class Comparison {
  private:
   bool RunPairs(RowResult* row);
   bool RunPair(int pair, RowResult* row);
+  bool LoadDatabase(const Workload& workload, std::string* error);
   bool MeasureOpen(const Workload& workload, bool is_b, SideRuns* runs,
                    std::string* error);
   bool RunOnce(const Workload& workload, bool is_b, int pair, SideRuns* runs,
                std::string* error);
   bool PrepareCache(const Workload& workload, int pair, std::string* error);
   Command MakeCommand(const Workload& workload, bool is_b, int pair) const;
+  Command MakeLoadCommand(const Workload& workload) const;
   void AddExtent(const Workload& workload, Command* command) const;
   void AddSide(const Workload& workload, bool is_b, Command* command) const;
   bool RunChecked(const Command& command, bool is_plugin, SideRuns* runs,
                   Outcome* outcome, std::string* error);
   bool RunCounted(const Command& command, Outcome* outcome, std::string* error);
+  double KeysOf(const Workload& workload, const Measurement& measured) const;
   bool Record(const Workload& workload, const Outcome& outcome, SideRuns* runs,
               std::string* error) const;
 
+  const std::string& directory_of(const Workload& workload) const {
+    return workload.own_database() ? settings_.scratch : settings_.db;
+  }
+  DatabaseShape shape_of(const Workload& workload) const;
   const Side& side(bool is_b) const { return is_b ? settings_.b : settings_.a; }
   std::string StatsPath() const { return directory_ + "/stats.json"; }
 

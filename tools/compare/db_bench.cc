@@ -25,6 +25,13 @@ bool ParseResult(const std::string& line, BenchmarkResult* result) {
   return true;
 }
 
+// The operations of the histogram whose heading this is ("read", "seek").
+std::string ParseHeading(const std::string& line) {
+  static const std::regex kLine(R"(^Microseconds per (\w+):.*)");
+  std::smatch match;
+  return std::regex_match(line, match, kLine) ? match[1].str() : "";
+}
+
 bool ParsePercentiles(const std::string& line, Percentiles* percentiles) {
   static const std::regex kLine(
       R"(^Percentiles: P50: ([0-9.]+) .*P99: ([0-9.]+) .*)");
@@ -35,10 +42,15 @@ bool ParsePercentiles(const std::string& line, Percentiles* percentiles) {
   return true;
 }
 
+bool LastHasPercentiles(const BenchOutput& output) {
+  return !output.percentiles.empty() && output.percentiles.back().p50 > 0;
+}
+
 void AddTo(Measurement* sum, const BenchmarkResult& result,
            const Percentiles& percentiles) {
   sum->operations += result.operations;
   sum->seconds += result.seconds;
+  sum->sought += static_cast<double>(result.sought);
   sum->percentiles = percentiles;
   if (result.has_found && result.sought > 0) {
     const double share =
@@ -52,12 +64,17 @@ void AddTo(Measurement* sum, const BenchmarkResult& result,
 BenchOutput ParseBenchOutput(const std::string& out) {
   BenchOutput output;
   std::istringstream stream(out);
+  bool beside_reads = false;  // a histogram of what else the threads did
   for (std::string line; std::getline(stream, line);) {
     BenchmarkResult result;
+    const std::string heading = ParseHeading(line);
     if (ParseResult(line, &result)) {
       output.results.push_back(result);
       output.percentiles.emplace_back();
-    } else if (!output.percentiles.empty()) {
+      beside_reads = false;
+    } else if (!heading.empty()) {
+      beside_reads = LastHasPercentiles(output) && heading != "read";
+    } else if (!output.percentiles.empty() && !beside_reads) {
       ParsePercentiles(line, &output.percentiles.back());
     }
   }

@@ -22,7 +22,7 @@ struct BenchmarkResult {
 };
 
 // Latencies in microseconds, of one call: a MultiGet counts once, whatever its
-// batch size.
+// batch size. Of the reads, where threads of a benchmark do other things too.
 struct Percentiles {
   double p50 = 0;
   double p99 = 0;
@@ -45,6 +45,7 @@ std::string ParseVersion(const std::string& err);
 struct Measurement {
   double operations = 0;
   double seconds = 0;
+  double sought = 0;        // keys looked for by one thread
   Percentiles percentiles;  // of the last of them; 0 when there are none
   double found_share = 1;   // smallest share found; 1 when nothing was sought
 };

@@ -86,7 +86,7 @@ Line HeadLine(const Settings& settings, bool is_short) {
   line.insert(line.end(), {b + "/" + a, "95 %"});
   if (settings.noise) line.push_back(a + "/" + a);
   if (!is_short) {
-    line.insert(line.end(), {"CPU us/key", "p50 us", "p99 us"});
+    line.insert(line.end(), {"CPU us/key", "p50 us", "p99 us", "device B/key"});
   }
   line.insert(line.end(), {"target", "verdict", b + " served by"});
   return line;
@@ -108,6 +108,8 @@ Line RowLine(const RowResult& row, const Settings& settings, bool is_short) {
     line.push_back(AToB(row.a.cpu_us_per_key, row.b.cpu_us_per_key));
     line.push_back(AToB(row.a.p50_us, row.b.p50_us));
     line.push_back(AToB(row.a.p99_us, row.b.p99_us));
+    line.push_back(
+        AToB(row.a.device_bytes_per_key, row.b.device_bytes_per_key));
   }
   const double target = row.workload.target;
   line.push_back(target > 0 ? Format("%.2f", target) : "-");
@@ -191,9 +193,11 @@ nlohmann::json ToJson(const Side& side, const SideRuns& runs) {
       {"uri", side.uri},
       {"keys_per_s", ToJson(Summarize(runs.keys_per_s))},
       {"cpu_us_per_key", ToJson(Summarize(runs.cpu_us_per_key))},
+      {"device_bytes_per_key", ToJson(Summarize(runs.device_bytes_per_key))},
       {"runs",
        {{"keys_per_s", runs.keys_per_s},
         {"cpu_us_per_key", runs.cpu_us_per_key},
+        {"device_bytes_per_key", runs.device_bytes_per_key},
         {"p50_us", runs.p50_us},
         {"p99_us", runs.p99_us}}},
       {"open_cpu_s", runs.open_cpu_s},

@@ -101,7 +101,7 @@ Workload Write(const std::string& name, const std::string& measures,
   w.measures = measures;
   w.results = std::move(results);
   w.target = target;
-  w.writes = true;
+  w.database = DatabaseUse::kEachRun;
   return w;
 }
 
@@ -112,6 +112,43 @@ Workload Load(Workload workload) {
                    "--level0_slowdown_writes_trigger=1000000",
                    "--level0_stop_writes_trigger=1000000"};
   return workload;
+}
+
+Workload Compaction(const std::string& name, const std::string& measures) {
+  Workload w = Load(Write(name, measures, {"compact"}, 1.35));
+  w.args.push_back("--use_direct_io_for_flush_and_compaction");
+  w.args.push_back("--use_direct_reads");
+  return w;
+}
+
+// The values are in blob files, where the table keeps only their places.
+Workload BlobScan(const std::string& name, const std::string& benchmark,
+                  double target) {
+  const std::vector<std::string> blobs = {"--enable_blob_files=1",
+                                          "--min_blob_size=0"};
+  Workload w;
+  w.name = name;
+  w.measures = benchmark + " of values in blob files";
+  w.args = blobs;
+  w.extent = Extent::kReads;
+  w.target = target;
+  w.results = {benchmark};
+  w.database = DatabaseUse::kEachRow;
+  w.load_args = blobs;
+  w.value_size = 1024;
+  w.load_args.insert(w.load_args.end(),
+                     {"--benchmarks=fillseq,flush", "--disable_wal=1"});
+  return w;
+}
+
+// Point reads, one thread, while another scans the database forwards.
+Workload GetWhileScanning(const std::string& name) {
+  Workload w = Get(name, 1);
+  w.measures = "Get beside a thread that scans";
+  w.target = 0;  // the scan takes what the disk has: see the percentiles
+  w.counts_sought = true;
+  w.results = {"readwhilescanning"};
+  return w;
 }
 
 Workload Labelled(Workload workload, const std::string& what) {
@@ -164,6 +201,24 @@ void AddReads(std::vector<Workload>* table) {
     add(Warm(ShortScan(name + "_cached", scan.keys, scan.back, kParity)),
         "all cached");
   }
+  add(Direct(GetWhileScanning("get_scanning_direct")), "direct");
+  add(Cold(GetWhileScanning("get_scanning_cold")), "cache cold");
+  const struct {
+    const char* name;
+    const char* benchmark;
+  } blobs[] = {{"blob_scan", "readseq"}, {"blob_reverse_scan", "readreverse"}};
+  for (const auto& blob : blobs) {
+    const std::string name = blob.name;
+    // A row of fixed reads and a cold cache; Cold() would take a share.
+    Workload cold = BlobScan(name + "_cold", blob.benchmark, 10);
+    cold.cache = CacheState::kCold;
+    add(cold, "cache cold");
+    Workload direct = BlobScan(name + "_direct", blob.benchmark, 8);
+    direct.args.push_back("--use_direct_reads");
+    add(direct, "direct");
+    add(Warm(BlobScan(name + "_cached", blob.benchmark, kParity)),
+        "all cached");
+  }
 }
 
 // The plugin's POSIX engine alone: chosen by an option, and as the answer to a
@@ -202,26 +257,16 @@ void AddWrites(std::vector<Workload>* table) {
   add(fill);
   add(Load(Write("load_buffered", "load and compaction, buffered",
                  {"filluniquerandom", "compact"}, kParity)));
-  Workload direct =
-      Load(Write("compact_direct", "manual compaction, direct reads and writes",
-                 {"compact"}, 1.4));
-  direct.args.push_back("--use_direct_io_for_flush_and_compaction");
-  direct.args.push_back("--use_direct_reads");
+  Workload direct = Compaction("compact_direct",
+                               "manual compaction, direct reads and writes");
+  direct.target = 1.4;
   add(direct);
-  const struct {
-    const char* name;
-    const char* benchmark;
-  } blobs[] = {{"blob_scan_direct", "readseq"},
-               {"blob_reverse_scan_direct", "readreverse"}};
-  for (const auto& blob : blobs) {
-    Workload scan = Load(Write(blob.name, "values in blob files, direct reads",
-                               {blob.benchmark}, 8));
-    scan.extent = Extent::kLoadAndRead;
-    scan.args[0] = std::string("--benchmarks=fillseq,flush,") + blob.benchmark;
-    scan.args.insert(
-        scan.args.end(),
-        {"--enable_blob_files=1", "--min_blob_size=0", "--use_direct_reads"});
-    table->push_back(scan);
+  for (const int files : {26, 60}) {
+    const std::string number = std::to_string(files);
+    Workload many = Compaction("compact_direct_f" + number,
+                               "the same with about " + number + " inputs");
+    many.files = files;
+    table->push_back(many);
   }
   // What each half gains alone.
   table->push_back(Variant(direct, "_write_behind", "readahead_bytes=0"));
@@ -242,7 +287,7 @@ std::vector<Workload> MakeTable() {
 
 bool IsIn(const Workload& workload, const std::set<std::string>& wanted) {
   return wanted.count(workload.name) > 0 || wanted.count("all") > 0 ||
-         wanted.count(workload.writes ? "writes" : "reads") > 0;
+         wanted.count(workload.writes() ? "writes" : "reads") > 0;
 }
 
 }  // namespace

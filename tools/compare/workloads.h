@@ -17,11 +17,18 @@ enum class CacheState {
 
 // How long a run lasts.
 enum class Extent {
-  kSeconds,      // a fixed time (--seconds)
-  kShare,        // a fixed number of reads, which touches a small share of the
-                 // database (--cold_share)
-  kLoad,         // once through the data that it loads itself (--write_mb)
-  kLoadAndRead,  // so many reads of such data
+  kSeconds,  // a fixed time (--seconds)
+  kShare,    // a fixed number of reads, which touches a small share of the
+             // database (--cold_share)
+  kLoad,     // once through the data that it loads itself (--write_mb)
+  kReads,    // a fixed number of reads
+};
+
+// The database that a run uses.
+enum class DatabaseUse {
+  kShared,   // --db, which no run changes
+  kEachRow,  // one of --write_mb, made once for the row; both sides read it
+  kEachRun,  // one of --write_mb, made by each run
 };
 
 struct Workload {
@@ -42,8 +49,20 @@ struct Workload {
   // The lines of db_bench's output that count, by name. Their times are added
   // up.
   std::vector<std::string> results;
+  // The keys that one thread looked for count, not what others do beside it.
+  bool counts_sought = false;
   int64_t keys_per_operation = 1;  // a scan is one operation of db_bench
-  bool writes = false;  // on a database of its own, made anew for each run
+  DatabaseUse database = DatabaseUse::kShared;
+  std::vector<std::string> load_args;  // for db_bench, which makes a database
+                                       // of DatabaseUse::kEachRow
+  int64_t value_size = 0;  // bytes, in a database of its own; 0: --value_size
+  // So many table files are loaded (about: memtables hold more than the keys
+  // and values). 0: as db_bench's default memtables make them.
+  int files = 0;
+
+  bool writes() const { return database == DatabaseUse::kEachRun; }
+  // It is in --scratch then, and has --write_mb.
+  bool own_database() const { return database != DatabaseUse::kShared; }
 };
 
 // The targets below which a row counts as "no slower", and is judged by its
