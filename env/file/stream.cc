@@ -104,7 +104,7 @@ bool ReadStream::Continue(uint64_t offset, size_t size) {
   // that happen to be near are no stream.
   const uint64_t gap =
       established() ? std::min<uint64_t>(
-                          std::max<uint64_t>(4 * size, window / 2), 256 << 10)
+                          std::max<uint64_t>(4 * size, window / 2), kStepMax)
                     : std::min<uint64_t>(size, 4 << 10);
   // Before the second read the direction is a guess.
   const bool either = !established();
@@ -165,7 +165,11 @@ void StreamHistory::Share::Add(bool is_one) {
   const int64_t before = value.load(std::memory_order_relaxed);
   const int64_t now = is_one ? kCertain : 0;
   const int64_t step = (now - before) / kShareWeight;
-  value.store(static_cast<uint32_t>(before + step), std::memory_order_relaxed);
+  // Where all reads are point reads, threads share the line without writing.
+  if (step != 0) {
+    value.store(static_cast<uint32_t>(before + step),
+                std::memory_order_relaxed);
+  }
 }
 
 Direction StreamHistory::UsualDirection() const {
@@ -215,7 +219,8 @@ ReadStream* NoteRead(StreamHistory* history, uint64_t offset, size_t size) {
   const uint32_t now = ++this_threads->clock;
   ReadStream* oldest = &(*set)[0];
   for (ReadStream& stream : *set) {
-    if (stream.file == file && stream.Continue(offset, size)) {
+    if (stream.file == file && stream.IsNear(offset, size) &&
+        stream.Continue(offset, size)) {
       stream.used = now;
       return stream.direction != Direction::kUnknown ? &stream : nullptr;
     }

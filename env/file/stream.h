@@ -51,6 +51,11 @@ struct ReadStream {
     end = offset + size;
     origin = offset;
   }
+  // No step is longer: rules most point reads out at once.
+  static constexpr uint64_t kStepMax = 256 << 10;
+  bool IsNear(uint64_t offset, size_t size) const {
+    return offset <= end + kStepMax && offset + size + kStepMax >= start;
+  }
   // Whether a read of `size` bytes at `offset` goes on with it, or lies in its
   // last one; notes it if so.
   bool Continue(uint64_t offset, size_t size);
