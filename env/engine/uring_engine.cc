@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "env/base/debug_log.h"
+#include "env/base/process_memory.h"
 #include "env/base/thread_number.h"
 #include "env/engine/fork_generation.h"
 #include "env/engine/ring_batch.h"
@@ -25,6 +26,12 @@ RingPool::Options PoolOptions(const EngineOptions& options) {
 }
 
 }  // namespace
+
+uint64_t EngineOptions::DefaultReadaheadBytes() {
+  static const uint64_t bytes =
+      std::clamp<uint64_t>(ProcessMemoryBytes() / 64, 32 << 20, 256 << 20);
+  return bytes;
+}
 
 UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
                          MemoryAccount* account)

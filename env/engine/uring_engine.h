@@ -34,8 +34,11 @@ struct EngineOptions {
   static constexpr uint32_t kRingsMaxMax = 1024;
   uint32_t rings_max = 64;
   // Bytes that buffers of the engine's own read-ahead may take together; 0
-  // switches it off.
-  uint64_t readahead_bytes = 32 << 20;
+  // switches it off. By default a 64th of the memory that the process may use,
+  // at least 32 and at most 256 MiB: a compaction reads 4 MiB ahead of each of
+  // its inputs, where 60 are many (env/README.md has the figures).
+  static uint64_t DefaultReadaheadBytes();
+  uint64_t readahead_bytes = DefaultReadaheadBytes();
   // The same of buffers for writes that are in flight while their file grows;
   // 0 switches write-behind off.
   uint64_t write_buffer_bytes = 32 << 20;

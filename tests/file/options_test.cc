@@ -344,7 +344,8 @@ TEST_F(OptionsTest, EngineOptionsThatContradictNameBothValues) {
   const std::vector<std::vector<std::string>> wrong = {
       {"queue_depth=64", "queue_depth=32"},
       {"rings_max=10", "rings_max=9"},
-      {"readahead_bytes=5", "readahead_bytes=33554432"},
+      {"readahead_bytes=5",
+       "readahead_bytes=" + std::to_string(EngineOptions().readahead_bytes)},
       {"write_buffer_bytes=5", "write_buffer_bytes=33554432"}};
   for (const auto& values : wrong) {
     const Status status = FromFunction(values[0]);
