@@ -197,7 +197,7 @@ void AsyncShard::Pump() {
   FlushQueue();
 }
 
-size_t AsyncShard::Submit(IoOp* const* ops, size_t count, Start start) {
+size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
   size_t taken = 0;
   // A ring that is made as the breaker's trial must get a request.
   if (count == 0 || !FitsRing(*ops[0])) {
@@ -208,12 +208,7 @@ size_t AsyncShard::Submit(IoOp* const* ops, size_t count, Start start) {
     if (EnsureRing()) {
       taken = Enqueue(ops, count);
     }
-    const bool keep_back = start == Start::kLater && taken == count &&
-                           backlog_.empty() &&
-                           unsubmitted_.size() < kSubmitChunk;
-    if (!keep_back) {
-      FlushQueue();
-    }
+    FlushQueue();
     if (orphans_.empty()) {
       return taken;
     }
@@ -244,18 +239,6 @@ size_t AsyncShard::Enqueue(IoOp* const* ops, size_t count) {
     environment_.statistics->Count(StatEvent::kAsyncQueued);
   }
   return taken;
-}
-
-void AsyncShard::Flush() {
-  bool ring_died = false;
-  {
-    MutexLock lock(&mutex_);
-    FlushQueue();
-    ring_died = !orphans_.empty();
-  }
-  if (ring_died) {
-    Poll();
-  }
 }
 
 void AsyncShard::Reap(ReapedList* reaped) {

@@ -49,13 +49,8 @@ class AsyncShard {
   // REQUIRES: no operation is in flight.
   ~AsyncShard();
 
-  // kLater: as SubmitLater.
-  enum class Start : uint8_t { kNow, kLater };
-
   // As IoEngine; `ops` of WaitAll is overwritten.
-  size_t Submit(IoOp* const* ops, size_t count, Start start = Start::kNow)
-      URING_EXCLUDES(mutex_);
-  void Flush() URING_EXCLUDES(mutex_);
+  size_t Submit(IoOp* const* ops, size_t count) URING_EXCLUDES(mutex_);
   bool Wait(IoOp* op, uint64_t timeout_us) URING_EXCLUDES(mutex_);
   void WaitAll(IoOp** ops, size_t count) URING_EXCLUDES(mutex_);
   size_t Poll() URING_EXCLUDES(mutex_);
@@ -64,7 +59,7 @@ class AsyncShard {
   // Whether it has a ring that serves.
   bool has_ring() URING_EXCLUDES(mutex_);
   // Whether it has none because the last one was refused. Nothing is in flight
-  // or kept back then.
+  // then.
   bool refused() URING_EXCLUDES(mutex_);
 
  private:
@@ -165,8 +160,8 @@ class AsyncShard {
   // Wait for room in the ring.
   OpQueue backlog_ URING_GUARDED_BY(mutex_);
   // Tags on the submission queue that the kernel has not consumed, in order:
-  // kept back, or left there by a kernel that is short of memory. Nobody
-  // sleeps before it has tried to hand them over.
+  // left there by a kernel that is short of memory. No thread sleeps before it
+  // has tried to hand them over.
   FixedQueue<uint64_t> unsubmitted_ URING_GUARDED_BY(mutex_);
   // Operations that a dead ring never took: POSIX does them.
   OpQueue orphans_ URING_GUARDED_BY(mutex_);

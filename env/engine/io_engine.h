@@ -106,14 +106,6 @@ class IoEngine {
   virtual size_t Submit(IoOp* const* ops, size_t count) = 0;
   bool Submit(IoOp* op) { return Submit(&op, 1) == 1; }
 
-  // As Submit of one, by a caller that is about to submit more: the operation
-  // may be kept back, so that one system call starts several. It is started
-  // with a few others, or by the next Submit or Flush of this thread, or by
-  // whoever waits for it, polls or cancels, on any thread.
-  virtual bool SubmitLater(IoOp* op) { return Submit(op); }
-  // Starts what SubmitLater of this thread has kept back.
-  virtual void Flush() {}
-
   // Waits until a submitted operation is complete, at most `timeout_us`
   // microseconds; returns whether it is. Any thread may wait, also one that
   // did not submit it. Completes operations of others that it meets.

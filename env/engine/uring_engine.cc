@@ -149,11 +149,8 @@ AsyncShard* UringEngine::MyShard() {
   uint8_t index = stand_in->shard.load(std::memory_order_relaxed);
   if (index != home && Breaker::Clock::now().time_since_epoch().count() >=
                            stand_in->until.load(std::memory_order_relaxed)) {
-    AsyncShard* const left = shards_[index].get();
     index = static_cast<uint8_t>(home);
     stand_in->shard.store(index, std::memory_order_relaxed);
-    // No other call would start the reads that this thread has kept back there.
-    left->Flush();
   }
   return shards_[index].get();
 }
@@ -182,41 +179,18 @@ AsyncShard* UringEngine::ReplaceMyShard() {
   return shards_[chosen].get();
 }
 
-size_t UringEngine::SubmitToShard(IoOp* const* ops, size_t count,
-                                  AsyncShard::Start start) {
+size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
   const bool syncs = std::any_of(
       ops, ops + count, [](const IoOp* op) { return ReportsWriteErrors(*op); });
   if (forked() || (syncs && !RingsDoSyncs())) {
     return 0;
   }
-  const size_t taken = MyShard()->Submit(ops, count, start);
+  const size_t taken = MyShard()->Submit(ops, count);
   if (taken > 0 || count == 0) {
     return taken;
   }
   AsyncShard* const stand_in = ReplaceMyShard();
-  return stand_in != nullptr ? stand_in->Submit(ops, count, start) : 0;
-}
-
-size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
-  return SubmitToShard(ops, count, AsyncShard::Start::kNow);
-}
-
-bool UringEngine::SubmitLater(IoOp* op) {
-  return SubmitToShard(&op, 1, AsyncShard::Start::kLater) == 1;
-}
-
-void UringEngine::Flush() {
-  if (forked()) {
-    return;
-  }
-  AsyncShard* const mine = MyShard();
-  mine->Flush();
-  // Operations may be kept back where this thread submitted until another one
-  // found a stand-in.
-  AsyncShard* const home = shards_[ThreadNumber() % shard_count_].get();
-  if (home != mine) {
-    home->Flush();
-  }
+  return stand_in != nullptr ? stand_in->Submit(ops, count) : 0;
 }
 
 bool UringEngine::Wait(IoOp* op, uint64_t timeout_us) {

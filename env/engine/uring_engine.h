@@ -65,8 +65,6 @@ class UringEngine final : public IoEngine {
   void Run(IoOp* ops, size_t count, const RunOptions& options) override;
   bool RunIfCached(IoOp* op) override { return posix_.RunIfCached(op); }
   size_t Submit(IoOp* const* ops, size_t count) override;
-  bool SubmitLater(IoOp* op) override;
-  void Flush() override;
   bool Wait(IoOp* op, uint64_t timeout_us = kNoTimeout) override;
   void WaitAll(IoOp* const* ops, size_t count) override;
   size_t Poll() override;
@@ -102,7 +100,7 @@ class UringEngine final : public IoEngine {
   };
 
   bool forked() const;
-  // Where this thread submits: all that it starts is in one queue.
+  // Where this thread submits.
   AsyncShard* MyShard();
   // Lets a shard that serves stand in for this thread's, whose ring was
   // refused, until rings may be had again; null if there is none, or no need.
@@ -111,7 +109,6 @@ class UringEngine final : public IoEngine {
   // lose: the failure of a real one is never "not begun" (ReportsWriteErrors).
   bool RingsDoSyncs();
   Syncs TrySync();
-  size_t SubmitToShard(IoOp* const* ops, size_t count, AsyncShard::Start start);
   static bool WantsRing(const IoOp* ops, size_t count,
                         const RunOptions& options);
 

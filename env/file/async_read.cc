@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "env/file/io_status.h"
-#include "env/file/read_burst.h"
 
 namespace rocksdb_uring {
 
@@ -30,11 +29,7 @@ AsyncRead::~AsyncRead() {
 
 bool AsyncRead::ReadIfCached() { return engine()->RunIfCached(&op_); }
 
-bool AsyncRead::Start() {
-  ReadBurst* const burst = ReadBurst::OfThisThread();
-  return burst->KeepsNextBack(file_->direct()) ? engine()->SubmitLater(&op_)
-                                               : engine()->Submit(&op_);
-}
+bool AsyncRead::Start() { return engine()->Submit(&op_); }
 
 void AsyncRead::ReadNow() {
   RunOptions options;
@@ -65,12 +60,6 @@ void AsyncRead::WaitAndDeliver(void* const* handles, size_t count) {
     }
   }
   *link = nullptr;
-  if (first != nullptr) {
-    // Here, and not when the engine waits: what this thread has kept back need
-    // not be what it waits for.
-    StartKeptBackReads(first->engine());
-    ReadBurst::OfThisThread()->End();
-  }
   for (AsyncRead* read = first; read != nullptr;) {
     read = WaitForPiece(read);
   }

@@ -26,8 +26,7 @@ class AsyncRead {
   // Reads on the calling thread if that need not wait for a device; false if it
   // must: it has not begun then, but its buffer may have been written to.
   bool ReadIfCached();
-  // Hands the read to the engine; false if it takes none now. One of a burst
-  // (read_burst.h) may be kept back until the next read, wait or poll.
+  // Hands the read to the engine; false if it takes none now.
   bool Start();
   // Reads on the calling thread instead. Blocks.
   void ReadNow();

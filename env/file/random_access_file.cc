@@ -12,7 +12,6 @@
 #include "env/file/async_read.h"
 #include "env/file/fadvise.h"
 #include "env/file/io_status.h"
-#include "env/file/read_burst.h"
 
 namespace rocksdb_uring {
 
@@ -81,7 +80,6 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
                                      Slice* result, char* scratch,
                                      IODebugContext* /*dbg*/) const {
   AssertAligned(*file_, offset, n, scratch);
-  StartKeptBackReads(file_->engine->engine());
   ReadStream* const stream =
       read_ahead_ != nullptr || page_cache_ahead_ != nullptr
           ? NoteRead(&streams_, offset, n)
@@ -121,7 +119,6 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
 IOStatus UringRandomAccessFile::MultiRead(FSReadRequest* requests, size_t count,
                                           const IOOptions& options,
                                           IODebugContext* /*dbg*/) {
-  StartKeptBackReads(file_->engine->engine());
   ReadOps ops(count);
   // One piece, unless memory is short.
   for (size_t done = 0; done < count;) {

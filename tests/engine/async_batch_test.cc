@@ -1,45 +1,32 @@
-// Operations that are kept back until others go with them, and waits for
-// several at once: how many system calls they take, and that nobody is left
-// waiting.
+// Operations that a busy kernel leaves on the queue, and waits for several at
+// once: no thread is left waiting.
 #include <atomic>
 #include <cerrno>
 #include <functional>
 #include <random>
 #include <vector>
 
-#include "env/engine/ring_request.h"
 #include "tests/engine/async_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
 
-class KeptBack : public AsyncFixture {
+// Requests that a kernel short of memory has left on the submission queue.
+class LeftOnTheQueue : public AsyncFixture {
  protected:
-  // All but the chunks that are full stay on the queue.
-  void SubmitAllLater(ReadBatch* batch) {
-    for (IoOp* op : batch->pointers()) {
-      ASSERT_TRUE(engine_->SubmitLater(op));
-    }
+  void SubmitWhileBusy(ReadBatch* batch) {
+    const uint64_t before = requests();
+    kernel_.SetSubmitError(-EAGAIN);
+    SubmitAll(batch);
+    kernel_.SetSubmitError(0);
+    EXPECT_EQ(requests(), before);
   }
   uint64_t requests() const { return kernel_.observations().requests; }
 };
 
-TEST_F(KeptBack, GoInChunks) {
-  for (const size_t count : {1, 7, 8, 9, 32, 100}) {
-    const uint64_t before = kernel_.observations().submits;
-    ReadBatch batch(file_.fd(), 0, Ranges(count));
-    SubmitAllLater(&batch);
-    WaitAll(&batch);
-    EXPECT_LE(kernel_.observations().submits - before,
-              count / kSubmitChunk + 1);
-    EXPECT_TRUE(batch.Matches(file_.model()));
-  }
-}
-
-TEST_F(KeptBack, StartWithWhateverTouchesTheShard) {
+TEST_F(LeftOnTheQueue, StartWithWhateverTouchesTheShard) {
   ReadBatch first(file_.fd(), 0, Ranges(1));
   const std::function<void(ReadBatch*)> touches[] = {
-      [this](ReadBatch*) { engine_->Flush(); },
       [this](ReadBatch*) { engine_->Poll(); },
       [this](ReadBatch* batch) { engine_->Wait(&(*batch)[4], 0); },
       [this](ReadBatch* batch) { engine_->Cancel(&(*batch)[4]); },
@@ -54,8 +41,7 @@ TEST_F(KeptBack, StartWithWhateverTouchesTheShard) {
     kernel_.WithholdAll();
     ReadBatch batch(file_.fd(), 0, Ranges(5));
     const uint64_t before = requests();
-    SubmitAllLater(&batch);
-    EXPECT_EQ(requests(), before) << "started at once";
+    SubmitWhileBusy(&batch);
     touch(&batch);
     EXPECT_GE(requests(), before + 5);
     kernel_.StopWithholding();
@@ -64,10 +50,10 @@ TEST_F(KeptBack, StartWithWhateverTouchesTheShard) {
   WaitAll(&first);
 }
 
-TEST_F(KeptBack, CancelledCompletes) {
+TEST_F(LeftOnTheQueue, CancelledCompletes) {
   kernel_.WithholdAll();
   ReadBatch batch(file_.fd(), 0, Ranges(3));
-  SubmitAllLater(&batch);
+  SubmitWhileBusy(&batch);
   engine_->Cancel(&batch[1]);
   EXPECT_TRUE(engine_->Wait(&batch[1]));
   EXPECT_EQ(batch[1].result, -ECANCELED);
@@ -76,8 +62,9 @@ TEST_F(KeptBack, CancelledCompletes) {
   EXPECT_TRUE(batch.Matches(file_.model(), 2));
 }
 
-// The leader is in the kernel; who keeps operations back has to follow it.
-TEST_F(KeptBack, AreStartedBeforeAFollowerSleeps) {
+// The leader is in the kernel; the thread whose requests were left has to
+// follow it.
+TEST_F(LeftOnTheQueue, AreStartedBeforeAFollowerSleeps) {
   kernel_.WithholdAll();
   ReadBatch slow(file_.fd(), 0, Ranges(1));
   SubmitAll(&slow);
@@ -86,7 +73,7 @@ TEST_F(KeptBack, AreStartedBeforeAFollowerSleeps) {
   ASSERT_TRUE(kernel_.AwaitWaiting(1));
   kernel_.SetRequestScript(nullptr);
   ReadBatch batch(file_.fd(), 0, Ranges(5));
-  SubmitAllLater(&batch);
+  SubmitWhileBusy(&batch);
   WaitAll(&batch);
   EXPECT_FALSE(slow[0].completed());
   kernel_.StopWithholding();
@@ -94,15 +81,15 @@ TEST_F(KeptBack, AreStartedBeforeAFollowerSleeps) {
   EXPECT_TRUE(batch.Matches(file_.model()));
 }
 
-TEST_F(KeptBack, GoToPosixWhenTheRingDies) {
+TEST_F(LeftOnTheQueue, GoToPosixWhenTheRingDies) {
   for (const int error : {-EPERM, -EBADF}) {
     ReadBatch batch(file_.fd(), 0, Ranges(5));
-    SubmitAllLater(&batch);
+    SubmitWhileBusy(&batch);
     kernel_.SetSubmitError(error);
     if (error == -EPERM) {
       WaitAll(&batch);
     } else {
-      engine_->Flush();
+      engine_->Poll();
     }
     for (size_t i = 0; i < batch.size(); ++i) {
       ASSERT_TRUE(batch[i].completed());
@@ -113,14 +100,23 @@ TEST_F(KeptBack, GoToPosixWhenTheRingDies) {
   }
 }
 
-// Nothing is kept back where there is no room: the ring is full, and so is the
-// line before it.
-TEST_F(KeptBack, WithNoRoom) {
+TEST_F(LeftOnTheQueue, AreAllWaitedForAtOnce) {
+  ReadBatch batch(file_.fd(), 0, Ranges(20));
+  SubmitWhileBusy(&batch);
+  std::vector<IoOp*> ops = batch.pointers();
+  engine_->WaitAll(ops.data(), ops.size());
+  EXPECT_TRUE(batch.Matches(file_.model()));
+}
+
+// The ring is full, and so is the line before it.
+class NoRoom : public AsyncFixture {};
+
+TEST_F(NoRoom, EndsSubmissionsOneByOne) {
   MakeEngine(kernel_.factory(), 8);
   kernel_.WithholdAll();
   ReadBatch batch(file_.fd(), 0, Ranges(400));
   size_t taken = 0;
-  while (taken < batch.size() && engine_->SubmitLater(&batch[taken])) {
+  while (taken < batch.size() && engine_->IoEngine::Submit(&batch[taken])) {
     ++taken;
   }
   constexpr size_t kRoom = 8 * UringEngine::kInFlightPerEntry;
@@ -132,17 +128,6 @@ TEST_F(KeptBack, WithNoRoom) {
     EXPECT_TRUE(engine_->Wait(&batch[i]));
     EXPECT_TRUE(batch.Matches(file_.model(), i));
   }
-}
-
-TEST_F(KeptBack, ABusyKernelGetsThemLater) {
-  kernel_.SetSubmitError(-EAGAIN);
-  ReadBatch batch(file_.fd(), 0, Ranges(20));
-  SubmitAllLater(&batch);
-  EXPECT_EQ(requests(), 0u);
-  kernel_.SetSubmitError(0);
-  std::vector<IoOp*> ops = batch.pointers();
-  engine_->WaitAll(ops.data(), ops.size());
-  EXPECT_TRUE(batch.Matches(file_.model()));
 }
 
 class WaitForAll : public AsyncFixture {
@@ -238,8 +223,8 @@ TEST_F(WaitForAll, BeyondTheRoomOfTheRing) {
 class BurstStress : public AsyncFixture,
                     public ::testing::WithParamInterface<const char*> {};
 
-// Threads that keep operations back, wait for all of theirs or for one after
-// the other, cancel some, and meet on the same shards.
+// Threads that submit one by one, wait for all of theirs or for one after the
+// other, cancel some, and meet on the same shards.
 TEST_P(BurstStress, ThreadsWithBurstsOfTheirOwn) {
   if (GetParam() == std::string("Real")) {
     SkipWithoutRing();
@@ -257,10 +242,8 @@ TEST_P(BurstStress, ThreadsWithBurstsOfTheirOwn) {
                         RandomRanges(&random, count, kFileSize, 0));
         std::vector<IoOp*> ops = batch.pointers();
         for (IoOp* op : ops) {
-          const bool later = random() % 4 != 0;
           // A ring whose first answer refuses is given up, and takes none.
-          while (!(later ? engine_->SubmitLater(op)
-                         : engine_->IoEngine::Submit(op))) {
+          while (!engine_->IoEngine::Submit(op)) {
             ASSERT_STREQ(GetParam(), "Faulty");
             engine_->Poll();
             std::this_thread::yield();

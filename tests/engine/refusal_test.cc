@@ -276,10 +276,7 @@ TEST_F(Refusals, OfOneMoreRingLeaveTheOthersTheirWork) {
       std::thread([this] {
         ReadBatch batch(file_.fd(), 0, Ranges(3));
         const std::vector<IoOp*> ops = batch.pointers();
-        for (IoOp* op : ops) {
-          ASSERT_TRUE(engine_->SubmitLater(op));
-        }
-        engine_->Flush();
+        ASSERT_EQ(engine_->Submit(ops.data(), ops.size()), 3u);
         engine_->WaitAll(ops.data(), ops.size());
         EXPECT_TRUE(batch.Matches(file_.model()));
         EXPECT_EQ(batch[0].path, IoPath::kRing);
@@ -287,7 +284,7 @@ TEST_F(Refusals, OfOneMoreRingLeaveTheOthersTheirWork) {
         EXPECT_EQ(last_path_, IoPath::kRing);
       }).join();
     }
-    // Each shard asked once, and each group was one call.
+    // Each shard asked once, and each batch was one call.
     EXPECT_GE(Event(StatEvent::kRingRefused), refused + 3);
     EXPECT_LE(Event(StatEvent::kRingRefused), refused + 7);
     EXPECT_EQ(Event(StatEvent::kSubmitCall), submits + 32);

@@ -284,30 +284,6 @@ TEST_F(Fork, OperationsInFlightEndInTheChildToo) {
   EXPECT_TRUE(batch.Matches(file_.model()));
 }
 
-// They are on the queue that parent and child would share.
-TEST_F(Fork, OperationsKeptBackEndInBoth) {
-  IoEngine* const engine = parent_->engine();
-  ReadBatch batch(file_.fd(), 0, {{0, 4096}, {4096, 4096}, {8192, 4096}});
-  const std::vector<IoOp*> ops = batch.pointers();
-  for (IoOp* op : ops) {
-    ASSERT_TRUE(engine->SubmitLater(op));
-  }
-  ExpectInChild([&] {
-    engine->Flush();
-    engine->WaitAll(ops.data(), ops.size());
-    return std::all_of(ops.begin(), ops.end(),
-                       [](const IoOp* op) {
-                         return op->completed() && op->path == IoPath::kPosix;
-                       }) &&
-           bool(batch.Matches(file_.model()));
-  });
-  engine->WaitAll(ops.data(), ops.size());
-  for (const IoOp* op : ops) {
-    EXPECT_EQ(op->path, IoPath::kRing);
-  }
-  EXPECT_TRUE(batch.Matches(file_.model()));
-}
-
 // Not with the address sanitizer: the runtime of this compiler's does not hold
 // its allocator's locks over fork, and the child waits for one for ever.
 #ifndef __SANITIZE_ADDRESS__

@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 
-#include "env/file/read_burst.h"
 #include "tests/engine/fake_ring.h"
 #include "tests/engine/fake_system_calls.h"
 #include "tests/file/file_test_support.h"
@@ -22,9 +21,7 @@ class AsyncSeamTest : public ::testing::Test {
       kSmallDepth * UringEngine::kInFlightPerEntry;
 
   void SetUp() override {
-    // Reads start at once whatever tests ran before on this thread.
-    *ReadBurst::OfThisThread() = ReadBurst();
-    // And take the ring, although the page cache has it all.
+    // Reads take the ring, although the page cache has it all.
     calls_.Fail(FakeSystemCalls::kPreadNoWait, FakeSystemCalls::kAlways,
                 -EAGAIN);
     WriteFile(path_, model_);

@@ -62,7 +62,7 @@ TEST_F(CacheProbeTest, WhatIsCachedIsReadByTheCall) {
   EXPECT_EQ(counted.bytes, 100 * kBlock);
 }
 
-// Reads that are kept back or in flight are not held up or mixed up.
+// Reads in flight are not held up or mixed up.
 TEST_F(CacheProbeTest, CachedAndOtherReadsInOnePoll) {
   AsyncCalls calls = MakeCalls(40, kFileSize);
   for (size_t i = 0; i < calls.size(); ++i) {
