@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "env/base/debug_log.h"
@@ -10,113 +11,67 @@
 
 namespace rocksdb_uring {
 
-bool AsyncShard::IsBusy(int result) {
-  return result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
-}
-
-AsyncShard::AsyncShard(Options options, const Environment& environment)
-    : options_(std::move(options)), environment_(environment) {
-  environment_.account->Add(sizeof(*this));
+AsyncShard::AsyncShard(Options options, const Completer& completer,
+                       const RingEnvironment* rings)
+    : options_(options), completer_(completer), rings_(rings) {
+  rings_->account->Add(sizeof(*this));
 }
 
 AsyncShard::~AsyncShard() {
-  environment_.account->Subtract(sizeof(*this) + table_bytes());
-  if (ring_ != nullptr) {
-    environment_.account->Subtract(ring_->memory_bytes());
-  }
+  rings_->account->Subtract(sizeof(*this) + table_bytes());
 }
 
-RingOrError AsyncShard::MakeRing() {
-  RingOrError made = options_.factory(options_.ring);
-  if (made.ring == nullptr) {
-    return made;
-  }
+bool AsyncShard::MakeTables(const Ring& ring) {
   const size_t before = table_bytes();
-  if (!requests_.Reserve(made.ring->completion_entries()) ||
-      !unsubmitted_.Reserve(made.ring->submission_entries())) {
-    made.ring.reset();
-    made.error = Errno::FromErrno(ENOMEM);
-  }
-  environment_.account->Add(table_bytes() - before);
+  const bool made = requests_.Reserve(ring.completion_entries()) &&
+                    unsubmitted_.Reserve(ring.submission_entries());
+  rings_->account->Add(table_bytes() - before);
   return made;
 }
 
 bool AsyncShard::EnsureRing() {
   RetireIfIdle();
-  // Before the breaker is asked: whoever it allows has to report back.
-  if (dead_ || (ring_ == nullptr && Breaker::Clock::now() < create_at_) ||
-      !environment_.breaker->Allow()) {
-    return false;
-  }
   if (ring_ != nullptr) {
-    // As a trial it has to prove itself again.
-    proven_ = proven_ && !environment_.breaker->open();
-    return true;
+    return !ring_->failed() && ring_->Allow();
   }
-  RingOrError made = MakeRing();
-  if (made.ring == nullptr) {
-    DebugLog("ring of shard %u refused: %s", options_.index,
-             made.error.text(Errno::Buffer()));
-    refused_ = true;
-    environment_.statistics->Count(StatEvent::kRingRefused);
-    switch (environment_.breaker->RecordRefusal(made.error)) {
-      case Breaker::Refusal::kNotCounted:
-        create_at_ = Breaker::Clock::now() + Breaker::kCreatePause;
-        break;
-      case Breaker::Refusal::kCounted:
-        break;
-      case Breaker::Refusal::kOpened:
-        environment_.statistics->Count(StatEvent::kBreakerOpened);
-        break;
-    }
+  // In this order: a caller that the breaker makes the trial has to report
+  // back.
+  if (!rings_->breaker->MayCreate() || !rings_->breaker->Allow()) {
     return false;
   }
-  ring_ = std::move(made.ring);
-  ++ring_number_;
-  refused_ = false;
-  environment_.breaker->RingCreated();
-  DebugLog("ring of shard %u created: %u and %u entries, %zu bytes",
-           options_.index, ring_->submission_entries(),
-           ring_->completion_entries(), ring_->memory_bytes());
-  environment_.statistics->Count(StatEvent::kRingCreated);
-  environment_.account->Add(ring_->memory_bytes());
-  proven_ = false;
-  refusals_in_a_row_ = 0;
+  LiveRing::Request request;
+  request.ring = options_.ring;
+  request.user = "shard " + std::to_string(options_.index);
+  request.refusals_max = kRefusalsMax;
+  ring_ = LiveRing::Make(*rings_, request,
+                         [this](const Ring& ring) URING_REQUIRES(mutex_) {
+                           return MakeTables(ring);
+                         });
   pauses_ = 0;
-  return true;
+  return ring_ != nullptr;
 }
 
 bool AsyncShard::has_ring() {
   MutexLock lock(&mutex_);
-  return ring_ != nullptr && !dead_;
-}
-
-bool AsyncShard::refused() {
-  MutexLock lock(&mutex_);
-  return refused_;
+  return ring_ != nullptr && !ring_->failed();
 }
 
 void AsyncShard::RetireIfIdle() {
-  if (dead_ && in_flight_ == 0 && !leader_) {
-    environment_.account->Subtract(ring_->memory_bytes());
-    environment_.statistics->Count(StatEvent::kRingRetired);
+  if (dead() && in_flight_ == 0 && !leader_) {
     ring_.reset();
-    environment_.breaker->RingDestroyed();
-    dead_ = false;
   }
 }
 
 void AsyncShard::MarkDead(const char* call, Errno error) {
-  if (dead_) {
-    return;
+  if (!dead()) {
+    ring_->Fail(call, error);
+    TakeBack();
   }
-  dead_ = true;
-  DebugLog("ring of shard %u given up: %s: %s; %zu requests go to POSIX",
-           options_.index, call, error.text(Errno::Buffer()),
+}
+
+void AsyncShard::TakeBack() {
+  DebugLog("shard %u: %zu requests go to POSIX", options_.index,
            unsubmitted_.size() + backlog_.size());
-  if (environment_.breaker->RecordFailure(call, error)) {
-    environment_.statistics->Count(StatEvent::kBreakerOpened);
-  }
   // What the kernel has not consumed it never will: those are ours again.
   in_flight_ -= unsubmitted_.size();
   for (; !unsubmitted_.empty(); unsubmitted_.pop_front(1)) {
@@ -137,7 +92,7 @@ void AsyncShard::MarkDead(const char* call, Errno error) {
 }
 
 bool AsyncShard::PutOnRing(IoOp* op) {
-  if (in_flight_ + kControlRoom >= ring_->completion_entries()) {
+  if (in_flight_ + kControlRoom >= ring_->ring()->completion_entries()) {
     return false;
   }
   const uint64_t tag = requests_.Add(op);
@@ -145,10 +100,10 @@ bool AsyncShard::PutOnRing(IoOp* op) {
   op->tag = tag;
   op->set_state(IoState::kInFlight);
   const RingRequest request = MakeRequest(*op, tag);
-  if (!ring_->Prepare(request)) {
+  if (!ring_->ring()->Prepare(request)) {
     FlushQueue();
-    if (dead_ || !ring_->Prepare(request)) {
-      if (!dead_) {
+    if (dead() || !ring_->ring()->Prepare(request)) {
+      if (!dead()) {
         op->set_state(IoState::kQueued);
       }
       requests_.Remove(tag);
@@ -162,8 +117,8 @@ bool AsyncShard::PutOnRing(IoOp* op) {
 
 void AsyncShard::FlushQueue() {
   while (!unsubmitted_.empty()) {
-    const int result = ring_->Submit();
-    environment_.statistics->Count(StatEvent::kSubmitCall);
+    const int result = ring_->ring()->Submit();
+    completer_.statistics()->Count(StatEvent::kSubmitCall);
     if (result == -EINTR) {
       continue;
     }
@@ -182,7 +137,7 @@ void AsyncShard::FlushQueue() {
 }
 
 void AsyncShard::Pump() {
-  if (ring_ == nullptr || dead_) {
+  if (ring_ == nullptr || dead()) {
     return;
   }
   while (const std::optional<uint64_t> tag = requests_.TakeWantedCancel()) {
@@ -223,20 +178,20 @@ size_t AsyncShard::Enqueue(IoOp* const* ops, size_t count) {
   for (; taken < count && FitsRing(*ops[taken]); ++taken) {
     IoOp* const op = ops[taken];
     op->shard = options_.index;
-    if (backlog_.empty() && !dead_ && PutOnRing(op)) {
+    if (backlog_.empty() && !dead() && PutOnRing(op)) {
       if (unsubmitted_.size() >= kSubmitChunk) {
         FlushQueue();
       }
       continue;
     }
-    if (dead_ || backlog_.size() >= options_.backlog_max) {
+    if (dead() || backlog_.size() >= options_.backlog_max) {
       op->set_state(IoState::kIdle);
-      environment_.statistics->Count(StatEvent::kAsyncOverflow);
+      completer_.statistics()->Count(StatEvent::kAsyncOverflow);
       break;
     }
     op->set_state(IoState::kQueued);
     backlog_.push_back(op);
-    environment_.statistics->Count(StatEvent::kAsyncQueued);
+    completer_.statistics()->Count(StatEvent::kAsyncQueued);
   }
   return taken;
 }
@@ -246,8 +201,8 @@ void AsyncShard::Reap(ReapedList* reaped) {
   const unsigned count =
       ring_ == nullptr
           ? 0
-          : ring_->Reap(completions,
-                        static_cast<unsigned>(kReapMax - reaped->count));
+          : ring_->ring()->Reap(
+                completions, static_cast<unsigned>(kReapMax - reaped->count));
   for (unsigned i = 0; i < count; ++i) {
     const uint64_t tag = completions[i].user_data;
     IoOp* const op = requests_.Find(tag);
@@ -259,7 +214,7 @@ void AsyncShard::Reap(ReapedList* reaped) {
                                         /*orphan=*/false};
       requests_.Remove(tag);
     } else {
-      environment_.statistics->Count(StatEvent::kUnknownCompletion);
+      completer_.statistics()->Count(StatEvent::kUnknownCompletion);
     }
   }
 }
@@ -271,69 +226,29 @@ void AsyncShard::TakeOrphans(ReapedList* reaped) {
   }
 }
 
-void AsyncShard::RunOrphan(IoOp* op) {
-  op->path = IoPath::kPosix;
-  if (op->cancel_requested()) {
-    EndCancelled(op);
-    return;
-  }
-  environment_.statistics->Count(StatEvent::kPosixRescue);
-  op->result = environment_.posix->Finish(*op, 0);
-}
-
-// Returns whether the ring failed what POSIX could do.
-bool AsyncShard::Settle(IoOp* op, int32_t ring_result) {
-  uint64_t done = 0;
-  op->path = IoPath::kRing;
-  if (IsFinal(op, ring_result, &done)) {
-    return false;
-  }
-  if (ring_result < 0) {
-    op->path = IoPath::kPosix;
-    environment_.statistics->Count(StatEvent::kPosixRescue);
-    LogRescue(*op, ring_result);
-  }
-  op->result = environment_.posix->Finish(*op, done);
-  return SpeaksAgainstRing(ring_result) && op->result >= 0;
-}
-
-AsyncShard::Evidence AsyncShard::CompleteReaped(const ReapedList& reaped) {
-  Evidence evidence;
+RingEvidence AsyncShard::CompleteReaped(const ReapedList& reaped) {
+  RingEvidence seen;
   for (size_t i = 0; i < reaped.count; ++i) {
     const Reaped& item = reaped.items[i];
     if (item.orphan) {
-      RunOrphan(item.op);
-    } else if (Settle(item.op, item.result)) {
-      ++evidence.refused;
-      evidence.last_refusal = item.result;
+      completer_.EndUntaken(item.op);
     } else {
-      ++evidence.worked;
+      completer_.EndAnswered(item.op, item.result, &seen);
     }
-    CountCompleted(item.op, 1, environment_.statistics);
+    CountCompleted(item.op, 1, completer_.statistics());
     CompleteAll(item.op, 1);
   }
-  return evidence;
+  return seen;
 }
 
-void AsyncShard::Judge(const Evidence& evidence, uint64_t ring_number) {
-  // Meanwhile it may have died, which has been told, or be another.
-  if (dead_ || ring_ == nullptr || ring_number_ != ring_number) {
+void AsyncShard::Judge(const RingEvidence& evidence, uint64_t ring_number) {
+  // Meanwhile it may have died, or be another.
+  if (ring_ == nullptr || ring_->number() != ring_number || ring_->failed()) {
     return;
   }
-  if (evidence.worked > 0) {
-    refusals_in_a_row_ = 0;
-    // Only now: a ring that can be made may still take no request.
-    if (!proven_) {
-      proven_ = true;
-      environment_.breaker->RecordSuccess();
-    }
-  }
-  if (evidence.refused == 0) {
-    return;
-  }
-  refusals_in_a_row_ += evidence.refused;
-  if (!proven_ || refusals_in_a_row_ >= kRefusalsMax) {
-    MarkDead(kRingOperation, Errno::FromResult(evidence.last_refusal));
+  ring_->Judge(evidence);
+  if (ring_->failed()) {
+    TakeBack();
   }
 }
 
@@ -350,9 +265,9 @@ size_t AsyncShard::Advance() {
   if (reaped.count == 0) {
     return 0;
   }
-  const uint64_t ring_number = ring_number_;
+  const uint64_t ring_number = ring_ == nullptr ? 0 : ring_->number();
   mutex_.Unlock();
-  const Evidence evidence = CompleteReaped(reaped);
+  const RingEvidence evidence = CompleteReaped(reaped);
   mutex_.Lock();
   Judge(evidence, ring_number);
   if (followers_ > 0) {
@@ -375,12 +290,12 @@ bool AsyncShard::PrepareControl(RingOpcode opcode, uint64_t target) {
   request.opcode = opcode;
   request.target = target;
   request.user_data = RequestTable::kControlTag;
-  if (in_flight_ >= ring_->completion_entries()) {
+  if (in_flight_ >= ring_->ring()->completion_entries()) {
     return false;
   }
-  if (!ring_->Prepare(request)) {
+  if (!ring_->ring()->Prepare(request)) {
     FlushQueue();
-    if (dead_ || !ring_->Prepare(request)) {
+    if (dead() || !ring_->ring()->Prepare(request)) {
       return false;
     }
   }
@@ -396,7 +311,7 @@ void AsyncShard::Cancel(IoOp* op) {
   {
     MutexLock lock(&mutex_);
     was_queued = backlog_.Remove(op);
-    if (!was_queued && !dead_ && requests_.Find(op->tag) == op) {
+    if (!was_queued && !dead() && requests_.Find(op->tag) == op) {
       requests_.WantCancel(op->tag);
       Pump();
       ring_died = !orphans_.empty();
@@ -410,7 +325,7 @@ void AsyncShard::Cancel(IoOp* op) {
   }
   EndCancelled(op);
   op->path = IoPath::kRing;
-  CountCompleted(op, 1, environment_.statistics);
+  CountCompleted(op, 1, completer_.statistics());
   CompleteAll(op, 1);
   // Followers that wait for it; a leader that does looks by itself (Lead).
   MutexLock lock(&mutex_);

@@ -14,14 +14,12 @@
 #include <memory>
 
 #include "env/base/fixed_queue.h"
-#include "env/base/memory_account.h"
 #include "env/base/mutex.h"
-#include "env/engine/breaker.h"
+#include "env/engine/completion.h"
 #include "env/engine/io_op.h"
+#include "env/engine/live_ring.h"
 #include "env/engine/op_queue.h"
-#include "env/engine/posix_engine.h"
 #include "env/engine/request_table.h"
-#include "env/engine/statistics.h"
 #include "env/ring/ring.h"
 
 namespace rocksdb_uring {
@@ -29,7 +27,6 @@ namespace rocksdb_uring {
 class AsyncShard {
  public:
   struct Options {
-    RingFactory factory;
     RingOptions ring;
     // Operations that may wait for room in the ring.
     size_t backlog_max = 0;
@@ -37,15 +34,9 @@ class AsyncShard {
     uint32_t index = 0;
   };
 
-  // `environment` is not owned and must outlive the shard.
-  struct Environment {
-    PosixEngine* posix;
-    Breaker* breaker;
-    Statistics* statistics;
-    MemoryAccount* account;
-  };
-
-  AsyncShard(Options options, const Environment& environment);
+  // `rings` is not owned and must outlive the shard.
+  AsyncShard(Options options, const Completer& completer,
+             const RingEnvironment* rings);
   // REQUIRES: no operation is in flight.
   ~AsyncShard();
 
@@ -58,9 +49,6 @@ class AsyncShard {
 
   // Whether it has a ring that serves.
   bool has_ring() URING_EXCLUDES(mutex_);
-  // Whether it has none because the last one was refused. Nothing is in flight
-  // then.
-  bool refused() URING_EXCLUDES(mutex_);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -79,27 +67,20 @@ class AsyncShard {
     Reaped items[kReapMax];
     size_t count = 0;
   };
-  // What completions say about the ring.
-  struct Evidence {
-    size_t worked = 0;
-    // Failed by the ring, and possible without it.
-    size_t refused = 0;
-    int32_t last_refusal = 0;
-  };
   // A thread that waits, and for what. Lives on its stack.
   struct Waiter {
     // Those that are not complete come first.
     IoOp** ops;
     size_t count;
   };
-  // So many refusals in a row and a ring is given up; a ring that has not
-  // proven itself is with the first.
+  // So many refusals in a row and a ring that has worked is given up: a few
+  // may be a file's fault, and unlike a batch, which is a sample of many, a
+  // harvest here is often a single operation.
   static constexpr size_t kRefusalsMax = 8;
 
   bool EnsureRing() URING_REQUIRES(mutex_);
-  // A new ring, and room for all that it may hold: what comes later allocates
-  // nothing.
-  RingOrError MakeRing() URING_REQUIRES(mutex_);
+  // Room for all that the ring may hold: what comes later allocates nothing.
+  bool MakeTables(const Ring& ring) URING_REQUIRES(mutex_);
   // Bytes of the table and the queue, as they are booked.
   size_t table_bytes() const URING_REQUIRES(mutex_) {
     return requests_.memory_bytes() + unsubmitted_.memory_bytes();
@@ -111,23 +92,23 @@ class AsyncShard {
   // `call` and `error` as for the breaker.
   void MarkDead(const char* call, Errno error) URING_REQUIRES(mutex_);
   // `ring_number` is that of the ring that the evidence is of.
-  void Judge(const Evidence& evidence, uint64_t ring_number)
+  void Judge(const RingEvidence& evidence, uint64_t ring_number)
       URING_REQUIRES(mutex_);
+  // Takes back what the ring, which has failed, never consumed.
+  void TakeBack() URING_REQUIRES(mutex_);
+  bool dead() const URING_REQUIRES(mutex_) {
+    return ring_ != nullptr && ring_->failed();
+  }
   void RetireIfIdle() URING_REQUIRES(mutex_);
   void Reap(ReapedList* reaped) URING_REQUIRES(mutex_);
   void TakeOrphans(ReapedList* reaped) URING_REQUIRES(mutex_);
-  // Does what a dead ring never took.
-  void RunOrphan(IoOp* op);
-  bool Settle(IoOp* op, int32_t ring_result);
-  Evidence CompleteReaped(const ReapedList& reaped) URING_EXCLUDES(mutex_);
+  RingEvidence CompleteReaped(const ReapedList& reaped) URING_EXCLUDES(mutex_);
   // Puts a request without operation on the queue; false if there is no room.
   bool PrepareControl(RingOpcode opcode, uint64_t target)
       URING_REQUIRES(mutex_);
   // Completes what can be completed now and refills the ring; releases the
   // lock in between. Returns how many operations it completed.
   size_t Advance() URING_REQUIRES(mutex_);
-  // The kernel is short of something for the moment.
-  static bool IsBusy(int result);
   // Whether a thread has taken the operation off the ring and is about to
   // complete it.
   bool BeingCompleted(const IoOp& op) const URING_REQUIRES(mutex_);
@@ -145,17 +126,13 @@ class AsyncShard {
   void Lead(uint64_t timeout_us) URING_REQUIRES(mutex_);
 
   const Options options_;
-  const Environment environment_;
+  const Completer completer_;
+  const RingEnvironment* const rings_;
 
   Mutex mutex_;
   CondVar completed_;
   // Changes only when nothing is in flight and nobody leads.
-  std::unique_ptr<Ring> ring_ URING_GUARDED_BY(mutex_);
-  // Tells it from those before it.
-  uint64_t ring_number_ URING_GUARDED_BY(mutex_) = 0;
-  bool refused_ URING_GUARDED_BY(mutex_) = false;
-  // No other one is asked for before.
-  Breaker::Clock::time_point create_at_ URING_GUARDED_BY(mutex_);
+  std::unique_ptr<LiveRing> ring_ URING_GUARDED_BY(mutex_);
   RequestTable requests_ URING_GUARDED_BY(mutex_);
   // Wait for room in the ring.
   OpQueue backlog_ URING_GUARDED_BY(mutex_);
@@ -170,12 +147,6 @@ class AsyncShard {
   size_t in_flight_ URING_GUARDED_BY(mutex_) = 0;
   size_t followers_ URING_GUARDED_BY(mutex_) = 0;
   bool leader_ URING_GUARDED_BY(mutex_) = false;
-  // The kernel refuses the ring; it is replaced once it is empty.
-  bool dead_ URING_GUARDED_BY(mutex_) = false;
-  // A request of ours has come back from this ring since it was made, or since
-  // the breaker allowed it as a trial: it works.
-  bool proven_ URING_GUARDED_BY(mutex_) = false;
-  size_t refusals_in_a_row_ URING_GUARDED_BY(mutex_) = 0;
   // Waits in a row that the ring gave no occasion for.
   int pauses_ URING_GUARDED_BY(mutex_) = 0;
 };

@@ -71,11 +71,11 @@ void AsyncShard::Lead(uint64_t timeout_us) {
   // With nothing in the kernel, or a kernel that refuses the ring, there is
   // nothing to wait on: requests that a dead ring has consumed complete
   // without our help.
-  const bool can_wait = !dead_ && in_flight_ > unsubmitted_.size();
+  const bool can_wait = !dead() && in_flight_ > unsubmitted_.size();
   if (!unsubmitted_.empty() || !backlog_.empty()) {
     timeout_us = std::min(timeout_us, kLookUs);
   }
-  Ring* const ring = ring_.get();
+  Ring* const ring = ring_ == nullptr ? nullptr : ring_->ring();
   leader_ = true;
   mutex_.Unlock();
   int result = 0;

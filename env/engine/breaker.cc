@@ -89,11 +89,13 @@ void Breaker::NoteFailure(const char* call, Errno error) {
   last_failure_.error = error;
 }
 
-Breaker::Refusal Breaker::RecordRefusal(Errno error) {
+bool Breaker::RecordRefusal(Errno error) {
   constexpr const char* kCall = "io_uring_setup";
   if (!IsShortage(error) || rings_.load(std::memory_order_relaxed) == 0) {
-    return RecordFailure(kCall, error) ? Refusal::kOpened : Refusal::kCounted;
+    return RecordFailure(kCall, error);
   }
+  create_at_.store((Clock::now() + kCreatePause).time_since_epoch().count(),
+                   std::memory_order_relaxed);
   MutexLock lock(&mutex_);
   last_failure_.call = kCall;
   last_failure_.error = error;
@@ -103,7 +105,15 @@ Breaker::Refusal Breaker::RecordRefusal(Errno error) {
     trial_running_ = false;
     retry_at_ = Clock::now();
   }
-  return Refusal::kNotCounted;
+  return false;
+}
+
+bool Breaker::MayCreate() const {
+  const Clock::rep create_at = create_at_.load(std::memory_order_relaxed);
+  // With the last ring gone the pause is too: whether rings can be had at all
+  // is then a question for the breaker, which has to hear of each refusal.
+  return create_at == 0 || rings_.load(std::memory_order_relaxed) == 0 ||
+         Clock::now().time_since_epoch().count() >= create_at;
 }
 
 RingFailure Breaker::last_failure() {

@@ -50,11 +50,14 @@ class Breaker {
   // and counts for nothing. `call` as for RecordFailure.
   void NoteFailure(const char* call, Errno error);
 
-  // A ring could not be made. As RecordFailure, unless that was for want of
-  // memory or descriptors while other rings are alive: they go on serving, and
-  // whoever asked is not to ask again for kCreatePause.
-  enum class Refusal : uint8_t { kNotCounted, kCounted, kOpened };
-  Refusal RecordRefusal(Errno error);
+  // A ring could not be made. As RecordFailure, unless memory or descriptors
+  // are short while other rings are alive: they go on serving, nothing is
+  // counted, and no ring is to be made for kCreatePause.
+  bool RecordRefusal(Errno error);
+  // Whether that pause is over. To be asked before Allow: the caller that
+  // Allow makes the trial has to report back. Costs one load where no ring
+  // was refused.
+  bool MayCreate() const;
   static constexpr std::chrono::milliseconds kCreatePause{100};
   // Rings that are alive, of whatever kind.
   void RingCreated() { rings_.fetch_add(1, std::memory_order_relaxed); }
@@ -67,6 +70,8 @@ class Breaker {
   std::atomic<bool> open_{false};
   std::atomic<uint32_t> failures_{0};
   std::atomic<uint32_t> rings_{0};
+  // No ring is made before; of Clock, 0 if none was refused.
+  std::atomic<Clock::rep> create_at_{0};
   Mutex mutex_;
   RingFailure last_failure_ URING_GUARDED_BY(mutex_);
   bool trial_running_ URING_GUARDED_BY(mutex_) = false;

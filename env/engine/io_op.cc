@@ -5,6 +5,22 @@
 
 namespace rocksdb_uring {
 
+bool IsTransfer(const IoOp& op) {
+  switch (op.kind) {
+    case IoKind::kRead:
+    case IoKind::kWrite:
+    case IoKind::kReadv:
+    case IoKind::kWritev:
+      return true;
+    case IoKind::kFsync:
+    case IoKind::kFdatasync:
+    case IoKind::kSyncFileRange:
+    case IoKind::kFallocate:
+      return false;
+  }
+  return false;
+}
+
 uint64_t TransferLength(const IoOp& op) {
   switch (op.kind) {
     case IoKind::kRead:
@@ -44,6 +60,36 @@ bool ReportsWriteErrors(const IoOp& op) {
       return false;
   }
   return false;
+}
+
+void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics) {
+  size_t i = 0;
+  while (i < count) {
+    const StatKind kind = ops[i].stat_kind;
+    const IoPath path = ops[i].path;
+    uint64_t same = 0;
+    uint64_t bytes = 0;
+    uint64_t errors = 0;
+    for (; i < count && ops[i].stat_kind == kind && ops[i].path == path; ++i) {
+      ++same;
+      if (ops[i].result < 0) {
+        ++errors;
+      } else {
+        bytes += static_cast<uint64_t>(ops[i].result);
+      }
+    }
+    statistics->Count(kind, path, same, bytes, errors);
+  }
+}
+
+void CompleteAll(IoOp* ops, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const IoOp::Callback callback = ops[i].callback;
+    ops[i].set_state(IoState::kCompleted);
+    if (callback != nullptr) {
+      callback(&ops[i]);
+    }
+  }
 }
 
 }  // namespace rocksdb_uring

@@ -120,9 +120,17 @@ inline bool IsRead(const IoOp& op) {
 // each of them once: such an operation must not be repeated when it has failed.
 // What it is for sync_file_range depends on its flags (io_op.cc).
 bool ReportsWriteErrors(const IoOp& op);
-inline bool IsTransfer(const IoOp& op) { return op.kind <= IoKind::kWritev; }
+// Whether it moves bytes between memory and the file.
+bool IsTransfer(const IoOp& op);
 
 // Bytes that the operation is to transfer; 0 for those that transfer none.
 uint64_t TransferLength(const IoOp& op);
+
+// Books completed operations, with one visit to the counters for each run of
+// neighbours that took the same path.
+void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics);
+
+// Hands operations with their results back to their owner.
+void CompleteAll(IoOp* ops, size_t count);
 
 }  // namespace rocksdb_uring

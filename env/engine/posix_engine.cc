@@ -31,26 +31,6 @@ constexpr int kPiecesMax = 64;
 
 }  // namespace
 
-void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics) {
-  size_t i = 0;
-  while (i < count) {
-    const StatKind kind = ops[i].stat_kind;
-    const IoPath path = ops[i].path;
-    uint64_t same = 0;
-    uint64_t bytes = 0;
-    uint64_t errors = 0;
-    for (; i < count && ops[i].stat_kind == kind && ops[i].path == path; ++i) {
-      ++same;
-      if (ops[i].result < 0) {
-        ++errors;
-      } else {
-        bytes += static_cast<uint64_t>(ops[i].result);
-      }
-    }
-    statistics->Count(kind, path, same, bytes, errors);
-  }
-}
-
 // Direct I/O that stops inside a sector has met the end of the file, or was cut
 // short. It can only go on from the beginning of the sector.
 bool PosixEngine::EndsInSector(const IoOp& op, uint64_t done) {
@@ -312,16 +292,6 @@ size_t PosixEngine::Submit(IoOp* const* ops, size_t count) {
 bool PosixEngine::Wait(IoOp* op, uint64_t timeout_us) {
   (void)timeout_us;
   return op->completed();
-}
-
-void CompleteAll(IoOp* ops, size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    const IoOp::Callback callback = ops[i].callback;
-    ops[i].set_state(IoState::kCompleted);
-    if (callback != nullptr) {
-      callback(&ops[i]);
-    }
-  }
 }
 
 }  // namespace rocksdb_uring

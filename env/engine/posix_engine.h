@@ -56,11 +56,4 @@ class PosixEngine final : public IoEngine {
   Statistics* const statistics_;
 };
 
-// Books completed operations, with one visit to the counters for each run of
-// neighbours that took the same path.
-void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics);
-
-// Hands operations with their results back to their owner.
-void CompleteAll(IoOp* ops, size_t count);
-
 }  // namespace rocksdb_uring

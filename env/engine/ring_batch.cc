@@ -1,3 +1,5 @@
+// The life of a batch: fill the queue, wait, reap, and when the ring dies or
+// the time is up, see to it that no buffer is left with the kernel.
 #include "env/engine/ring_batch.h"
 
 #include <sched.h>
@@ -35,10 +37,6 @@ uint32_t NextCanary() {
   return next.fetch_add(1, std::memory_order_relaxed);
 }
 
-bool IsBusy(int result) {
-  return result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
-}
-
 void EndTimedOut(IoOp* op) {
   op->result = -ETIMEDOUT;
   op->end = IoEnd::kTimedOut;
@@ -51,28 +49,19 @@ bool IsInterruption(int result) {
 
 }  // namespace
 
-// Notes why the ring is given up.
 bool RingBatch::FailedEnter(int result) {
-  failed_call_ = "io_uring_enter";
-  error_ = Errno::FromResult(result);
+  live_ring_->Fail("io_uring_enter", Errno::FromResult(result));
   return false;
 }
 
-// A ring that takes every request and carries out none, of which each is
-// possible without it, is no use: restrictions and security modules do that.
-bool RingBatch::RefusedEverything() {
-  if (rescued_ == 0 || rescued_ < answered_) {
-    return false;
-  }
-  failed_call_ = kRingOperation;
-  error_ = Errno::FromResult(last_rescued_);
-  return true;
+void RingBatch::CountSubmitCall() {
+  completer_.statistics()->Count(StatEvent::kSubmitCall);
 }
 
 bool RingBatch::FlushQueue() {
   for (int attempt = 0; unsubmitted_ > 0;) {
     const int result = ring_->Submit();
-    statistics_->Count(StatEvent::kSubmitCall);
+    CountSubmitCall();
     if (result > 0) {
       unsubmitted_ -= static_cast<unsigned>(result);
     } else if (result == -EINTR) {
@@ -98,7 +87,7 @@ bool RingBatch::Fill() {
   while (next_ < count_ && in_flight_ < room && !timed_out_) {
     IoOp& op = ops_[next_];
     if (!FitsRing(op)) {
-      op.result = posix_->Finish(op, 0);
+      op.result = completer_.posix()->Finish(op, 0);
       op.path = IoPath::kPosix;
       ops_[next_++].tag = kReaped;
       continue;
@@ -136,7 +125,7 @@ bool RingBatch::AwaitSome() {
     wanted = 1;
   }
   const int result = ring_->SubmitAndWait(wanted);
-  statistics_->Count(StatEvent::kSubmitCall);
+  CountSubmitCall();
   if (result > 0 || (result == 0 && unsubmitted_ == 0)) {
     unsubmitted_ -= static_cast<unsigned>(result);
     return true;
@@ -152,23 +141,10 @@ bool RingBatch::AwaitSome() {
   return IsInterruption(result) || FailedEnter(result);
 }
 
-void RingBatch::Settle(IoOp* op, int32_t ring_result) {
-  uint64_t done = 0;
-  ++answered_;
-  op->path = IoPath::kRing;
-  if (!IsFinal(op, ring_result, &done)) {
-    // Only a failure changes the path: the end of a file is no rescue.
-    if (ring_result < 0) {
-      op->path = IoPath::kPosix;
-      statistics_->Count(StatEvent::kPosixRescue);
-      LogRescue(*op, ring_result);
-    }
-    op->result = posix_->Finish(*op, done);
-    if (SpeaksAgainstRing(ring_result) && op->result >= 0) {
-      ++rescued_;
-      last_rescued_ = ring_result;
-    }
-  } else if (op->end == IoEnd::kCancelled && timed_out_) {
+void RingBatch::End(IoOp* op, int32_t ring_result) {
+  completer_.EndAnswered(op, ring_result, &seen_);
+  // Nobody else cancels operations of a batch.
+  if (op->end == IoEnd::kCancelled) {
     EndTimedOut(op);
   }
 }
@@ -185,9 +161,9 @@ void RingBatch::ReapAll() {
       } else if (ours && index < count_ && ops_[index].tag == kInFlight) {
         --in_flight_;
         ops_[index].tag = kReaped;
-        Settle(&ops_[index], completions[i].result);
+        End(&ops_[index], completions[i].result);
       } else {
-        statistics_->Count(StatEvent::kUnknownCompletion);
+        completer_.statistics()->Count(StatEvent::kUnknownCompletion);
       }
     }
   }
@@ -216,12 +192,11 @@ void RingBatch::DrainDeadRing() {
   }
   for (size_t i = 0; i < count_; ++i) {
     if (ops_[i].tag == kWaiting) {
-      ops_[i].path = IoPath::kPosix;
-      statistics_->Count(StatEvent::kPosixRescue);
       if (timed_out_) {
+        ops_[i].path = IoPath::kPosix;
         EndTimedOut(&ops_[i]);
       } else {
-        ops_[i].result = posix_->Finish(ops_[i], 0);
+        completer_.EndUntaken(&ops_[i]);
       }
     }
   }
@@ -253,7 +228,7 @@ void RingBatch::CancelRest() {
   next_ = count_;
 }
 
-bool RingBatch::Run(IoOp* ops, size_t count) {
+void RingBatch::Run(IoOp* ops, size_t count) {
   ops_ = ops;
   count_ = count;
   canary_ = NextCanary();
@@ -264,14 +239,14 @@ bool RingBatch::Run(IoOp* ops, size_t count) {
   while (next_ < count_ || in_flight_ > 0) {
     if (!Fill() || (in_flight_ > 0 && !AwaitSome())) {
       DrainDeadRing();
-      return false;
+      return;
     }
     ReapAll();
     if (timed_out_ && !all_cancelled_) {
       CancelRest();
     }
   }
-  return !RefusedEverything();
+  live_ring_->Judge(seen_);
 }
 
 }  // namespace rocksdb_uring

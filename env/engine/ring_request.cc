@@ -1,9 +1,5 @@
+// Operations as requests of a ring.
 #include "env/engine/ring_request.h"
-
-#include <cerrno>
-
-#include "env/base/debug_log.h"
-#include "env/base/errno_code.h"
 
 namespace rocksdb_uring {
 
@@ -15,27 +11,6 @@ constexpr uint64_t kRingBytesMax = 0x7ffff000;
 // A ring takes it for the position of the descriptor, pread and pwrite for an
 // error.
 constexpr uint64_t kHere = UINT64_MAX;
-
-// The kernel did not take the request up at that moment.
-bool WasPostponed(int32_t result) {
-  return result == -EAGAIN || result == -EINTR || result == -ECANCELED;
-}
-
-// The kernel does not do this with a ring (restrictions, a security module, an
-// operation or a file that rings do not know), or not with this call at all:
-// POSIX tells.
-bool WasRefused(int32_t result) {
-  return result == -EINVAL || result == -EOPNOTSUPP || result == -EACCES ||
-         result == -EPERM || result == -EFAULT || result == -EBADF ||
-         result == -ENOSYS;
-}
-
-bool WasNotBegun(const IoOp& op, int32_t result) {
-  return !ReportsWriteErrors(op) &&
-         (WasPostponed(result) || WasRefused(result) ||
-          // No memory for the request itself.
-          (result == -ENOMEM && IsTransfer(op)));
-}
 
 }  // namespace
 
@@ -83,50 +58,6 @@ RingRequest MakeRequest(const IoOp& op, uint64_t user_data) {
       break;
   }
   return request;
-}
-
-bool IsFinal(IoOp* op, int32_t ring_result, uint64_t* done) {
-  *done = 0;
-  op->result = ring_result;
-  if (op->cancel_requested() && WasPostponed(ring_result)) {
-    EndCancelled(op);
-    return true;
-  }
-  if (ring_result < 0) {
-    return !IsRead(*op) && !WasNotBegun(*op, ring_result);
-  }
-  if (!IsTransfer(*op)) {
-    return true;
-  }
-  *done = static_cast<uint64_t>(ring_result);
-  return *done >= TransferLength(*op);
-}
-
-void EndCancelled(IoOp* op) {
-  op->result = -ECANCELED;
-  op->end = IoEnd::kCancelled;
-}
-
-bool RefusesSyncs(int64_t result) {
-  return result == -EACCES || result == -EPERM || result == -EINVAL ||
-         result == -EOPNOTSUPP || result == -ENOSYS;
-}
-
-bool SpeaksAgainstRing(int32_t ring_result) {
-  return ring_result < 0 && !WasPostponed(ring_result) &&
-         ring_result != -EFAULT;
-}
-
-void LogRescue(const IoOp& op, int32_t ring_result) {
-  if (DebugLogEnabled()) {
-    DebugLog(
-        "POSIX goes on with %s of descriptor %d at offset %llu len %llu: "
-        "the ring said %s",
-        StatKindName(op.stat_kind), op.fd,
-        static_cast<unsigned long long>(op.offset),
-        static_cast<unsigned long long>(op.length),
-        Errno::FromResult(ring_result).text(Errno::Buffer()));
-  }
 }
 
 }  // namespace rocksdb_uring

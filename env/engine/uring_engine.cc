@@ -19,7 +19,6 @@ namespace {
 
 RingPool::Options PoolOptions(const EngineOptions& options) {
   RingPool::Options pool;
-  pool.factory = options.ring_factory;
   pool.ring.entries = options.queue_depth;
   pool.rings_max = options.rings_max;
   return pool;
@@ -38,21 +37,18 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
     : statistics_(statistics),
       generation_(ForkGeneration::AtBirth()),
       posix_(options.system_calls, statistics),
-      pool_(PoolOptions(options), &breaker_, statistics, account),
+      completer_(&posix_, statistics),
+      rings_{options.ring_factory, &breaker_, statistics, account},
+      pool_(PoolOptions(options), &rings_),
       shard_count_(std::clamp<size_t>(2 * std::thread::hardware_concurrency(),
                                       kShardsMin, kShardsMax)) {
   for (size_t i = 0; i < shard_count_; ++i) {
     AsyncShard::Options shard;
-    shard.factory = options.ring_factory;
     shard.ring.entries = options.queue_depth;
     shard.ring.completion_entries = options.queue_depth * kInFlightPerEntry;
     shard.backlog_max = shard.ring.completion_entries;
     shard.index = static_cast<uint32_t>(i);
-    shards_[i] = std::make_unique<AsyncShard>(
-        std::move(shard),
-        AsyncShard::Environment{&posix_, &breaker_, statistics, account});
-    stand_ins_[i].shard.store(static_cast<uint8_t>(i),
-                              std::memory_order_relaxed);
+    shards_[i] = std::make_unique<AsyncShard>(shard, completer_, &rings_);
   }
 }
 
@@ -82,7 +78,7 @@ bool UringEngine::WantsRing(const IoOp* ops, size_t count,
 }
 
 UringEngine::Syncs UringEngine::TrySync() {
-  std::unique_ptr<Ring> ring = pool_.Lease();
+  std::unique_ptr<LiveRing> ring = pool_.Lease();
   if (ring == nullptr) {
     return Syncs::kUnknown;
   }
@@ -90,12 +86,12 @@ UringEngine::Syncs UringEngine::TrySync() {
   sync.kind = IoKind::kFsync;
   sync.stat_kind = StatKind::kFsync;
   sync.fd = -1;
-  RingBatch batch(ring.get(), &posix_, statistics_, 0);
-  if (!batch.Run(&sync, 1)) {
-    pool_.Retire(std::move(ring), batch.failed_call(), batch.error());
+  RingBatch(ring.get(), completer_, 0).Run(&sync, 1);
+  const bool failed = ring->failed();
+  pool_.Return(std::move(ring));
+  if (failed) {
     return Syncs::kUnknown;
   }
-  pool_.Return(std::move(ring));
   if (!RefusesSyncs(sync.result)) {
     return sync.result == -EBADF ? Syncs::kOnRings : Syncs::kUnknown;
   }
@@ -125,17 +121,13 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
     posix_.Run(ops, count, options);
     return;
   }
-  std::unique_ptr<Ring> ring = pool_.Lease();
+  std::unique_ptr<LiveRing> ring = pool_.Lease();
   if (ring == nullptr) {
     posix_.Run(ops, count, options);
     return;
   }
-  RingBatch batch(ring.get(), &posix_, statistics_, options.timeout_us);
-  if (batch.Run(ops, count)) {
-    pool_.Return(std::move(ring));
-  } else {
-    pool_.Retire(std::move(ring), batch.failed_call(), batch.error());
-  }
+  RingBatch(ring.get(), completer_, options.timeout_us).Run(ops, count);
+  pool_.Return(std::move(ring));
   if (count > 1) {
     statistics_->CountBatch(count);
   }
@@ -144,39 +136,23 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
 }
 
 AsyncShard* UringEngine::MyShard() {
-  const size_t home = ThreadNumber() % shard_count_;
-  StandIn* const stand_in = &stand_ins_[home];
-  uint8_t index = stand_in->shard.load(std::memory_order_relaxed);
-  if (index != home && Breaker::Clock::now().time_since_epoch().count() >=
-                           stand_in->until.load(std::memory_order_relaxed)) {
-    index = static_cast<uint8_t>(home);
-    stand_in->shard.store(index, std::memory_order_relaxed);
-  }
-  return shards_[index].get();
+  return shards_[ThreadNumber() % shard_count_].get();
 }
 
-AsyncShard* UringEngine::ReplaceMyShard() {
-  if (!MyShard()->refused()) {
+AsyncShard* UringEngine::StandIn() {
+  // With the breaker open no shard may serve, with or without a ring.
+  if (breaker_.open() || MyShard()->has_ring()) {
     return nullptr;
   }
-  std::array<uint8_t, kShardsMax> serving;
+  std::array<AsyncShard*, kShardsMax> serving;
   size_t count = 0;
   for (size_t i = 0; i < shard_count_; ++i) {
     if (shards_[i]->has_ring()) {
-      serving[count++] = static_cast<uint8_t>(i);
+      serving[count++] = shards_[i].get();
     }
   }
-  if (count == 0) {
-    return nullptr;
-  }
-  const size_t home = ThreadNumber() % shard_count_;
-  // Several refused shards spread over those that have rings.
-  const uint8_t chosen = serving[home % count];
-  const auto until = Breaker::Clock::now() + Breaker::kCreatePause;
-  stand_ins_[home].until.store(until.time_since_epoch().count(),
-                               std::memory_order_relaxed);
-  stand_ins_[home].shard.store(chosen, std::memory_order_relaxed);
-  return shards_[chosen].get();
+  // Threads of several refused shards spread over those that have rings.
+  return count == 0 ? nullptr : serving[ThreadNumber() % shard_count_ % count];
 }
 
 size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
@@ -189,7 +165,7 @@ size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
   if (taken > 0 || count == 0) {
     return taken;
   }
-  AsyncShard* const stand_in = ReplaceMyShard();
+  AsyncShard* const stand_in = StandIn();
   return stand_in != nullptr ? stand_in->Submit(ops, count) : 0;
 }
 
@@ -241,21 +217,23 @@ void UringEngine::Cancel(IoOp* op) {
 }
 
 bool UringEngine::TryRing() {
-  std::unique_ptr<Ring> ring = pool_.Lease();
+  std::unique_ptr<LiveRing> ring = pool_.Lease();
   if (ring == nullptr) {
     return false;
   }
   // A ring that can be made may still take no request.
   RingFeatures refusal;
-  if (!TestRing(ring.get(), &refusal)) {
-    if (refusal.error.ok()) {
-      refusal.error = Errno::FromErrno(EIO);
-    }
-    pool_.Retire(std::move(ring), "io_uring_enter", refusal.error);
-    return false;
+  const bool works = TestRing(ring->ring(), &refusal);
+  if (works) {
+    RingEvidence seen;
+    seen.worked = 1;
+    ring->Judge(seen);
+  } else {
+    ring->Fail("io_uring_enter",
+               refusal.error.ok() ? Errno::FromErrno(EIO) : refusal.error);
   }
   pool_.Return(std::move(ring));
-  return true;
+  return works;
 }
 
 bool UringEngine::asynchronous() { return !forked() && breaker_.MayAllow(); }

@@ -15,7 +15,9 @@
 #include "env/base/memory_account.h"
 #include "env/engine/async_shard.h"
 #include "env/engine/breaker.h"
+#include "env/engine/completion.h"
 #include "env/engine/io_engine.h"
+#include "env/engine/live_ring.h"
 #include "env/engine/posix_engine.h"
 #include "env/engine/ring_pool.h"
 #include "env/engine/system_calls.h"
@@ -92,19 +94,14 @@ class UringEngine final : public IoEngine {
     kOnRings,
     kRefused,
   };
-  // Which shard takes the operations of threads whose own was refused a ring,
-  // and until when (steady clock): then they try their own again.
-  struct StandIn {
-    std::atomic<uint8_t> shard{0};
-    std::atomic<Breaker::Clock::rep> until{0};
-  };
-
   bool forked() const;
   // Where this thread submits.
   AsyncShard* MyShard();
-  // Lets a shard that serves stand in for this thread's, whose ring was
-  // refused, until rings may be had again; null if there is none, or no need.
-  AsyncShard* ReplaceMyShard();
+  // A shard that has a ring, for a thread whose own shard has none because the
+  // kernel refuses it one for the moment; null if there is none, or no need.
+  // Looked for each time: rings are seldom refused, and the thread's own shard
+  // asks for one again as soon as the breaker lets it.
+  AsyncShard* StandIn();
   // Whether rings do syncs here. Found out once, by a sync that has nothing to
   // lose: the failure of a real one is never "not begun" (ReportsWriteErrors).
   bool RingsDoSyncs();
@@ -115,12 +112,12 @@ class UringEngine final : public IoEngine {
   Statistics* const statistics_;
   const uint32_t generation_;
   PosixEngine posix_;
+  const Completer completer_;
   Breaker breaker_;
+  const RingEnvironment rings_;
   RingPool pool_;
   size_t shard_count_;
   std::array<std::unique_ptr<AsyncShard>, kShardsMax> shards_;
-  // For each shard; itself while it has, or may have, a ring.
-  std::array<StandIn, kShardsMax> stand_ins_;
   std::atomic<Syncs> syncs_{Syncs::kUnknown};
 };
 

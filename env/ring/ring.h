@@ -6,6 +6,7 @@
 // that includes <liburing.h>.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -95,6 +96,12 @@ class Ring {
   // Memory of the queues in bytes, as it counts against RLIMIT_MEMLOCK.
   virtual size_t memory_bytes() const = 0;
 };
+
+// Whether a call has failed because the kernel is short of something for the
+// moment. Completions give it back: reap, and try again.
+inline bool IsBusy(int result) {
+  return result == -EAGAIN || result == -EBUSY || result == -ENOMEM;
+}
 
 struct RingOrError {
   std::unique_ptr<Ring> ring;  // null on failure

@@ -23,7 +23,8 @@ class BreakerTest : public ::testing::Test {
     EXPECT_TRUE(Fail()) << "this one opens it";
   }
 
-  Breaker::Refusal Refuse(int error) {
+  // Whether it opens the breaker.
+  bool Refuse(int error) {
     return breaker_.RecordRefusal(Errno::FromErrno(error));
   }
 
@@ -140,16 +141,16 @@ TEST_F(BreakerTest, RefusalsOpenItWhileNoRingIsAlive) {
   breaker_.RingCreated();
   breaker_.RingDestroyed();
   for (uint32_t i = 0; i + 1 < Breaker::kFailuresMax; ++i) {
-    EXPECT_EQ(Refuse(ENOMEM), Breaker::Refusal::kCounted);
+    EXPECT_FALSE(Refuse(ENOMEM));
   }
-  EXPECT_EQ(Refuse(ENOMEM), Breaker::Refusal::kOpened);
+  EXPECT_TRUE(Refuse(ENOMEM));
 }
 
 TEST_F(BreakerTest, AShortageDoesNotOpenItWhileARingIsAlive) {
   breaker_.RingCreated();
   for (const int error : {ENOMEM, EMFILE, ENFILE}) {
     for (uint32_t i = 0; i < 2 * Breaker::kFailuresMax; ++i) {
-      EXPECT_EQ(Refuse(error), Breaker::Refusal::kNotCounted);
+      EXPECT_FALSE(Refuse(error));
     }
     EXPECT_FALSE(breaker_.open());
     EXPECT_STREQ(breaker_.last_failure().call, "io_uring_setup");
@@ -158,20 +159,41 @@ TEST_F(BreakerTest, AShortageDoesNotOpenItWhileARingIsAlive) {
   }
 }
 
+// After a shortage no ring is asked for until the pause is over, by any user of
+// rings; with the last ring gone it is the breaker that decides.
+TEST_F(BreakerTest, AShortageEndsCreationForAPauseWhileARingIsAlive) {
+  EXPECT_TRUE(breaker_.MayCreate());
+  breaker_.RingCreated();
+  EXPECT_TRUE(breaker_.MayCreate());
+  const Breaker::Clock::time_point before = Breaker::Clock::now();
+  Refuse(EMFILE);
+  const bool allowed = breaker_.MayCreate();
+  if (Breaker::Clock::now() - before < Breaker::kCreatePause) {
+    EXPECT_FALSE(allowed);
+  }
+  breaker_.RingDestroyed();
+  EXPECT_TRUE(breaker_.MayCreate());
+  breaker_.RingCreated();
+  while (!breaker_.MayCreate()) {
+    std::this_thread::yield();
+  }
+  EXPECT_GE(Breaker::Clock::now() - before, Breaker::kCreatePause);
+}
+
 // What forbids one ring will forbid the next operation of another, too.
 TEST_F(BreakerTest, OtherRefusalsOpenItWhateverIsAlive) {
   breaker_.RingCreated();
   for (uint32_t i = 0; i + 1 < Breaker::kFailuresMax; ++i) {
-    EXPECT_EQ(Refuse(EPERM), Breaker::Refusal::kCounted);
+    EXPECT_FALSE(Refuse(EPERM));
   }
-  EXPECT_EQ(Refuse(EPERM), Breaker::Refusal::kOpened);
+  EXPECT_TRUE(Refuse(EPERM));
 }
 
 TEST_F(BreakerTest, ATrialThatFindsAShortageLeavesItToTheNext) {
   breaker_.RingCreated();
   Open();
   AwaitTrial();
-  EXPECT_EQ(Refuse(ENOMEM), Breaker::Refusal::kNotCounted);
+  EXPECT_FALSE(Refuse(ENOMEM));
   EXPECT_TRUE(breaker_.open());
   EXPECT_TRUE(breaker_.Allow()) << "without another pause";
   breaker_.RecordSuccess();

@@ -284,8 +284,9 @@ TEST_F(Refusals, OfOneMoreRingLeaveTheOthersTheirWork) {
         EXPECT_EQ(last_path_, IoPath::kRing);
       }).join();
     }
-    // Each shard asked once, and each batch was one call.
-    EXPECT_GE(Event(StatEvent::kRingRefused), refused + 3);
+    // One shard asked for all, and each batch was one call. On a slow machine
+    // the pause ends meanwhile.
+    EXPECT_GE(Event(StatEvent::kRingRefused), refused + 1);
     EXPECT_LE(Event(StatEvent::kRingRefused), refused + 7);
     EXPECT_EQ(Event(StatEvent::kSubmitCall), submits + 32);
     EXPECT_EQ(Event(StatEvent::kBreakerOpened), 0u);

@@ -16,9 +16,9 @@ class RingBatchFixture : public ::testing::Test {
   static constexpr size_t kFileSize = 1 << 20;
 
   void MakeRing(unsigned entries) {
-    RingOptions options;
-    options.entries = entries;
-    ring_ = kernel_.factory()(options).ring;
+    LiveRing::Request request;
+    request.ring.entries = entries;
+    ring_ = LiveRing::Make(environment_, request);
   }
 
   void TearDown() override {
@@ -28,12 +28,12 @@ class RingBatchFixture : public ::testing::Test {
     EXPECT_EQ(seen.lost, 0u);
   }
 
-  // Returns what RingBatch::Run says of the ring.
+  // Returns whether the ring still serves.
   bool Run(IoOp* ops, size_t count, uint64_t timeout_us = 0) {
-    RingBatch batch(ring_.get(), &posix_, &statistics_, timeout_us);
-    const bool ring_is_well = batch.Run(ops, count);
+    RingBatch(ring_.get(), Completer(&posix_, &statistics_), timeout_us)
+        .Run(ops, count);
     CompleteAll(ops, count);
-    return ring_is_well;
+    return !ring_->failed();
   }
 
   std::vector<ReadBatch::Range> Ranges(size_t count, size_t length = 1000) {
@@ -62,7 +62,11 @@ class RingBatchFixture : public ::testing::Test {
   FakeSystemCalls calls_;
   Statistics statistics_;
   PosixEngine posix_{&calls_, &statistics_};
-  std::unique_ptr<Ring> ring_;
+  Breaker breaker_;
+  MemoryAccount account_;
+  const RingEnvironment environment_{kernel_.factory(), &breaker_, &statistics_,
+                                     &account_};
+  std::unique_ptr<LiveRing> ring_;
   TestFile file_{kFileSize};
 };
 

@@ -16,10 +16,14 @@ class RingPoolTest : public ::testing::Test {
 
   void Make(size_t rings_max) {
     RingPool::Options options;
-    options.factory = kernel_.factory();
     options.rings_max = rings_max;
-    pool_ =
-        std::make_unique<RingPool>(options, &breaker_, &statistics_, &account_);
+    pool_ = std::make_unique<RingPool>(options, &environment_);
+  }
+
+  // Ends a ring as a batch that found it dead.
+  void Retire(std::unique_ptr<LiveRing> ring) {
+    ring->Fail("io_uring_enter", Errno::FromErrno(EBADF));
+    pool_->Return(std::move(ring));
   }
 
   uint64_t Event(StatEvent event) {
@@ -30,34 +34,36 @@ class RingPoolTest : public ::testing::Test {
   Breaker breaker_;
   Statistics statistics_;
   MemoryAccount account_;
+  const RingEnvironment environment_{kernel_.factory(), &breaker_, &statistics_,
+                                     &account_};
   std::unique_ptr<RingPool> pool_;
 };
 
 TEST_F(RingPoolTest, MakesARingWhenOneIsNeeded) {
   EXPECT_EQ(pool_->size(), 0u);
   const uint64_t before = account_.bytes();
-  std::unique_ptr<Ring> ring = pool_->Lease();
+  std::unique_ptr<LiveRing> ring = pool_->Lease();
   ASSERT_NE(ring, nullptr);
   EXPECT_EQ(pool_->size(), 1u);
-  EXPECT_EQ(account_.bytes(), before + ring->memory_bytes());
+  EXPECT_EQ(account_.bytes(), before + ring->ring()->memory_bytes());
   pool_->Return(std::move(ring));
   EXPECT_EQ(pool_->size(), 1u);
 }
 
 TEST_F(RingPoolTest, LeasesTheLastOneReturned) {
-  std::unique_ptr<Ring> first = pool_->Lease();
-  std::unique_ptr<Ring> second = pool_->Lease();
-  Ring* const warm = first.get();
+  std::unique_ptr<LiveRing> first = pool_->Lease();
+  std::unique_ptr<LiveRing> second = pool_->Lease();
+  LiveRing* const warm = first.get();
   pool_->Return(std::move(second));
   pool_->Return(std::move(first));
-  std::unique_ptr<Ring> again = pool_->Lease();
+  std::unique_ptr<LiveRing> again = pool_->Lease();
   EXPECT_EQ(again.get(), warm);
   EXPECT_EQ(kernel_.observations().rings_made, 2u);
   pool_->Return(std::move(again));
 }
 
 TEST_F(RingPoolTest, IsBounded) {
-  std::vector<std::unique_ptr<Ring>> rings;
+  std::vector<std::unique_ptr<LiveRing>> rings;
   for (int i = 0; i < 4; ++i) {
     rings.push_back(pool_->Lease());
     ASSERT_NE(rings.back(), nullptr);
@@ -71,8 +77,8 @@ TEST_F(RingPoolTest, IsBounded) {
 
 TEST_F(RingPoolTest, ARetiredRingMakesRoomForAnother) {
   Make(1);
-  std::unique_ptr<Ring> ring = pool_->Lease();
-  pool_->Retire(std::move(ring), "io_uring_enter", Errno::FromErrno(EBADF));
+  std::unique_ptr<LiveRing> ring = pool_->Lease();
+  Retire(std::move(ring));
   EXPECT_EQ(pool_->size(), 0u);
   EXPECT_EQ(kernel_.observations().rings_alive, 0u);
   EXPECT_EQ(Event(StatEvent::kRingRetired), 1u);
@@ -81,11 +87,11 @@ TEST_F(RingPoolTest, ARetiredRingMakesRoomForAnother) {
 }
 
 TEST_F(RingPoolTest, RetiredMemoryIsGivenBack) {
-  const std::unique_ptr<Ring> probe = pool_->Lease();
+  const std::unique_ptr<LiveRing> probe = pool_->Lease();
   const uint64_t before = account_.bytes();
-  std::unique_ptr<Ring> ring = pool_->Lease();
-  EXPECT_EQ(account_.bytes(), before + ring->memory_bytes());
-  pool_->Retire(std::move(ring), "io_uring_enter", Errno::FromErrno(EBADF));
+  std::unique_ptr<LiveRing> ring = pool_->Lease();
+  EXPECT_EQ(account_.bytes(), before + ring->ring()->memory_bytes());
+  Retire(std::move(ring));
   EXPECT_EQ(account_.bytes(), before);
 }
 
@@ -101,7 +107,7 @@ TEST_F(RingPoolTest, RefusalsOpenTheBreaker) {
 }
 
 TEST_F(RingPoolTest, RingsThatAreAliveServeWhenNoMoreCanBeHad) {
-  std::unique_ptr<Ring> ring = pool_->Lease();
+  std::unique_ptr<LiveRing> ring = pool_->Lease();
   kernel_.SetFactoryError(-EMFILE);
   for (uint32_t i = 0; i < 10 * Breaker::kFailuresMax; ++i) {
     EXPECT_EQ(pool_->Lease(), nullptr);
@@ -112,7 +118,7 @@ TEST_F(RingPoolTest, RingsThatAreAliveServeWhenNoMoreCanBeHad) {
   EXPECT_EQ(breaker_.last_failure().error.value(), EMFILE);
   EXPECT_FALSE(breaker_.last_failure().current);
   kernel_.SetFactoryError(0);
-  std::unique_ptr<Ring> second;
+  std::unique_ptr<LiveRing> second;
   while (second == nullptr) {
     second = pool_->Lease();
   }
@@ -123,7 +129,7 @@ TEST_F(RingPoolTest, RingsThatAreAliveServeWhenNoMoreCanBeHad) {
 
 // A failing system call for every batch would be a price without a chance.
 TEST_F(RingPoolTest, DoesNotAskAgainAtOnce) {
-  const std::unique_ptr<Ring> ring = pool_->Lease();
+  const std::unique_ptr<LiveRing> ring = pool_->Lease();
   kernel_.SetFactoryError(-EMFILE);
   const auto before = Breaker::Clock::now();
   for (int i = 0; i < 100; ++i) {
@@ -152,7 +158,7 @@ TEST_F(RingPoolTest, DoesNotAskAgainAtOnceWhenItHasNone) {
 // Whoever is the breaker's trial has to report back.
 TEST_F(RingPoolTest, WithoutARingToGiveThereIsNoTrial) {
   Make(1);
-  std::unique_ptr<Ring> ring = pool_->Lease();
+  std::unique_ptr<LiveRing> ring = pool_->Lease();
   for (uint32_t i = 0; i < Breaker::kFailuresMax; ++i) {
     breaker_.RecordFailure("io_uring_enter", Errno::FromErrno(EBADF));
   }
@@ -170,13 +176,16 @@ TEST_F(RingPoolTest, RecoversWhenTheKernelDoes) {
     EXPECT_EQ(pool_->Lease(), nullptr);
   }
   kernel_.SetFactoryError(0);
-  std::unique_ptr<Ring> ring;
+  std::unique_ptr<LiveRing> ring;
   while (ring == nullptr) {
     ring = pool_->Lease();
   }
   EXPECT_EQ(pool_->Lease(), nullptr) << "one trial at a time";
-  pool_->Return(std::move(ring));
+  RingEvidence seen;
+  seen.worked = 1;
+  ring->Judge(seen);
   EXPECT_FALSE(breaker_.open());
+  pool_->Return(std::move(ring));
 }
 
 TEST_F(RingPoolTest, ThreadsNeverGetTheSameRing) {
@@ -186,13 +195,13 @@ TEST_F(RingPoolTest, ThreadsNeverGetTheSameRing) {
   for (int t = 0; t < 8; ++t) {
     threads.Start([&] {
       for (int i = 0; i < 2000; ++i) {
-        std::unique_ptr<Ring> ring = pool_->Lease();
+        std::unique_ptr<LiveRing> ring = pool_->Lease();
         if (ring == nullptr) {
           continue;
         }
         EXPECT_LE(++leased, 3);
         RingCompletion completion;
-        EXPECT_EQ(ring->Reap(&completion, 1), 0u);
+        EXPECT_EQ(ring->ring()->Reap(&completion, 1), 0u);
         --leased;
         pool_->Return(std::move(ring));
       }

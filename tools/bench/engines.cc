@@ -45,8 +45,8 @@ class OneRingEngine final : public IoEngine {
   OneRingEngine(const EngineOptions& options, Statistics* statistics,
                 MemoryAccount* account)
       : posix_(options.system_calls, statistics),
-        shard_(ShardOptions(options),
-               {&posix_, &breaker_, statistics, account}),
+        rings_{options.ring_factory, &breaker_, statistics, account},
+        shard_(ShardOptions(options), Completer(&posix_, statistics), &rings_),
         statistics_(statistics) {}
 
   void Run(IoOp* ops, size_t count, const RunOptions& options) override {
@@ -80,7 +80,6 @@ class OneRingEngine final : public IoEngine {
  private:
   static AsyncShard::Options ShardOptions(const EngineOptions& options) {
     AsyncShard::Options shard;
-    shard.factory = options.ring_factory;
     shard.ring.entries = options.queue_depth;
     shard.ring.completion_entries =
         options.queue_depth * UringEngine::kInFlightPerEntry;
@@ -90,6 +89,7 @@ class OneRingEngine final : public IoEngine {
 
   PosixEngine posix_;
   Breaker breaker_;
+  const RingEnvironment rings_;
   AsyncShard shard_;
   Statistics* const statistics_;
 };
