@@ -142,11 +142,14 @@ void AsyncShard::Pump() {
   }
   while (const std::optional<uint64_t> tag = requests_.TakeWantedCancel()) {
     if (!PrepareControl(RingOpcode::kCancel, *tag)) {
-      requests_.WantCancel(*tag);
+      // If the ring has died, the request may be an orphan and its slot free.
+      if (!dead()) {
+        requests_.WantCancel(*tag);
+      }
       break;
     }
   }
-  while (!backlog_.empty() && PutOnRing(backlog_.front())) {
+  while (!dead() && !backlog_.empty() && PutOnRing(backlog_.front())) {
     backlog_.pop_front();
   }
   FlushQueue();

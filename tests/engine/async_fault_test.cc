@@ -313,6 +313,29 @@ TEST_F(DyingRing, WhenWhatWasLeftOnItsQueueIsHandedOver) {
   }
 }
 
+// The request to be cancelled is on that queue, too: it is nobody's to cancel
+// any more once the ring is given up, and its place in the table is free.
+TEST_F(DyingRing, WhenACancelRequestFindsNoRoomOnItsQueue) {
+  MakeEngine(kernel_.factory(), 8);
+  kernel_.SetSubmitError(-EAGAIN);
+  ReadBatch batch(file_.fd(), 0, Ranges(20));
+  SubmitAll(&batch);
+  engine_->Cancel(&batch[0]);
+  kernel_.SetSubmitError(-EBADF);
+  engine_->Cancel(&batch[0]);
+  EXPECT_TRUE(engine_->Wait(&batch[0]));
+  EXPECT_EQ(batch[0].end, IoEnd::kCancelled);
+  for (size_t i = 1; i < batch.size(); ++i) {
+    EXPECT_TRUE(engine_->Wait(&batch[i]));
+    EXPECT_TRUE(batch.Matches(file_.model(), i));
+  }
+  kernel_.SetSubmitError(0);
+  ReadBatch next(file_.fd(), 0, Ranges(100));
+  SubmitAll(&next);
+  WaitAll(&next);
+  EXPECT_TRUE(next.Matches(file_.model()));
+}
+
 TEST_F(DyingRing, AtAWait) {
   kernel_.WithholdAll();
   ReadBatch batch(file_.fd(), 0, Ranges(kCapacity + 100));
