@@ -1,0 +1,248 @@
+// From the backlog to the submission queue, to the kernel, and back; and what
+// becomes of each of them when the ring fails.
+#include "env/engine/shard_queue.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <string>
+
+#include "env/base/debug_log.h"
+#include "env/engine/ring_request.h"
+
+namespace rocksdb_uring {
+
+ShardQueue::ShardQueue(const Options& options, const RingEnvironment* rings)
+    : options_(options), rings_(rings) {}
+
+ShardQueue::~ShardQueue() { rings_->account->Subtract(table_bytes()); }
+
+bool ShardQueue::MakeTables(const Ring& ring) {
+  const size_t before = table_bytes();
+  const bool made = requests_.Reserve(ring.completion_entries()) &&
+                    unsubmitted_.Reserve(ring.submission_entries());
+  rings_->account->Add(table_bytes() - before);
+  return made;
+}
+
+bool ShardQueue::EnsureRing(bool waited_on) {
+  if (dead() && in_flight_ == 0 && !waited_on) {
+    ring_.reset();
+  }
+  if (ring_ != nullptr) {
+    return !ring_->failed() && ring_->Allow();
+  }
+  // In this order: a caller that the breaker makes the trial has to report
+  // back.
+  if (!rings_->breaker->MayCreate() || !rings_->breaker->Allow()) {
+    return false;
+  }
+  LiveRing::Request request;
+  request.ring = options_.ring;
+  request.user = "shard " + std::to_string(options_.index);
+  request.refusals_max = kRefusalsMax;
+  ring_ = LiveRing::Make(*rings_, request,
+                         [this](const Ring& ring) { return MakeTables(ring); });
+  return ring_ != nullptr;
+}
+
+bool ShardQueue::Prepare(const RingRequest& request) {
+  if (!ring_->ring()->Prepare(request)) {
+    // Full of what the kernel has not consumed, which a flush may change; in
+    // it the ring may die.
+    Flush();
+    if (dead() || !ring_->ring()->Prepare(request)) {
+      return false;
+    }
+  }
+  unsubmitted_.push_back(request.user_data);
+  ++in_flight_;
+  return true;
+}
+
+bool ShardQueue::Put(IoOp* op) {
+  if (in_flight_ + kControlRoom >= ring_->ring()->completion_entries()) {
+    return false;
+  }
+  const uint64_t tag = requests_.Add(op);
+  // Before the request is visible to a thread that could complete it: the
+  // store of the state releases what the owner has written.
+  op->tag = tag;
+  op->set_state(IoState::kInFlight);
+  if (Prepare(MakeRequest(*op, tag))) {
+    return true;
+  }
+  // If the ring has died, the state is TakeBack's, which has met the operation
+  // in the backlog, or the caller's.
+  if (!dead()) {
+    op->set_state(IoState::kQueued);
+  }
+  requests_.Remove(tag);
+  return false;
+}
+
+bool ShardQueue::PutCancel(uint64_t target) {
+  RingRequest request;
+  request.opcode = RingOpcode::kCancel;
+  request.target = target;
+  request.user_data = RequestTable::kControlTag;
+  return in_flight_ < ring_->ring()->completion_entries() && Prepare(request);
+}
+
+void ShardQueue::Flush() {
+  while (!unsubmitted_.empty()) {
+    const int result = ring_->ring()->Submit();
+    rings_->statistics->Count(StatEvent::kSubmitCall);
+    if (result == -EINTR) {
+      continue;
+    }
+    if (result < 0 && !IsBusy(result)) {
+      GiveUp("io_uring_enter", Errno::FromResult(result));
+      return;
+    }
+    if (result <= 0) {
+      // The kernel is short of memory, and to insist would hold the lock: the
+      // next thread that comes tries again, a waiter at the latest.
+      return;
+    }
+    unsubmitted_.pop_front(
+        std::min(static_cast<size_t>(result), unsubmitted_.size()));
+  }
+}
+
+void ShardQueue::Pump() {
+  if (!has_ring()) {
+    return;
+  }
+  // Cancel requests first: what they end makes room.
+  while (const std::optional<uint64_t> tag = requests_.TakeWantedCancel()) {
+    if (!PutCancel(*tag)) {
+      if (!dead()) {
+        requests_.WantCancel(*tag);
+      }
+      break;
+    }
+  }
+  while (!dead() && !backlog_.empty() && Put(backlog_.front())) {
+    backlog_.pop_front();
+  }
+  Flush();
+}
+
+size_t ShardQueue::Add(IoOp* const* ops, size_t count) {
+  size_t taken = 0;
+  for (; taken < count && FitsRing(*ops[taken]); ++taken) {
+    IoOp* const op = ops[taken];
+    op->shard = options_.index;
+    // Not past those that wait: the first to come is the first to go.
+    if (backlog_.empty() && !dead() && Put(op)) {
+      if (unsubmitted_.size() >= kSubmitChunk) {
+        Flush();
+      }
+      continue;
+    }
+    if (dead() || backlog_.size() >= options_.backlog_max) {
+      op->set_state(IoState::kIdle);
+      rings_->statistics->Count(StatEvent::kAsyncOverflow);
+      break;
+    }
+    op->set_state(IoState::kQueued);
+    backlog_.push_back(op);
+    rings_->statistics->Count(StatEvent::kAsyncQueued);
+  }
+  Flush();
+  return taken;
+}
+
+void ShardQueue::Reap(Harvest* harvest) {
+  if (ring_ == nullptr) {
+    return;
+  }
+  harvest->ring_number = ring_->number();
+  RingCompletion completions[Harvest::kMax];
+  const unsigned count = ring_->ring()->Reap(
+      completions, static_cast<unsigned>(Harvest::kMax - harvest->count));
+  for (unsigned i = 0; i < count; ++i) {
+    const uint64_t tag = completions[i].user_data;
+    IoOp* const op = requests_.Find(tag);
+    if (tag == RequestTable::kControlTag) {
+      --in_flight_;
+    } else if (op != nullptr) {
+      --in_flight_;
+      harvest->items[harvest->count++] = {op, completions[i].result,
+                                          /*orphan=*/false};
+      requests_.Remove(tag);
+    } else {
+      rings_->statistics->Count(StatEvent::kUnknownCompletion);
+    }
+  }
+}
+
+void ShardQueue::TakeOrphans(Harvest* harvest) {
+  while (!orphans_.empty() && !harvest->full()) {
+    harvest->items[harvest->count++] = {orphans_.pop_front(), 0,
+                                        /*orphan=*/true};
+  }
+}
+
+void ShardQueue::Cancel(const IoOp* op) {
+  if (!dead() && requests_.Find(op->tag) == op) {
+    requests_.WantCancel(op->tag);
+    Pump();
+  }
+}
+
+void ShardQueue::Judge(const RingEvidence& seen, uint64_t ring_number) {
+  // While the harvest was completed, its ring may have died and been replaced.
+  if (!has_ring() || ring_->number() != ring_number) {
+    return;
+  }
+  ring_->Judge(seen);
+  if (dead()) {
+    TakeBack();
+  }
+}
+
+void ShardQueue::GiveUp(const char* call, Errno error) {
+  if (has_ring()) {
+    ring_->Fail(call, error);
+    TakeBack();
+  }
+}
+
+void ShardQueue::TakeBack() {
+  DebugLog("shard %u: %zu requests go to POSIX", options_.index,
+           unsubmitted_.size() + backlog_.size());
+  // What the kernel has not consumed it never will: those are ours again. What
+  // it has consumed completes without our help, and until then its buffers are
+  // the kernel's.
+  in_flight_ -= unsubmitted_.size();
+  for (; !unsubmitted_.empty(); unsubmitted_.pop_front(1)) {
+    const uint64_t tag = unsubmitted_[0];
+    if (IoOp* const op = requests_.Find(tag)) {
+      orphans_.push_back(op);
+      requests_.Remove(tag);
+    }
+  }
+  requests_.ForgetWantedCancels();
+  while (!backlog_.empty()) {
+    IoOp* const op = backlog_.pop_front();
+    // A tag that no slot has: the operation counts as taken off the ring.
+    op->tag = RequestTable::kControlTag;
+    op->set_state(IoState::kInFlight);
+    orphans_.push_back(op);
+  }
+}
+
+bool ShardQueue::Holds(const IoOp& op) const {
+  const IoState state = op.state();
+  return state == IoState::kQueued ||
+         (state == IoState::kInFlight && requests_.Find(op.tag) == &op);
+}
+
+Ring* ShardQueue::ring_to_wait_on() const {
+  return has_ring() && in_flight_ > unsubmitted_.size() ? ring_->ring()
+                                                        : nullptr;
+}
+
+}  // namespace rocksdb_uring

@@ -1,0 +1,72 @@
+// Who of the waiting threads sleeps, and who is woken.
+#include "env/engine/shard_waiters.h"
+
+#include <algorithm>
+
+namespace rocksdb_uring {
+
+bool ShardWaiters::Waiter::DropCompleted() {
+  IoOp** const end = std::remove_if(ops, ops + count, [](IoOp* op) {
+    const IoState state = op->state();
+    return state == IoState::kCompleted || state == IoState::kIdle;
+  });
+  count = static_cast<size_t>(end - ops);
+  return count == 0;
+}
+
+bool ShardWaiters::Waiter::IsInQueue(const ShardQueue& queue) const {
+  return std::any_of(ops, ops + count,
+                     [&queue](const IoOp* op) { return queue.Holds(*op); });
+}
+
+void ShardWaiters::Follow(Waiter* self, Mutex* mutex,
+                          Clock::time_point deadline) {
+  self->woken = false;
+  self->next = followers_;
+  followers_ = self;
+  bool in_time = true;
+  while (!self->woken && in_time) {
+    if (deadline == Clock::time_point::max()) {
+      self->wake.Wait(mutex);
+    } else {
+      in_time = self->wake.WaitUntil(mutex, deadline);
+    }
+  }
+  Waiter** link = &followers_;
+  while (*link != self) {
+    link = &(*link)->next;
+  }
+  *link = self->next;
+}
+
+void ShardWaiters::Wake(Waiter* waiter) {
+  // With the lock held: the condition variable is on the stack of a thread
+  // that is free to go as soon as it has the lock.
+  waiter->woken = true;
+  waiter->wake.NotifyAll();
+}
+
+void ShardWaiters::WakeFinished() {
+  for (Waiter* waiter = followers_; waiter != nullptr; waiter = waiter->next) {
+    if (!waiter->woken && waiter->DropCompleted()) {
+      Wake(waiter);
+    }
+  }
+}
+
+void ShardWaiters::HandOver(const ShardQueue& queue) {
+  if (leader_) {
+    return;
+  }
+  for (Waiter* waiter = followers_; waiter != nullptr; waiter = waiter->next) {
+    // One that is awake already hands over itself when it goes.
+    if (waiter->woken || waiter->IsInQueue(queue)) {
+      if (!waiter->woken) {
+        Wake(waiter);
+      }
+      return;
+    }
+  }
+}
+
+}  // namespace rocksdb_uring
