@@ -3,11 +3,11 @@
 // fallback of the first and the oracle of its tests.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
 #include "env/engine/io_op.h"
+#include "env/engine/page_cache_hint.h"
 #include "env/engine/statistics.h"
 
 namespace rocksdb_uring {
@@ -25,45 +25,6 @@ struct PathChoices {
   PathChoice writes = PathChoice::kAuto;
   // fsync, fdatasync and sync_file_range.
   PathChoice syncs = PathChoice::kAuto;
-};
-
-// What recent batches of one file have found in the page cache. Owned by the
-// file, updated by the engine. Safe for concurrent use; a lost update only
-// costs speed.
-class PageCacheHint {
- public:
-  // The last batch mostly missed.
-  bool cold() const { return Load() == kCold; }
-  // So many batches in a row have found everything that asking first is a
-  // waste.
-  bool hot() const { return Load() >= kHotBatches; }
-
-  // To be called after a batch of `count` reads of which `misses` missed.
-  void Record(size_t count, size_t misses) {
-    const int before = Load();
-    int after = before;
-    if (misses * 2 > count) {
-      after = kCold;
-    } else if (misses > 0 || before == kCold) {
-      after = 0;
-    } else if (before < kHotBatches) {
-      after = before + 1;
-    }
-    if (after != before) {
-      streak_.store(after, std::memory_order_relaxed);
-    }
-  }
-  // A batch of a hot file took long: it was not all there.
-  void Cool() { streak_.store(0, std::memory_order_relaxed); }
-
- private:
-  static constexpr int kCold = -1;
-  static constexpr int kHotBatches = 16;
-
-  int Load() const { return streak_.load(std::memory_order_relaxed); }
-
-  // kCold, or how many batches in a row have missed nothing.
-  std::atomic<int> streak_{0};
 };
 
 struct RunOptions {

@@ -239,7 +239,7 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
     op->result = Finish(*op, static_cast<uint64_t>(op->result));
     op->path = IoPath::kPosix;
   }
-  hint->Record(count, missed);
+  hint->RecordBatch(count, missed);
 }
 
 // Flattened, because each return that follows a system call is mispredicted:

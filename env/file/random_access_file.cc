@@ -155,11 +155,11 @@ void UringRandomAccessFile::ReadPiece(FSReadRequest* requests, size_t count,
 
 bool UringRandomAccessFile::ReadFromPageCache(size_t length, AsyncRead* read) {
   if (file_->direct() || file_->paths.reads != PathChoice::kAuto ||
-      length > CacheProbe::kBytesMax || !cache_probe_.Due()) {
+      !page_cache_.SingleAsks(length)) {
     return false;
   }
   const bool found = read->ReadIfCached();
-  cache_probe_.Record(found);
+  page_cache_.RecordSingle(found);
   return found;
 }
 

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "env/base/small_vector.h"
-#include "env/file/cache_probe.h"
 #include "env/file/open_file.h"
 #include "env/file/page_cache_ahead.h"
 #include "env/file/read_ahead.h"
@@ -33,9 +32,10 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
                               rocksdb::IODebugContext* dbg) override;
   // NotSupported where there is no ring for as long as the process lives:
   // RocksDB then reads by itself. With no ring or no room at this moment, and
-  // where the page cache has it all (cache_probe.h), the read is made before
-  // the call returns; where RocksDB understands it (kNullHandleMeansDelivered)
-  // the callback has run, too, and the handle is null.
+  // where the page cache has it all (page_cache_hint.h), the read is made
+  // before the call returns; where RocksDB understands it
+  // (kNullHandleMeansDelivered) the callback has run, too, and the handle is
+  // null.
   rocksdb::IOStatus ReadAsync(rocksdb::FSReadRequest& request,
                               const rocksdb::IOOptions& options,
                               ReadAsyncCallback callback, void* argument,
@@ -70,7 +70,6 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   const std::unique_ptr<ReadAhead> read_ahead_;
   const std::unique_ptr<PageCacheAhead> page_cache_ahead_;
   mutable PageCacheHint page_cache_;
-  CacheProbe cache_probe_;
 };
 
 }  // namespace rocksdb_uring

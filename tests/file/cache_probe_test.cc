@@ -1,7 +1,5 @@
 // Asynchronous reads of what the page cache has: delivered by the call itself,
 // and asked for seldom where nothing is cached.
-#include "env/file/cache_probe.h"
-
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -82,10 +80,10 @@ TEST_F(CacheProbeTest, AColdFileIsAskedEverMoreSeldomAndAgainOnceItIsWarm) {
     ReadAll(MakeCalls(1, kFileSize, i));
   }
   EXPECT_EQ(requests(), kReads);
-  EXPECT_GE(asked(), kReads / (CacheProbe::kSkipMax + 1));
-  EXPECT_LE(asked(), kReads / CacheProbe::kSkipMax + 6);
+  EXPECT_GE(asked(), kReads / (PageCacheHint::kSkipMax + 1));
+  EXPECT_LE(asked(), kReads / PageCacheHint::kSkipMax + 6);
   SetCached(true);
-  for (uint64_t i = 0; i <= CacheProbe::kSkipMax; ++i) {
+  for (uint64_t i = 0; i <= PageCacheHint::kSkipMax; ++i) {
     ReadAll(MakeCalls(1, kFileSize, i));
   }
   const uint64_t before = requests();
@@ -98,7 +96,7 @@ TEST_F(CacheProbeTest, ReadsThatAskNobody) {
   ReadAll(MakeCalls(10, kFileSize));
   EXPECT_EQ(requests(), 10u) << "rings were asked for";
   Reopen(false, PathChoice::kAuto);
-  AsyncCall large(0, CacheProbe::kBytesMax + 1);
+  AsyncCall large(0, PageCacheHint::kAskBytesMax + 1);
   ASSERT_TRUE(large.Start(file_.get()).ok());
   EXPECT_TRUE(Poll(file_system_.get(), {large.handle()}).ok());
   EXPECT_TRUE(large.Delivered(model_));
