@@ -209,6 +209,7 @@ bool AsyncShard::WaitUntil(ShardWaiters::Waiter* self,
 }
 
 bool AsyncShard::Wait(IoOp* op, uint64_t timeout_us) {
+  // Without the lock: what another thread has reaped meanwhile costs a load.
   if (op->completed() || op->state() == IoState::kIdle) {
     return op->completed();
   }

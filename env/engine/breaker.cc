@@ -1,3 +1,9 @@
+// Counts failures of rings, and decides when a ring may be tried again.
+//
+// While closed, the breaker is asked for every batch and every submission, so
+// that this costs one relaxed load; only what changes it takes the lock. An
+// answer that is a moment old does no harm: at worst one more batch meets a
+// ring that fails, and POSIX finishes it.
 #include "env/engine/breaker.h"
 
 #include <algorithm>
@@ -30,6 +36,8 @@ bool Breaker::Allow() {
   if (now < retry_at_) {
     return false;
   }
+  // The next pause begins with the trial, not with its report: a trial whose
+  // completion no thread reaps would keep the process on POSIX for ever.
   trial_running_ = true;
   retry_at_ = now + pause_;
   return true;
@@ -44,6 +52,7 @@ bool Breaker::MayAllow() {
 }
 
 void Breaker::RecordSuccess() {
+  // Nearly always: no lock where nothing has failed since the last success.
   if (failures_.load(std::memory_order_relaxed) == 0) {
     return;
   }
@@ -73,6 +82,8 @@ bool Breaker::RecordFailure(const char* call, Errno error) {
     }
     return false;
   }
+  // One ring may die of its own; three in a row, with no success between, are
+  // the kernel's doing.
   if (failures_.fetch_add(1, std::memory_order_relaxed) + 1 < kFailuresMax) {
     return false;
   }

@@ -1,9 +1,12 @@
+// Buffers of read-ahead and write-behind, up to a limit that files share.
 #include "env/engine/buffer_budget.h"
 
 #include <utility>
 
 namespace rocksdb_uring {
 
+// Booked before it is compared: of two threads that ask for the last bytes at
+// once both may be refused, which costs speed, but never both be served.
 bool BufferBudget::Reserve(size_t size) {
   account_.Add(size);
   if (account_.bytes() <= bytes_max_) {
@@ -27,6 +30,8 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
   }
   if (!Reserve(size)) {
     {
+      // Holders are only tried: one that waits for this budget with its own
+      // lock held would otherwise wait for ever.
       MutexLock lock(&mutex_);
       for (Holder* holder = holders_; holder != nullptr;
            holder = holder->after_) {

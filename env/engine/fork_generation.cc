@@ -1,3 +1,4 @@
+// A number that changes in a forked child.
 #include "env/engine/fork_generation.h"
 
 #include <pthread.h>

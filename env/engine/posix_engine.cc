@@ -1,3 +1,5 @@
+// Operations as system calls: whole transfers from partial ones, and parallel
+// batches of buffered reads without a ring.
 #include "env/engine/posix_engine.h"
 
 #include <algorithm>
@@ -68,6 +70,9 @@ bool PosixEngine::TransferEnded(const IoOp& op, int64_t step, Progress* at,
   return at->stalls > kStallsMax;
 }
 
+// Goes on until all is transferred, the file ends, or an error comes: a ring
+// and a system call may both stop short for reasons of their own (a signal, a
+// limit of the kernel), of which RocksDB should see nothing.
 int64_t PosixEngine::FinishTransfer(const IoOp& op, uint64_t done) {
   Progress at = {done, 0};
   int64_t result = 0;
@@ -191,6 +196,8 @@ bool PosixEngine::ReadWithoutWaiting(IoOp* op, uint64_t* done) {
   return true;
 }
 
+// The time tells whether all was cached: to ask each read would cost more than
+// this look at the clock for the whole batch.
 void PosixEngine::RunHotReads(IoOp* ops, size_t count, PageCacheHint* hint) {
   const auto start = std::chrono::steady_clock::now();
   std::chrono::nanoseconds expected = kMissTimeMin;
@@ -229,6 +236,8 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
       read(&ops[i]);
     }
   }
+  // All misses are announced before the first is read, so that the device has
+  // them all at once; one alone is read at once by the pread itself.
   const size_t missed = misses.size();
   for (const IoOp* op = misses.front(); missed > 1 && op != nullptr;
        op = op->next) {
@@ -273,6 +282,7 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
   CompleteAll(ops, count);
 }
 
+// Runs no callback: the caller has the result before it could be called back.
 bool PosixEngine::RunIfCached(IoOp* op) {
   uint64_t done = 0;
   if (!ReadWithoutWaiting(op, &done)) {

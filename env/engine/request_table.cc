@@ -27,6 +27,8 @@ bool RequestTable::Reserve(size_t capacity) {
   return true;
 }
 
+// The slot that was freed last is used first: its line is in the cache. Its
+// generation tells the new request from the old one.
 uint64_t RequestTable::Add(IoOp* op) {
   const uint32_t slot = first_free_;
   first_free_ = slots_[slot].next_free_or_cancel;
@@ -41,6 +43,8 @@ IoOp* RequestTable::Find(uint64_t tag) const {
 }
 
 void RequestTable::Remove(uint64_t tag) {
+  // The wish for a cancel goes with the request: from here on the same word
+  // links the free slots.
   const auto slot = static_cast<uint32_t>(tag);
   cancels_wanted_ -= slots_[slot].next_free_or_cancel;
   slots_[slot].op = nullptr;

@@ -68,6 +68,8 @@ bool RingBatch::FlushQueue() {
       continue;
     } else if (result == 0 || IsBusy(result)) {
       // Completions give the kernel its memory back: reap before asking again.
+      // With nothing in flight there is none to come, and only other processes
+      // can free some: a few attempts, then POSIX, which needs no such memory.
       if (in_flight_ > unsubmitted_) {
         return true;
       }
@@ -107,6 +109,9 @@ bool RingBatch::Fill() {
   return true;
 }
 
+// Two ways to wait, because only one call of the kernel's both submits and
+// waits, and it takes no timeout: a batch without deadline saves a system call
+// for its last chunk.
 bool RingBatch::AwaitSome() {
   if (deadline_us_ != 0 && !timed_out_) {
     if (!FlushQueue()) {
@@ -119,7 +124,8 @@ bool RingBatch::AwaitSome() {
     all_cancelled_ = !timed_out_;
     return timed_out_ || IsInterruption(result) || FailedEnter(result);
   }
-  // With more to come, wake up when half is there and refill.
+  // With more to come, wake up when half is there and refill: earlier would
+  // cost a wake-up for each completion, later would leave the device idle.
   unsigned wanted = next_ < count_ ? std::max(1U, in_flight_ / 2) : in_flight_;
   if (!all_cancelled_) {
     wanted = 1;
@@ -169,6 +175,9 @@ void RingBatch::ReapAll() {
   }
 }
 
+// To return early would hand buffers to the caller that the kernel may still
+// write to; the ring refuses calls that wait, so that there is nothing to do
+// but look again and again, ever more seldom.
 void RingBatch::DrainDeadRing() {
   // What the kernel never consumed is ours again: the newest ones, of which
   // the last are cancel requests, that have no operation.
@@ -202,6 +211,8 @@ void RingBatch::DrainDeadRing() {
   }
 }
 
+// After the deadline. A cancelled request completes all the same, and is waited
+// for: only its completion says that the kernel has let go of its buffer.
 void RingBatch::CancelRest() {
   all_cancelled_ = true;
   for (size_t i = 0; i < count_; ++i) {

@@ -56,6 +56,8 @@ std::unique_ptr<LiveRing> RingPool::Create() {
   return ring;
 }
 
+// A failed ring is destroyed before it is forgotten: never more than rings_max
+// exist, whatever memory the kernel still holds for them.
 void RingPool::Return(std::unique_ptr<LiveRing> ring) {
   if (ring->failed()) {
     ring.reset();

@@ -14,6 +14,8 @@ constexpr uint64_t kHere = UINT64_MAX;
 
 }  // namespace
 
+// One that does not fit goes through POSIX, whole: to split it would need a
+// state for its parts, for requests of 2 GiB that RocksDB does not make.
 bool FitsRing(const IoOp& op) {
   const uint64_t length =
       op.kind == IoKind::kSyncFileRange ? op.length : TransferLength(op);

@@ -17,6 +17,9 @@ ShardQueue::ShardQueue(const Options& options, const RingEnvironment* rings)
 
 ShardQueue::~ShardQueue() { rings_->account->Subtract(table_bytes()); }
 
+// For a ring of the same size this allocates once in the life of the shard: the
+// tables outlive their rings, and so do the generations in them, by which a
+// completion of the last ring would be recognised.
 bool ShardQueue::MakeTables(const Ring& ring) {
   const size_t before = table_bytes();
   const bool made = requests_.Reserve(ring.completion_entries()) &&
@@ -26,6 +29,9 @@ bool ShardQueue::MakeTables(const Ring& ring) {
 }
 
 bool ShardQueue::EnsureRing(bool waited_on) {
+  // Not before it is empty: the kernel would drop its reference to the buffers
+  // only some time after the ring is closed. Not while it is waited on: the
+  // leader uses it without the lock.
   if (dead() && in_flight_ == 0 && !waited_on) {
     ring_.reset();
   }
@@ -81,6 +87,7 @@ bool ShardQueue::Put(IoOp* op) {
   return false;
 }
 
+// Into the room that Put leaves free: a full ring can still be cancelled.
 bool ShardQueue::PutCancel(uint64_t target) {
   RingRequest request;
   request.opcode = RingOpcode::kCancel;
@@ -89,6 +96,8 @@ bool ShardQueue::PutCancel(uint64_t target) {
   return in_flight_ < ring_->ring()->completion_entries() && Prepare(request);
 }
 
+// With the lock held. The call does not wait for the device, and two threads
+// must not hand over one queue at once.
 void ShardQueue::Flush() {
   while (!unsubmitted_.empty()) {
     const int result = ring_->ring()->Submit();
@@ -173,6 +182,8 @@ void ShardQueue::Reap(Harvest* harvest) {
                                           /*orphan=*/false};
       requests_.Remove(tag);
     } else {
+      // Of no request that is in flight: to complete whatever has its slot now
+      // would hand a buffer back that the kernel still uses.
       rings_->statistics->Count(StatEvent::kUnknownCompletion);
     }
   }

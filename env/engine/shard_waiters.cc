@@ -19,6 +19,8 @@ bool ShardWaiters::Waiter::IsInQueue(const ShardQueue& queue) const {
                      [&queue](const IoOp* op) { return queue.Holds(*op); });
 }
 
+// Linked while it sleeps only, so that the list holds no thread that has to be
+// woken for nothing. `woken` tells a wake-up from a spurious one.
 void ShardWaiters::Follow(Waiter* self, Mutex* mutex,
                           Clock::time_point deadline) {
   self->woken = false;
@@ -54,6 +56,9 @@ void ShardWaiters::WakeFinished() {
   }
 }
 
+// One is enough: it hands over in turn when it goes. To wake all, as one common
+// condition variable would, lets all but one of them find a leader and sleep
+// again.
 void ShardWaiters::HandOver(const ShardQueue& queue) {
   if (leader_) {
     return;

@@ -1,3 +1,4 @@
+// Which engine the process shares, and what becomes of it in a forked child.
 #include "env/engine/shared_engine.h"
 
 #include <pthread.h>
@@ -43,6 +44,8 @@ void DestroyUnlessForked(SharedEngine* engine) {
   }
 }
 
+// An option that was not asked for agrees with every engine: it is the first
+// that opens who decides.
 template <typename T>
 bool Agrees(const char* name, const std::optional<T>& wanted, T present,
             std::string* conflict) {
@@ -80,6 +83,8 @@ std::shared_ptr<SharedEngine> SharedEngine::Acquire(
   }
 }
 
+// With the lock held while the engine is made, some hundred microseconds: two
+// threads that open the first database at once must not get an engine each.
 std::shared_ptr<SharedEngine> SharedEngine::FindOrMake(
     const EngineRequest& request, std::string* conflict) {
   Registry* const registry = TheRegistry();
@@ -139,6 +144,8 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
 
 SharedEngine::~SharedEngine() = default;
 
+// The last failure counts for more than what detection found: detection was
+// asked once, at the beginning, and a limit may have been reached since.
 FallbackState SharedEngine::fallback() const {
   const RingFailure failure =
       uring_ == nullptr ? RingFailure() : uring_->last_failure();

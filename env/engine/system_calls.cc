@@ -1,3 +1,4 @@
+// The system calls of the POSIX engine, each with its negated errno.
 #include "env/engine/system_calls.h"
 
 #include <fcntl.h>
@@ -10,6 +11,8 @@ namespace rocksdb_uring {
 
 namespace {
 
+// Read at once, by the thread that made the call: whatever runs before may
+// change errno.
 int64_t OrNegatedErrno(int64_t result) { return result < 0 ? -errno : result; }
 
 }  // namespace

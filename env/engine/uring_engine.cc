@@ -1,3 +1,4 @@
+// Which path an operation takes: a leased ring, a shard, or POSIX.
 #include "env/engine/uring_engine.h"
 
 #include <algorithm>
@@ -77,6 +78,9 @@ bool UringEngine::WantsRing(const IoOp* ops, size_t count,
          });
 }
 
+// A sync of no descriptor: a ring that does syncs answers -EBADF, and nothing
+// is lost in either case. A real sync cannot be the trial, since its failure
+// must reach the caller and may not be taken for a refusal.
 UringEngine::Syncs UringEngine::TrySync() {
   std::unique_ptr<LiveRing> ring = pool_.Lease();
   if (ring == nullptr) {
@@ -127,6 +131,7 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
     return;
   }
   RingBatch(ring.get(), completer_, options.timeout_us).Run(ops, count);
+  // Before callbacks and states: the next batch may have it at once.
   pool_.Return(std::move(ring));
   if (count > 1) {
     statistics_->CountBatch(count);
@@ -135,6 +140,8 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
   CompleteAll(ops, count);
 }
 
+// By the number of the thread: a thread finds its own reads in one queue, and
+// reaps what it has submitted, which saves wake-ups of other threads.
 AsyncShard* UringEngine::MyShard() {
   return shards_[ThreadNumber() % shard_count_].get();
 }
@@ -161,6 +168,7 @@ size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
   if (forked() || (syncs && !RingsDoSyncs())) {
     return 0;
   }
+  // Its own shard first, always: that is where a ring is asked for again.
   const size_t taken = MyShard()->Submit(ops, count);
   if (taken > 0 || count == 0) {
     return taken;
@@ -174,7 +182,8 @@ bool UringEngine::Wait(IoOp* op, uint64_t timeout_us) {
     return true;
   }
   if (forked() && op->state() != IoState::kIdle) {
-    // The parent's ring completes the parent's copy; ours is done here.
+    // The parent's ring completes the parent's copy, and the child must touch
+    // neither the ring nor the locks of threads that it does not have.
     op->result = posix_.Finish(*op, 0);
     op->path = IoPath::kPosix;
     CompleteAll(op, 1);
@@ -188,7 +197,8 @@ void UringEngine::WaitAll(IoOp* const* ops, size_t count) {
     IoEngine::WaitAll(ops, count);
     return;
   }
-  // Piece by piece, in memory that needs not be had.
+  // Piece by piece, on the stack: to wait must not need memory. Shard after
+  // shard: all must be complete, so that the order costs nothing.
   constexpr size_t kPiece = 64;
   for (; count > 0;
        ops += std::min(count, kPiece), count -= std::min(count, kPiece)) {
@@ -202,6 +212,8 @@ void UringEngine::WaitAll(IoOp* const* ops, size_t count) {
   }
 }
 
+// All shards, also those in which this thread has nothing: a read whose own
+// thread does not poll completes, too.
 size_t UringEngine::Poll() {
   size_t completed = 0;
   for (size_t i = 0; i < shard_count_ && !forked(); ++i) {
@@ -236,6 +248,8 @@ bool UringEngine::TryRing() {
   return works;
 }
 
+// Takes no trial of the breaker: the caller may have nothing to submit, and
+// would never report back.
 bool UringEngine::asynchronous() { return !forked() && breaker_.MayAllow(); }
 
 }  // namespace rocksdb_uring

@@ -1,3 +1,4 @@
+// What the kernel allows, and in words why it does not.
 #include "env/ring/features.h"
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// Ring by liburing: one call of it for one of ours.
 #include "env/ring/liburing_ring.h"
 
 #include <unistd.h>
