@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "env/base/version.h"
+
 namespace rocksdb_uring {
 namespace {
 
@@ -172,6 +174,16 @@ std::set<std::string> DefinedTests(const fs::path& top) {
     }
   }
   return defined;
+}
+
+TEST(DocumentsTest, ChangelogBeginsWithThisVersion) {
+  const fs::path top = ROCKSDB_URING_SOURCE_DIR;
+  const std::string changes = ReadFile(top / "CHANGELOG.md");
+  const size_t heading = changes.find("\n## ");
+  ASSERT_NE(heading, std::string::npos);
+  EXPECT_EQ(changes.substr(heading + 4,
+                           changes.find('\n', heading + 1) - (heading + 4)),
+            kVersion);
 }
 
 TEST(DocumentsTest, TestsThatTheyNameAreThere) {

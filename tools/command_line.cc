@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "env/base/version.h"
+
 namespace rocksdb_uring {
 
 namespace {
@@ -74,6 +76,8 @@ bool ParseCommandLine(int argc, char** argv, CommandLine* out,
     } else if (argument == "--help" || argument == "-help" ||
                argument == "-h") {
       out->help = true;
+    } else if (argument == "--version") {
+      out->version = true;
     } else if (!TakeFlag(argc, argv, &i, error)) {
       return false;
     }
@@ -94,6 +98,11 @@ void PrintHelp(const std::string& usage, const std::string& file) {
     printf("  --%s=%s\n      %s\n", flag.name.c_str(), value.c_str(),
            flag.description.c_str());
   }
+  printf("  --version\n      Print the version and exit.\n");
+}
+
+void PrintVersion(const std::string& tool) {
+  printf("%s %s\n", tool.c_str(), kVersion);
 }
 
 }  // namespace rocksdb_uring

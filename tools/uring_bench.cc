@@ -89,6 +89,10 @@ int Main(int argc, char** argv) {
     PrintHelp(kUsage, "bench/options.cc");
     return 0;
   }
+  if (line.version) {
+    PrintVersion("uring_bench");
+    return 0;
+  }
   if (!line.arguments.empty()) {
     return Fail(kExitUsage, "unexpected argument '" + line.arguments[0] + "'");
   }

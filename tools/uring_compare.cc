@@ -376,6 +376,10 @@ int main(int argc, char** argv) {
     rocksdb_uring::PrintHelp(rocksdb_uring::kUsage, "uring_compare.cc");
     return 0;
   }
+  if (line.version) {
+    rocksdb_uring::PrintVersion("uring_compare");
+    return 0;
+  }
   if (!line.arguments.empty()) {
     return rocksdb_uring::Fail(rocksdb_uring::kExitUsage,
                                "unexpected argument " + line.arguments.front());

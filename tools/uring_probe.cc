@@ -61,6 +61,10 @@ int Main(int argc, char** argv) {
     PrintHelp(kUsage, "uring_probe.cc");
     return kExitUsable;
   }
+  if (line.version) {
+    PrintVersion("uring_probe");
+    return kExitUsable;
+  }
   if (line.arguments.size() > 1) {
     return BadUsage("more than one path: '" + line.arguments[0] + "' and '" +
                     line.arguments[1] + "'");

@@ -14,6 +14,7 @@
 
 #include "env/base/debug_log.h"
 #include "env/base/process_path.h"
+#include "env/base/version.h"
 #include "env/engine/fork_generation.h"
 #include "env/fs/replace_file.h"
 // RocksDB's make asks for nothing before it compiles a plugin.
@@ -124,6 +125,7 @@ void WriteAllAtExit() {
 std::string StatsToJson(const SharedEngine* engine,
                         const FallbackState& fallback) {
   Json json;
+  json["version"] = kVersion;
   json["opens"] = engine == nullptr ? 0 : engine->opens();
   json["fallback"] = {{"reason", fallback.reason},
                       {"remedy", fallback.remedy},

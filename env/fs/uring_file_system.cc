@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "env/base/version.h"
 #include "env/file/async_read.h"
 #include "env/file/directory.h"
 #include "env/file/io_status.h"
@@ -316,15 +317,16 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
   logger->SetInfoLogLevel(rocksdb::InfoLogLevel::INFO_LEVEL);
   if (fallback.active) {
     rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, logger,
-                 "uring file system: POSIX in use, Linux %s: %s; remedy: %s",
-                 KernelRelease().c_str(), fallback.reason.c_str(),
+                 "uring file system: rocksdb-uring %s, POSIX in use, Linux %s: "
+                 "%s; remedy: %s",
+                 kVersion, KernelRelease().c_str(), fallback.reason.c_str(),
                  fallback.remedy.c_str());
   } else if (engine != nullptr) {
     rocksdb::Log(rocksdb::InfoLogLevel::INFO_LEVEL, logger,
-                 "uring file system: io_uring in use, Linux %s, queue depth "
-                 "%" PRIu32 ", at most %" PRIu32 " rings",
-                 KernelRelease().c_str(), engine->options().queue_depth,
-                 engine->options().rings_max);
+                 "uring file system: rocksdb-uring %s, io_uring in use, Linux "
+                 "%s, queue depth %" PRIu32 ", at most %" PRIu32 " rings",
+                 kVersion, KernelRelease().c_str(),
+                 engine->options().queue_depth, engine->options().rings_max);
   }
   logger->SetInfoLogLevel(level);
   return status;

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "env/base/version.h"
 #include "rocksdb_uring/uring.h"
 #include "tests/db/db_test_support.h"
 
@@ -82,10 +83,12 @@ TEST_P(OpenTest, LogTellsHowReadsAreServed) {
   utsname kernel = {};
   ASSERT_EQ(uname(&kernel), 0);
   const std::string release = kernel.release;
+  const std::string version = kVersion;
   const std::string wanted =
-      WhyNoRing().empty()
-          ? "uring file system: io_uring in use, Linux " + release + ", "
-          : "uring file system: POSIX in use, Linux " + release + ": ";
+      WhyNoRing().empty() ? "uring file system: rocksdb-uring " + version +
+                                ", io_uring in use, Linux " + release + ", "
+                          : "uring file system: rocksdb-uring " + version +
+                                ", POSIX in use, Linux " + release + ": ";
   EXPECT_NE(log.find(wanted), std::string::npos);
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "env/base/version.h"
 #include "rocksdb_uring/uring.h"
 #include "tests/file/child.h"
 #include "tests/file/file_test_support.h"
@@ -83,6 +84,7 @@ TEST_F(StatsFileTest, HasTheKeysThatOutsidersRelyOn) {
   OpenFileSystem("stats_interval_s=0;stats_file=" + stats_).reset();
   const json written = Parse(stats_);
   ASSERT_TRUE(written.is_object());
+  EXPECT_EQ(written.at("version"), kVersion);
   EXPECT_TRUE(written.at("opens").is_number_unsigned());
   EXPECT_TRUE(written.at("fallback").at("reason").is_string());
   EXPECT_TRUE(written.at("fallback").at("remedy").is_string());

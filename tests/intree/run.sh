@@ -137,12 +137,15 @@ use() {
     echo "db_bench took a file system that nobody knows"
     return 1
   fi
-  python3 - "$stats" "${ROCKSDB_URING_REQUIRE:-}" <<'TEXT'
-import json, sys
+  python3 - "$stats" "${ROCKSDB_URING_REQUIRE:-}" "$top/env/base/version.h" <<'TEXT'
+import json, re, sys
 stats = json.load(open(sys.argv[1]))
+version = re.search(r'kVersion\[\] = "(.*)"', open(sys.argv[3]).read())[1]
 rings = stats["engine"]["kind"] == "uring"
 paths = {path: counts["count"] for path, counts in stats["ops"]["multi_read"].items()}
 print("opens", stats["opens"], "multi_read", paths, "fallback", stats["fallback"])
+if stats["version"] != version:
+    sys.exit(f"the statistics have version {stats['version']}, the header {version}")
 if stats["opens"] == 0 or sum(paths.values()) == 0:
     sys.exit("the plugin was not used")
 if rings and paths["ring"] == 0:

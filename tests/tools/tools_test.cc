@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "env/base/version.h"
 #include "tests/engine/test_counts.h"
 #include "tests/engine/test_support.h"
 
@@ -27,6 +28,9 @@
 #endif
 #ifndef URING_BENCH_PATH
 #error "URING_BENCH_PATH is to be defined as the program's path"
+#endif
+#ifndef URING_COMPARE_PATH
+#error "URING_COMPARE_PATH is to be defined as the program's path"
 #endif
 
 namespace rocksdb_uring {
@@ -163,6 +167,22 @@ class ToolsTest : public testing::Test {
  private:
   const TempDir directory_;
 };
+
+// The version that CMake read for packages and sonames is the header's.
+TEST_F(ToolsTest, VersionIsThatOfTheProject) {
+  EXPECT_STREQ(kVersion, ROCKSDB_URING_PROJECT_VERSION);
+  for (const auto& tool :
+       {std::make_pair("uring_probe", URING_PROBE_PATH),
+        std::make_pair("uring_bench", URING_BENCH_PATH),
+        std::make_pair("uring_compare", URING_COMPARE_PATH)}) {
+    Program program;
+    program.argv = {tool.second, "--version"};
+    const Outcome outcome = Run(program);
+    EXPECT_EQ(outcome.exit_code, 0) << tool.first;
+    EXPECT_EQ(outcome.out, std::string(tool.first) + " " + kVersion + "\n");
+    EXPECT_EQ(outcome.err, "") << tool.first;
+  }
+}
 
 class ProbeTest : public ToolsTest {};
 class BenchTest : public ToolsTest {};
