@@ -26,6 +26,15 @@ foreach(tool uring_probe uring_bench uring_compare)
 endforeach()
 install(FILES README.md CHANGELOG.md
   DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/rocksdb-uring COMPONENT runtime)
+# liburing and nlohmann-json are compiled in: their notices go where the
+# libraries go.
+foreach(package rocksdb-uring:runtime librocksdb-uring-dev:development)
+  string(REPLACE ":" ";" package ${package})
+  list(GET package 0 name)
+  list(GET package 1 component)
+  install(FILES LICENSE plugin/cmake/copyright
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} COMPONENT ${component})
+endforeach()
 
 install(FILES plugin/rocksdb_uring/uring.h plugin/rocksdb_uring/c.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/rocksdb_uring COMPONENT development)
