@@ -158,6 +158,21 @@ TEST(LayerTest, PublicHeadersIncludeOnlyPublicHeaders) {
   }
 }
 
+// getenv would let the user of a set-uid program choose files that it writes.
+TEST(LayerTest, EnvironmentIsReadWithSecureGetenv) {
+  static const std::regex plain(R"(\bgetenv\s*\()");
+  const fs::path top = ROCKSDB_URING_SOURCE_DIR;
+  for (const char* folder : {"env", "plugin", "tools"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(top / folder)) {
+      if (entry.is_regular_file() && IsSource(entry.path()) &&
+          entry.path().string().find("/examples/") == std::string::npos) {
+        EXPECT_FALSE(std::regex_search(ReadFile(entry.path()), plain))
+            << entry.path() << ": use secure_getenv";
+      }
+    }
+  }
+}
+
 // Tests as `Suite.Name`, and suites as `SuiteTest`.
 std::set<std::string> DefinedTests(const fs::path& top) {
   static const std::regex definition(

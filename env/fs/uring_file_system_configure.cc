@@ -22,8 +22,11 @@ namespace {
 constexpr char kSwitchVariable[] = "ROCKSDB_URING";
 constexpr char kOptionsVariable[] = "ROCKSDB_URING_OPTIONS";
 
+// Empty for a program that has more rights than the user who started it
+// (set-uid, set-gid, file capabilities): these variables name files and choose
+// paths.
 std::string Environment(const char* name) {
-  const char* value = std::getenv(name);
+  const char* value = secure_getenv(name);
   return value == nullptr ? "" : value;
 }
 

@@ -27,7 +27,7 @@ bool StartsWith(const std::string& text, const std::string& start) {
 // The user's own preloads (an allocator, say) apply to both sides; the plugin
 // only where the side asks for it, or A would be measured with it.
 std::string PreloadWithoutPlugin() {
-  const char* value = getenv("LD_PRELOAD");
+  const char* value = secure_getenv("LD_PRELOAD");
   std::istringstream stream(value == nullptr ? "" : value);
   std::string kept;
   for (std::string entry; stream >> entry;) {
@@ -311,7 +311,7 @@ void Comparison::AddSide(const Workload& workload, bool is_b,
     command->argv.push_back("--fs_uri=" + chosen.uri);
   }
   command->env = chosen.env;
-  if (!preload.empty() || getenv("LD_PRELOAD") != nullptr) {
+  if (!preload.empty() || secure_getenv("LD_PRELOAD") != nullptr) {
     command->env.emplace_back("LD_PRELOAD", preload);
   }
 }

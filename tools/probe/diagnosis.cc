@@ -14,7 +14,7 @@ EnvironmentSetting ReadSetting(const std::string& name) {
   EnvironmentSetting setting;
   setting.name = name;
   // Before any other thread exists.
-  if (const char* value = getenv(name.c_str())) {  // NOLINT
+  if (const char* value = secure_getenv(name.c_str())) {  // NOLINT
     setting.value = value;
   }
   return setting;
