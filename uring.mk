@@ -1,4 +1,5 @@
-# rocksdb-uring as a plugin inside a RocksDB tree: README.md, "RocksDB versions".
+# rocksdb-uring as a plugin inside a RocksDB tree: plugin/README.md, "Inside
+# RocksDB's own build".
 # Read by RocksDB's make and, with regular expressions, by its cmake: lists are
 # one line each, and the first words "SOURCES", "FUNC" and "LIBS" that an equals
 # sign follows must be those below. CMakeLists.txt has what cmake needs besides.

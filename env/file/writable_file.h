@@ -15,7 +15,7 @@ namespace rocksdb_uring {
 
 // Appends to tables and blobs may be in flight when Append returns; all other
 // files are written before it does. What Flush, RangeSync, Sync and Close wait
-// for is in env/README.md ("What a write promises").
+// for is in plugin/README.md ("What it does with a write").
 //
 // Errors: a call that waits returns its own failure and keeps nothing, so that
 // later calls answer as those of the default file system do: RocksDB decides

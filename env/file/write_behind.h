@@ -30,7 +30,8 @@ class WriteBehind {
  public:
   // Longest write, and number of writes of one file in flight: four blocks of
   // 1 MiB, RocksDB's writable_file_max_buffer_size by default, in halves, so
-  // that the device has two even of a single block (measured: env/README.md).
+  // that the device has two even of a single block (measured:
+  // env/MEASUREMENTS.md).
   static constexpr size_t kWriteBytesMax = 512 << 10;
   static constexpr size_t kWritesMax = 8;
 

@@ -24,7 +24,7 @@ namespace {
 // Best first. SUBMIT_ALL (5.18): one bad request does not stop the rest of a
 // batch. COOP_TASKRUN is absent on purpose: a completion may be waited for by
 // a thread that did not submit it, and single-thread batches measured no
-// difference (env/README.md).
+// difference (env/MEASUREMENTS.md).
 constexpr unsigned kSetupFlagLadder[] = {IORING_SETUP_SUBMIT_ALL, 0};
 
 constexpr unsigned kEntriesMin = 8;

@@ -9,8 +9,8 @@ set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH ROCKSDB_URING_PC_PREFIX /${pkgconfig_dir} /)
 string(REGEX REPLACE "/$" "" ROCKSDB_URING_PC_PREFIX "${ROCKSDB_URING_PC_PREFIX}")
 
-# LD_PRELOAD=librocksdb_uring.so is to work without the headers: the plain name
-# belongs to the library.
+# LD_PRELOAD=librocksdb_uring.so must work without the headers, so the link
+# without a version belongs to the runtime package.
 install(TARGETS rocksdb_uring EXPORT rocksdb_uringTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime
   INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -24,8 +24,12 @@ foreach(tool uring_probe uring_bench uring_compare)
       RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
   endif()
 endforeach()
-install(FILES README.md CHANGELOG.md
-  DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/rocksdb-uring COMPONENT runtime)
+set(doc_dir ${CMAKE_INSTALL_DATADIR}/doc/rocksdb-uring)
+install(FILES README.md CHANGELOG.md DESTINATION ${doc_dir} COMPONENT runtime)
+foreach(folder plugin tools)
+  install(FILES ${folder}/README.md
+    DESTINATION ${doc_dir}/${folder} COMPONENT runtime)
+endforeach()
 # liburing and nlohmann-json are compiled in: their notices go where the
 # libraries go.
 foreach(package rocksdb-uring:runtime librocksdb-uring-dev:development)

@@ -1,6 +1,6 @@
 // A database on io_uring, in Java: RocksDB's C API through JNI (env_jni.c).
 // RocksJava itself brings a RocksDB of its own and cannot take this library's
-// environment; README.md says what to do there.
+// environment; plugin/README.md says what to do there.
 public final class Env implements AutoCloseable {
   static {
     System.loadLibrary("env_jni");
@@ -8,7 +8,7 @@ public final class Env implements AutoCloseable {
 
   private final long handle;
 
-  /** Opens or makes the database at `path`; `options` as in README.md. */
+  /** Opens or makes the database at `path`; `options` as in plugin/README.md. */
   public Env(String path, String options) {
     handle = open(path, options);
   }

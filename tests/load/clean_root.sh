@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # clean_root.sh BUILD_DIRECTORY: makes the Debian packages of a build, and runs
-# README.md's block "With the package installed" in a Debian 12 that has nothing
-# else; then follows README.md there from the start: the packages that it names,
-# the build, and every block of "Load it", in order. As root, with debootstrap;
-# takes ten minutes. The root is made below $TEST_TMPDIR or /tmp and removed at
-# the end.
+# the block "With the package installed" of plugin/README.md in a Debian 12 that
+# has nothing else; then follows README.md there from the start: quickstart.sh,
+# the build, and every block of the README files of the top, plugin/ and tools/,
+# in order. As root, with debootstrap; takes ten minutes. The root is made below
+# $TEST_TMPDIR or /tmp and removed at the end.
 set -euo pipefail
 
 build=$(cd "$1" && pwd)
@@ -36,7 +36,8 @@ inside() {
 }
 
 inside apt-get update -q
-block=$("$source/tests/load/readme_block.sh" "$source/README.md" "With the package installed")
+blocks_of() { "$source/tests/load/readme_block.sh" "$source/$1" "${@:2}"; }
+block=$(blocks_of plugin/README.md "With the package installed")
 inside ROCKSDB_URING_OPTIONS="stats_interval_s=0;stats_file=/work/uring-%p.json" \
   bash -euo pipefail -c "cd /work; $block"
 
@@ -69,22 +70,22 @@ fi
 mkdir "$root/work/source"
 tar c -C "$source" --exclude=./build --exclude=./.git . |
   tar x -C "$root/work/source"
-# The lines of a block of "Start" that begin so, without their remarks.
-start_lines() { sed -n '/^## Start/,/^## Load it/p' "$source/README.md" | grep "^$1"; }
-takes=$(sed -n '/^## Load it/,/^## Requirements/s/^Takes //p' "$source/README.md" |
+# The first command, on a machine that has none of what it needs.
+inside /work/source/tools/quickstart.sh --quick --size=64M \
+  >"$root/work/start.log" 2>&1 || { tail -n 40 "$root/work/start.log"; exit 1; }
+takes=$(sed -n 's/^Requires //p' "$source/plugin/README.md" |
   grep -o '`[a-z0-9-]*`' | tr -d '`')
 # shellcheck disable=SC2086  # a list
-inside bash -euo pipefail -c "cd /work/source
-  $(start_lines 'apt-get install' | sed 's/install/install -qy --no-install-recommends/')
-  $(start_lines 'cmake --preset release')" >"$root/work/start.log" 2>&1 ||
-  { tail -n 40 "$root/work/start.log"; exit 1; }
-# shellcheck disable=SC2086  # a list
 inside apt-get install -qy --no-install-recommends $takes >/dev/null
-while read -r heading; do
-  echo "clean_root.sh: $heading"
-  block=$("$source/tests/load/readme_block.sh" "$source/README.md" "$heading")
-  inside bash -euo pipefail -c "cd /work/source; $block" \
-    >"$root/work/block.log" 2>&1 ||
-    { tail -n 40 "$root/work/block.log"; echo "FAILED: $heading" >&2; exit 1; }
-done < <("$source/tests/load/readme_block.sh" "$source/README.md")
+for file in README.md plugin/README.md tools/README.md; do
+  while read -r heading; do
+    # Takes a RocksDB tree: tests/intree/run.sh.
+    [[ $heading != "Inside RocksDB's own build" ]] || continue
+    echo "clean_root.sh: $file: $heading"
+    block=$(blocks_of "$file" "$heading")
+    inside bash -euo pipefail -c "cd /work/source; $block" \
+      >"$root/work/block.log" 2>&1 </dev/null ||
+      { tail -n 40 "$root/work/block.log"; echo "FAILED: $heading" >&2; exit 1; }
+  done < <(blocks_of "$file")
+done
 echo "clean_root.sh: passed"

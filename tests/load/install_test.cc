@@ -57,6 +57,10 @@ TEST_F(InstallTest, RuntimeHasVersionAndNotices) {
   Install("runtime");
   Find(std::string("librocksdb_uring.so.") + kVersion);
   ExpectNotices("rocksdb-uring");
+  for (const char* folder : {"plugin", "tools"}) {
+    EXPECT_TRUE(fs::exists(directory_.file(
+        std::string("share/doc/rocksdb-uring/") + folder + "/README.md")));
+  }
 }
 
 TEST_F(InstallTest, DevelopmentHasVersionAndNotices) {

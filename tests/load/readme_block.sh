@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
-# readme_block.sh README: the headings of its section "Load it" that have a
-# block of shell commands.
-# readme_block.sh README HEADING: that block, as it stands there.
+# readme_block.sh FILE: the headings, of the second or third level, that have a
+# block of shell commands below them.
+# readme_block.sh FILE HEADING: those commands, as they are in the file.
 set -euo pipefail
 
 awk -v wanted="${2:-}" '
-  /^## / { inside = $0 == "## Load it" }
-  inside && /^### / { heading = substr($0, 5); shown = 0 }
-  inside && block && /^```$/ { block = 0; next }
-  inside && block { if (heading == wanted) print; next }
-  inside && /^```sh$/ && heading != "" {
+  block && /^```$/ { block = 0; next }
+  block { if (heading == wanted) print; next }
+  /^###? / { heading = $0; sub(/^###? /, "", heading); shown = 0 }
+  /^```sh$/ {
     block = 1
     if (wanted == "" && !shown) print heading
     shown = 1

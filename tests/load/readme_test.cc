@@ -1,4 +1,4 @@
-// The section "Load it" of README.md: every block is run as it stands there,
+// The shell commands in the README files: every block is run as it is written,
 // the way a new user would, in a directory and a home of its own.
 #include <unistd.h>
 
@@ -29,10 +29,12 @@ constexpr char kPath[] =
 constexpr char kLibraryPackage[] =
     "librocksdb" URING_STRING(ROCKSDB_MAJOR) "." URING_STRING(ROCKSDB_MINOR);
 
-std::string ReadmeBlock(const std::string& heading) {
+// `file` is relative to the top. Without a heading: all headings that have
+// commands.
+std::string ReadmeBlock(const std::string& file, const std::string& heading) {
   std::vector<std::string> argv = {ROCKSDB_URING_SOURCE_DIR
                                    "/tests/load/readme_block.sh",
-                                   ROCKSDB_URING_SOURCE_DIR "/README.md"};
+                                   ROCKSDB_URING_SOURCE_DIR "/" + file};
   if (!heading.empty()) {
     argv.push_back(heading);
   }
@@ -41,7 +43,17 @@ std::string ReadmeBlock(const std::string& heading) {
   return result.output;
 }
 
+// What the other blocks rely on.
+std::string InstallBlock() {
+  return ReadmeBlock("plugin/README.md", "Install");
+}
+
+// In `needs`: io_uring itself.
+constexpr char kRing[] = "io_uring";
+
+// A block, and how to see that it worked.
 struct Way {
+  const char* file;
   const char* heading;
   // Programs that it needs, beside a compiler.
   std::vector<std::string> needs;
@@ -54,22 +66,48 @@ struct Way {
 void PrintTo(const Way& way, std::ostream* out) { *out << way.heading; }
 
 const std::vector<Way>& Ways() {
+  static const char* const plugin = "plugin/README.md";
+  static const char* const tools = "tools/README.md";
+  static const std::string version = kVersion;
   static const auto* ways = new std::vector<Way>{
-      {"Install", {}, {"librocksdb_uring_preload.so"}, false},
-      {"A program that takes a URI", {"db_bench"}, {"readseq"}, true},
-      {"A program that takes nothing", {"db_bench"}, {"readseq"}, true},
-      {"C++ with CMake", {}, {"OK: hello"}, true},
-      {"C++ with pkg-config", {"pkg-config"}, {"OK: hello"}, true},
-      {"C", {"pkg-config"}, {"hello"}, true},
-      {"Python", {"python3"}, {"hello"}, true},
-      {"Go", {"go", "pkg-config"}, {"hello"}, true},
-      {"Rust", {"rustc"}, {"hello"}, true},
-      {"Java", {"javac", "java", "pkg-config"}, {"hello"}, true},
-      {"Debian package",
+      {plugin, "Install", {}, {"librocksdb_uring_preload.so"}, false},
+      {plugin, "A program that takes a URI", {"db_bench"}, {"readseq"}, true},
+      {plugin, "A program that takes nothing", {"db_bench"}, {"readseq"}, true},
+      {plugin, "C++ with CMake", {}, {"OK: hello"}, true},
+      {plugin, "C++ with pkg-config", {"pkg-config"}, {"OK: hello"}, true},
+      {plugin, "C", {"pkg-config"}, {"hello"}, true},
+      {plugin, "Python", {"python3"}, {"hello"}, true},
+      {plugin, "Go", {"go", "pkg-config"}, {"hello"}, true},
+      {plugin, "Rust", {"rustc"}, {"hello"}, true},
+      {plugin, "Java", {"javac", "java", "pkg-config"}, {"hello"}, true},
+      {plugin,
+       "Debian package",
        {"dpkg-shlibdeps"},
-       {kLibraryPackage, std::string(" Version: ") + kVersion + "-1\n"},
+       {kLibraryPackage, " Version: " + version + "-1\n"},
        false},
-      {"Roll back", {"db_bench"}, {"readseq"}, true}};
+      {plugin, "Roll back", {"db_bench"}, {"readseq"}, true},
+      {"README.md", "Ask the machine", {kRing}, {"io_uring is usable"}, false},
+      {"README.md",
+       "Run a program, and look at its statistics",
+       {"db_bench"},
+       {"\"version\": \"" + version + "\"", "\"reason\": "},
+       true},
+      {tools,
+       "What this machine allows",
+       {kRing},
+       {"io_uring is usable"},
+       false},
+      {tools,
+       "Which loading method works for a program",
+       {"db_bench"},
+       {"a preload reaches it"},
+       false},
+      {tools, "The engine alone", {kRing}, {"CPU"}, false},
+      {tools,
+       "One workload",
+       {kRing, "db_bench"},
+       {"multiget_direct_t1"},
+       false}};
   return *ways;
 }
 
@@ -80,6 +118,10 @@ class ReadmeTest : public ::testing::TestWithParam<Way> {
       GTEST_SKIP() << "programs of users are built without sanitizers";
     }
     for (const std::string& program : GetParam().needs) {
+      if (program == kRing) {
+        SkipWithoutRing();
+        continue;
+      }
       if (RunBash("command -v " + program).exit_code != 0) {
         // Toolchains of other languages are installed for the long run only.
         const char* full = getenv("ROCKSDB_URING_TEST_FULL");
@@ -133,13 +175,12 @@ class ReadmeTest : public ::testing::TestWithParam<Way> {
 
 TEST_P(ReadmeTest, RunsAsWritten) {
   const Way& way = GetParam();
-  const std::string install = ReadmeBlock("Install");
-  std::string output;
+  const std::string install = InstallBlock();
   if (way.heading != std::string("Install")) {
     const ChildResult installed = RunBash(install);
     ASSERT_EQ(installed.exit_code, 0) << installed.output;
   }
-  const ChildResult result = RunBash(ReadmeBlock(way.heading));
+  const ChildResult result = RunBash(ReadmeBlock(way.file, way.heading));
   EXPECT_EQ(result.exit_code, 0) << result.output;
   for (const std::string& part : way.output) {
     EXPECT_NE(result.output.find(part), std::string::npos)
@@ -156,7 +197,7 @@ std::string WayName(const ::testing::TestParamInfo<Way>& info) {
   return name;
 }
 
-INSTANTIATE_TEST_SUITE_P(LoadIt, ReadmeTest, ::testing::ValuesIn(Ways()),
+INSTANTIATE_TEST_SUITE_P(Blocks, ReadmeTest, ::testing::ValuesIn(Ways()),
                          WayName);
 
 // The same commands with another benchmark: those of README read nothing that
@@ -167,13 +208,13 @@ TEST_P(ReadmeRingTest, DirectMultiGetTakesRings) {
   SkipWithoutRing();
   WriteFile(directory_.file("probe"), "");
   SkipWithoutDirectReads(true, directory_.file("probe"));
-  std::string block = ReadmeBlock(GetParam().heading);
+  std::string block = ReadmeBlock(GetParam().file, GetParam().heading);
   const std::string written = "fillseq,readseq";
   ASSERT_NE(block.find(written), std::string::npos) << block;
   block.replace(block.find(written), written.size(),
                 "fillseq,compact,multireadrandom --multiread_batched "
                 "--batch_size=32 --use_direct_reads --cache_size=0");
-  const ChildResult result = RunBash(ReadmeBlock("Install") + block);
+  const ChildResult result = RunBash(InstallBlock() + block);
   EXPECT_EQ(result.exit_code, 0) << result.output;
   EXPECT_GT(Counter(kRingReads), 0u) << result.output;
 }
@@ -181,19 +222,45 @@ TEST_P(ReadmeRingTest, DirectMultiGetTakesRings) {
 INSTANTIATE_TEST_SUITE_P(LoadIt, ReadmeRingTest,
                          ::testing::Values(Ways()[1], Ways()[2]), WayName);
 
+// Blocks that this test does not run, and what does.
+const std::set<std::string>& RunElsewhere() {
+  static const auto* blocks = new std::set<std::string>{
+      // tests/load/clean_root.sh: they build, and change the system.
+      "README.md: Build it", "plugin/README.md: With the package installed",
+      // tests/intree/run.sh.
+      "plugin/README.md: Inside RocksDB's own build",
+      // tests/coroutines/run.sh.
+      "patches/README.md: Building", "patches/README.md: Using it"};
+  return *blocks;
+}
+
 TEST(ReadmeWaysTest, AllAreTested) {
-  std::set<std::string> tested;
+  std::set<std::string> tested = RunElsewhere();
   for (const Way& way : Ways()) {
-    tested.insert(way.heading);
+    tested.insert(std::string(way.file) + ": " + way.heading);
   }
-  // tests/load/clean_root.sh runs that one: it changes the system.
-  tested.insert("With the package installed");
   std::set<std::string> written;
-  std::istringstream headings(ReadmeBlock(""));
-  for (std::string heading; std::getline(headings, heading);) {
-    written.insert(heading);
+  for (const char* file :
+       {"README.md", "CONTRIBUTING.md", "env/README.md", "env/MEASUREMENTS.md",
+        "patches/README.md", "plugin/README.md", "tests/README.md",
+        "tools/README.md"}) {
+    std::istringstream headings(ReadmeBlock(file, ""));
+    for (std::string heading; std::getline(headings, heading);) {
+      written.insert(std::string(file) + ": " + heading);
+    }
   }
   EXPECT_EQ(written, tested);
+}
+
+// What cannot be run here is at least shell.
+TEST(ReadmeWaysTest, AllCanBeParsed) {
+  for (const std::string& block : RunElsewhere()) {
+    const size_t colon = block.find(": ");
+    const ChildResult result = RunChild(
+        {"/bin/bash", "-n", "-c",
+         ReadmeBlock(block.substr(0, colon), block.substr(colon + 2))});
+    EXPECT_EQ(result.exit_code, 0) << block << "\n" << result.output;
+  }
 }
 
 }  // namespace
