@@ -7,8 +7,8 @@
 #include "rocksdb/env.h"
 #include "rocksdb_uring/uring.h"
 
-// RocksDB keeps the type to itself; rocksdb_env_destroy deletes both. A test
-// compares it with what the library makes.
+// A copy of RocksDB's private type: rocksdb_env_destroy deletes `rep` and the
+// struct. A test compares it with what RocksDB's library creates.
 struct rocksdb_env_t {
   ROCKSDB_NAMESPACE::Env* rep;
   bool is_default;

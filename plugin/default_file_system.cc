@@ -30,15 +30,15 @@ FileOptions WithoutMmapWrites(const FileOptions& options) {
 }
 
 std::shared_ptr<FileSystem> Base(DefaultFunction real) {
-  // Never destroyed, as the one that it stands for.
+  // Never destroyed, like the default file system that it replaces.
   static const auto* base =
       new std::shared_ptr<FileSystem>(std::make_shared<BaseFileSystem>(real()));
   return *base;
 }
 
 std::shared_ptr<FileSystem> Default(DefaultFunction real) {
-  // A library of the same name may be of another version, whose objects are
-  // others than ours.
+  // A library of the same name may be another version, with other object
+  // layouts.
   if (rocksdb::GetRocksVersionAsString(false) != RocksDBVersionOfHeaders()) {
     return real();
   }

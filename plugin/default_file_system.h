@@ -1,4 +1,4 @@
-// The file systems that stand in for FileSystem::Default() under the preload.
+// The file systems that replace FileSystem::Default() under the preload.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,10 @@
 
 namespace rocksdb_uring {
 
-// RocksDB's default file system while it is not what FileSystem::Default()
-// gives: PosixFileSystem asserts that it is (in 7.8, when it may map a file
-// that it writes), so files are written unmapped. Goes by the names of the file
-// system below. Safe for concurrent use.
+// RocksDB's default file system while FileSystem::Default() returns another
+// one. PosixFileSystem asserts that it is the default (in 7.8, when it may map
+// a file for writing), so this class switches mapped writes off. Reports the
+// names of the file system below it. Safe for concurrent use.
 class BaseFileSystem final : public VersionedFileSystem {
  public:
   explicit BaseFileSystem(const std::shared_ptr<rocksdb::FileSystem>& real)
@@ -41,11 +41,11 @@ class BaseFileSystem final : public VersionedFileSystem {
       rocksdb::IODebugContext* dbg) override;
 };
 
-// What FileSystem::Default() gives under the preload: a uring file system that
-// takes its options from the environment when the first file is opened. It
-// cannot do so before, because parsing options needs Env::Default(), whose
-// constructor asks for this object. From then on a bad option or an unmet
-// fallback=require is the status of every open. Safe for concurrent use.
+// What FileSystem::Default() returns under the preload: a uring file system
+// that reads its options from the environment when the first file is opened. It
+// cannot do so earlier: parsing options needs Env::Default(), whose constructor
+// needs this object. From then on a bad option, or a fallback=require that
+// cannot be met, is the status of every open. Safe for concurrent use.
 class DefaultFileSystem final : public VersionedFileSystem {
  public:
   // `uring` must not have been configured yet.
@@ -54,21 +54,21 @@ class DefaultFileSystem final : public VersionedFileSystem {
 
   const char* Name() const override { return UringFileSystem::kClassName(); }
   const char* NickName() const override { return UringFileSystem::kNickName(); }
-  // Goes by all names of the file system that it replaces too: what asks for
-  // one of those wants the default. Not by the class name of the one inside,
-  // so that CheckedCast finds that one.
+  // Also matches all names of the file system that it replaces: a caller that
+  // looks for one of those wants the default. Does not match the class name of
+  // the wrapped file system, so that CheckedCast finds the wrapped one.
   bool IsInstanceOf(const std::string& name) const override {
     return name == UringFileSystem::kNickName() ||
            uring_->target()->IsInstanceOf(name);
   }
-  // A string of it names the default, as it does without us; with the options
-  // inside it would name another object, on top of this one.
+  // Serialised as the name of the default, as without the preload. With options
+  // the string would describe a second object on top of this one.
   std::string GetId() const override { return kDefaultName(); }
   std::string SerializeOptions(const rocksdb::ConfigOptions& /*config*/,
                                const std::string& /*prefix*/) const override {
     return GetId();
   }
-  // Whoever reaches through finds a file system with its options.
+  // Configures first, so that the wrapped file system has its options.
   const rocksdb::Customizable* Inner() const override {
     Ready().PermitUncheckedError();
     return VersionedFileSystem::Inner();

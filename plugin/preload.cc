@@ -1,17 +1,19 @@
-// librocksdb_uring_preload.so: stands in for FileSystem::Default(), so that a
-// program linked with the shared librocksdb uses the plugin without a word.
+// librocksdb_uring_preload.so: replaces FileSystem::Default(), so that a
+// program linked with the shared librocksdb uses the plugin without any option.
 //
-// It is preloaded into everything that is started with it, so it depends on
-// nothing but the C library, does nothing until it is called, and decides call
-// by call, from whose code made it, whose FileSystem::Default() was meant:
+// LD_PRELOAD loads it into every program that a script starts. It therefore
+// depends only on the C library and does nothing until it is called. For each
+// call, the code that made the call decides which FileSystem::Default()
+// answers:
 //
-//   a librocksdb that is not the one we were built for    its own
-//   code with a RocksDB of its own (bundled, exported)    its own
-//   librocksdb_uring.so                                   the real one
-//   all others with our librocksdb                        the plugin's
+//   caller                                              answer
+//   a librocksdb that this library was not built for    its own
+//   code with its own RocksDB (bundled, exported)       its own
+//   librocksdb_uring.so                                 the real one
+//   all others, with our librocksdb                     the plugin's
 //
-// librocksdb_uring.so is loaded only in the last two cases: it brings its
-// librocksdb along, which a bundled one of another version must not meet.
+// librocksdb_uring.so is loaded only in the last two cases. Loading it also
+// loads its librocksdb, which must not meet a bundled one of another version.
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE  // dladdr1, RTLD_NEXT
 #endif
@@ -67,7 +69,7 @@ bool HasSoname(const link_map* object, const char* soname) {
          strcmp(strings + offset, soname) == 0;
 }
 
-// The symbol as `object` and what it depends on define it.
+// The symbol as defined by `object` and its dependencies, or null.
 void* LookUpIn(const link_map* object) {
   // Already loaded: this only gives it a handle.
   void* const handle = dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD);
@@ -79,9 +81,9 @@ void* LookUpIn(const link_map* object) {
   return found;
 }
 
-// The FileSystem::Default() that `caller` would have without us; null if it
-// cannot be told: a library whose names nobody else sees may let another, which
-// has no RocksDB, make the call for it.
+// The FileSystem::Default() that `caller` would call without this library. Null
+// if unknown: a library loaded with RTLD_LOCAL may have another library,
+// without RocksDB, make the call for it.
 void* RealDefault(const link_map* caller) {
   void* own = nullptr;
   // The program itself has no name, and does not come here if it has its own.
@@ -95,9 +97,9 @@ void* RealDefault(const link_map* caller) {
   return next != nullptr ? next : own;
 }
 
-// Where librocksdb_uring.so is: beside this library. The first call is that of
-// the initialiser below, or comes from one that runs earlier: a relative path
-// leads elsewhere once the program has changed its directory.
+// The path of librocksdb_uring.so: in the directory of this library. The
+// initialiser below, or one that runs earlier, makes the first call, before the
+// program can change its directory and make a relative path wrong.
 const char* PluginPath() {
   static char path[PATH_MAX + sizeof("/" ROCKSDB_URING_PLUGIN_SONAME)];
   static bool known = false;
@@ -110,8 +112,8 @@ const char* PluginPath() {
   return path;
 }
 
-// Loads the plugin, or finds the copy that is there. Never unloaded: the file
-// system that it makes lives to the end of the process.
+// Loads the plugin, or finds the loaded copy. Never unloaded: its file system
+// lives until the process ends.
 void* LoadLibrary() {
   constexpr int kFlags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
   void* library = dlopen(ROCKSDB_URING_PLUGIN_SONAME, kFlags | RTLD_NOLOAD);
@@ -125,13 +127,13 @@ void* LoadLibrary() {
   return library;
 }
 
-// The plugin's hooks, or null where the plugin is not to be had or uses another
-// librocksdb than `real` is from. May run on several threads at once: loading
-// again gives the same library.
+// The plugin's hooks. Null if the plugin cannot be loaded, or uses another
+// librocksdb than the one that defines `real`. Several threads may run this at
+// once: loading again returns the same library.
 const PreloadHooks* Hooks(void* real) {
   static std::atomic<const PreloadHooks*> cached{nullptr};
-  // That of the librocksdb that the plugin uses: another copy may have the same
-  // name.
+  // FileSystem::Default() of the plugin's librocksdb: another copy may have the
+  // same soname.
   static std::atomic<void*> served{nullptr};
   static std::atomic<bool> tried{false};
   if (!tried.load(std::memory_order_acquire)) {
@@ -151,8 +153,8 @@ const PreloadHooks* Hooks(void* real) {
              : nullptr;
 }
 
-// As it was when somebody asked first: what FileSystem::Default() gives must
-// not change.
+// The value at the first call: the result of FileSystem::Default() must not
+// change later.
 bool SwitchedOff() {
   enum { kUnknown, kOn, kOff };
   static std::atomic<int> state{kUnknown};
@@ -165,7 +167,7 @@ bool SwitchedOff() {
   return state.load(std::memory_order_relaxed) == kOff;
 }
 
-// Where the code of an object is.
+// The addresses of an object's code.
 struct CodeRange {
   uintptr_t begin = 0;
   uintptr_t end = 0;
@@ -176,7 +178,7 @@ struct CodeRange {
   }
 };
 
-// That of the object that holds `address`.
+// The range of the object that contains `address`.
 CodeRange CodeAround(const void* address) {
   struct Search {
     uintptr_t address;
@@ -204,8 +206,8 @@ CodeRange CodeAround(const void* address) {
   return search.code;
 }
 
-// What is known from the start in a program that is linked with our librocksdb.
-// Set before there are threads.
+// Known from the start in a program linked with our librocksdb. Set before the
+// program has threads.
 struct Host {
   CodeRange rocksdb;
   CodeRange plugin;
@@ -214,15 +216,16 @@ struct Host {
 };
 Host host;
 
-// For a program that is linked with our librocksdb, the plugin is loaded before
-// there are threads, and the callers that matter are known: a thread that asks
-// the dynamic linker for anything from inside the constructor of Env::Default()
-// would wait for its lock, and the thread that holds it may be running an
-// initialiser that waits for Env::Default().
+// If the program is linked with our librocksdb, the plugin is loaded here,
+// before the program has threads, and the callers that matter are recorded.
+// Asking the dynamic linker later could deadlock: the constructor of
+// Env::Default() calls FileSystem::Default(), which would wait for the dynamic
+// linker's lock, and the thread that holds that lock may run an initialiser
+// that waits for Env::Default().
 __attribute__((constructor)) void LoadEarly() {
   PluginPath();
   void* const next = dlsym(RTLD_NEXT, kSymbol);
-  // A program that exports a RocksDB of its own comes before us.
+  // A program that exports its own RocksDB precedes this library in the lookup.
   if (next != nullptr && HasSoname(ObjectOf(next), ROCKSDB_URING_HOST_SONAME) &&
       ObjectOf(dlsym(RTLD_DEFAULT, kSymbol)) == ObjectOf(&kSymbol)) {
     host.hooks = Hooks(next);
@@ -232,14 +235,14 @@ __attribute__((constructor)) void LoadEarly() {
       host.plugin = CodeAround(host.hooks);
     }
   }
-  // Programs without RocksDB are to find no message that they did not cause.
+  // Clear the error: a program without RocksDB must not find our message.
   dlerror();
 }
 
 std::shared_ptr<ROCKSDB_NAMESPACE::FileSystem> Answer(const PreloadHooks* hooks,
                                                       DefaultFunction real,
                                                       bool by_plugin) {
-  // Switched off, the plugin is loaded all the same: URIs must stay known.
+  // The plugin is loaded even if switched off, so that URIs stay known.
   if (hooks == nullptr || SwitchedOff()) {
     return real();
   }

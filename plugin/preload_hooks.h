@@ -1,6 +1,6 @@
-// What librocksdb_uring_preload.so asks librocksdb_uring.so for. The shim finds
-// the one symbol below with dlsym, so that it needs neither this library nor
-// RocksDB's to be loaded itself.
+// The interface between librocksdb_uring_preload.so and librocksdb_uring.so.
+// The preload library finds the one symbol below with dlsym, so it depends
+// neither on the plugin nor on RocksDB.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +14,21 @@ class FileSystem;
 
 namespace rocksdb_uring {
 
-// FileSystem::Default() of a librocksdb, called past the shim.
+// FileSystem::Default() of a librocksdb, bypassing the preload library.
 using DefaultFunction = std::shared_ptr<ROCKSDB_NAMESPACE::FileSystem> (*)();
 
 struct PreloadHooks {
   static constexpr uint32_t kVersion = 1;
 
-  // The shim uses the hooks of its own version only.
+  // The preload library uses only hooks of its own version.
   uint32_t version;
-  // What everyone gets for FileSystem::Default(). Always the same object; it is
-  // never destroyed. `real` gives the one that it replaces. Safe for concurrent
-  // use, also while Env::Default() is under construction.
+  // Returns the file system that replaces FileSystem::Default(): always the
+  // same object, never destroyed. `real` returns the replaced one. Safe for
+  // concurrent use, also while Env::Default() is under construction.
   std::shared_ptr<ROCKSDB_NAMESPACE::FileSystem> (*default_file_system)(
       DefaultFunction real);
-  // What the plugin itself gets: the replaced one, so that no file system of
-  // ours ever sits on another. Otherwise as above.
+  // Returns what the plugin itself must use: the replaced file system, so that
+  // no uring file system is ever stacked on another. Otherwise as above.
   std::shared_ptr<ROCKSDB_NAMESPACE::FileSystem> (*base_file_system)(
       DefaultFunction real);
 };

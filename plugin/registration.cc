@@ -18,14 +18,14 @@ using rocksdb::FileSystem;
 using rocksdb::ObjectLibrary;
 using rocksdb::Status;
 
-// What an Env URI names: the default Env on a file system of ours, whose
-// options it takes. Not a CompositeEnvWrapper, which has no place for them.
+// What an Env URI names: the default Env on a uring file system, whose options
+// it accepts. Not a CompositeEnvWrapper, which cannot forward them.
 class UringEnv final : public rocksdb::EnvWrapper {
  public:
   explicit UringEnv(std::shared_ptr<UringFileSystem> file_system)
       : EnvWrapper(rocksdb::NewCompositeEnv(file_system)),
         uring_(std::move(file_system)) {
-    // Or RocksDB would go through the older interface of Env, which has no
+    // Without these RocksDB would use Env's older interface, which has no
     // asynchronous reads.
     file_system_ = uring_;
     system_clock_ = target()->GetSystemClock();
@@ -60,8 +60,8 @@ class UringEnv final : public rocksdb::EnvWrapper {
   const std::shared_ptr<UringFileSystem> uring_;
 };
 
-// RocksDB configures and prepares an object that it asks for by a bare name; a
-// URI brings its options along. Null, with `*error` set, on failure.
+// RocksDB itself configures and prepares an object that it requests by a bare
+// name; a URI contains its options. Returns null and sets `*error` on failure.
 std::unique_ptr<UringFileSystem> CreateForUri(const std::string& uri,
                                               std::string* error) {
   std::unique_ptr<UringFileSystem> file_system;
@@ -90,7 +90,7 @@ Env* EnvFactory(const std::string& uri, std::unique_ptr<Env>* guard,
   return guard->get();
 }
 
-// `uring`, `uring://...`, and the name by which an object calls itself.
+// Matches `uring`, `uring://...`, and the class name that Name() returns.
 ObjectLibrary::PatternEntry Pattern(const char* class_name) {
   return ObjectLibrary::PatternEntry(UringFileSystem::kNickName(), true)
       .AddSeparator("://", false)

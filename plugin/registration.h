@@ -1,4 +1,4 @@
-// Makes the name `uring` known to RocksDB.
+// Registers the name `uring` with RocksDB.
 #pragma once
 
 #include <string>
@@ -10,9 +10,9 @@ namespace ROCKSDB_NAMESPACE {
 class ObjectLibrary;
 
 // Adds the factories of the file system and of an Env around it to `library`,
-// both under `uring` and `uring://...`; `arg` is not used. Returns how many
-// factories it added. A symbol of C because RocksDB's plugin table declares it
-// so, outside any namespace.
+// both under `uring` and `uring://...`. `arg` is unused. Returns the number of
+// factories added. extern "C", because RocksDB's plugin table declares it so,
+// outside any namespace.
 extern "C" int RegisterUringFileSystem(ObjectLibrary& library,
                                        const std::string& arg);
 

@@ -1,4 +1,5 @@
-// The one static initialiser of the shared library: loading it is enough.
+// The only static initialiser of the shared library: loading the library is
+// enough to register `uring`.
 // Static and in-tree builds leave this file out and register through RocksDB's
 // plugin table.
 #include "plugin/registration.h"

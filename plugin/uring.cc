@@ -36,7 +36,12 @@ Status GetUringStatisticsJson(FileSystem* file_system, std::string* json) {
                     ? nullptr
                     : file_system->CheckedCast<UringFileSystem>();
   if (uring == nullptr) {
-    return Status::InvalidArgument("not a uring file system");
+    return Status::InvalidArgument(
+        "statistics of " +
+            std::string(file_system == nullptr ? "a null pointer"
+                                               : file_system->Name()) +
+            ": it is not a uring file system, nor does it wrap one",
+        "pass the file system of an Env made by NewUringEnv or a URI uring://");
   }
   *json = uring->StatisticsJson();
   return Status::OK();

@@ -23,7 +23,7 @@ Builds the plugin and compares it with POSIX, side by side, in under four minute
                 (default: 1G, or less where disk or memory is short)
   --dir DIR     where the database is made, on the filesystem to measure
                 (default: $dir)
-  --quick       512M at most and shorter runs: about a minute after the build, rougher figures
+  --quick       512M at most and shorter runs: about a minute after the build; less precise
   --keep        keep the database and the results (DIR/db, DIR/results.json)
   --help        this text
 Exit status: 0 all ran, 1 something failed, 2 bad usage.
@@ -96,13 +96,13 @@ missing_packages() {
 
 install_packages() {
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    echo "    no apt here: assuming that these are installed: ${packages[*]}"
+    echo "    apt not found: assuming that these are installed: ${packages[*]}"
     return
   fi
   local missing as_root=()
   read -ra missing <<<"$(missing_packages)"
   if ((${#missing[@]} == 0)); then
-    echo "    all there"
+    echo "    all installed"
     return
   fi
   echo "    installing ${missing[*]}"
@@ -121,7 +121,7 @@ install_packages() {
 
 build_project() {
   local options=()
-  # A tree that somebody configured already keeps its choice.
+  # A configured tree keeps its options.
   [[ -e $build/CMakeCache.txt ]] || options=(-DROCKSDB_URING_BUILD_TESTS=OFF)
   cd "$root"
   quietly "$dir/build.log" cmake --preset release "${options[@]}"
@@ -133,7 +133,7 @@ probe() {
   "$build/bin/uring_probe" 2>&1 | sed 's/^/    /' || status=${PIPESTATUS[0]}
   case $status in
     0) ;;
-    1) echo "    no io_uring here: the comparison shows the plugin's POSIX engine" ;;
+    1) echo "    io_uring is not usable: the comparison shows the plugin's POSIX engine" ;;
     *) die "uring_probe failed with status $status" ;;
   esac
 }
@@ -151,14 +151,14 @@ choose_size() {
     ((size <= free / 3)) || size=$((free / 3))
     ((size >= 64)) ||
       die "too little space: $dir has $free MiB free, memory $memory MiB; 192 and 128 are needed"
-    ((size == wanted)) || echo "database of $size MiB: memory or disk is short, so figures are rougher"
+    ((size == wanted)) || echo "database of $size MiB: memory or disk is short; figures are less precise"
   elif ((size * 22 / 10 > free)); then
-    die "a database of $size MiB takes $((size * 22 / 10)) MiB for a while, and $dir has $free free"
+    die "a database of $size MiB temporarily needs $((size * 22 / 10)) MiB, and $dir has $free MiB free: lower --size"
   elif ((size > memory * 8 / 10)); then
-    echo "$size MiB do not fit in memory ($memory MiB free): rows with all cached will fail"
+    echo "$size MiB do not fit in memory ($memory MiB free): rows with everything cached will fail"
   fi
   if [[ $(stat -f -c %T "$dir") == tmpfs ]]; then
-    echo "$dir is in memory (tmpfs): give --dir on a disk, or figures say nothing of one"
+    echo "$dir is in memory (tmpfs): name a directory on a disk with --dir for figures of a disk"
   fi
 }
 
@@ -187,11 +187,11 @@ clean_up() {
 
 main() {
   parse_arguments "$@"
-  mkdir -p "$dir" || die "cannot make $dir"
+  mkdir -p "$dir" || die "cannot create the directory $dir"
   dir=$(cd "$dir" && pwd)
   [[ -w $dir ]] || die "cannot write to $dir"
   if [[ -e $dir/db && ! -e $dir/db/uring_compare.json ]]; then
-    die "$dir/db is there already and was not made by this script"
+    die "$dir/db exists and was not made by this script: remove it, or use another --dir"
   fi
   trap clean_up EXIT
   trap 'exit 130' INT TERM

@@ -27,15 +27,15 @@
 
 DEFINE_string(
     db, "",
-    "Directory of the database that is read. Required. It is opened for "
-    "writing, never changed.");
+    "Directory of the database to read. Required. The database is opened for "
+    "writing, but never changed.");
 DEFINE_bool(make_db, false,
-            "Make the database first where --db holds none: one table file of "
+            "Make the database first if --db holds none: one table file of "
             "--size_mb.");
 DEFINE_int64(size_mb, 3200, "Size of a database that --make_db makes, in MiB.");
 DEFINE_int64(
     num, 0,
-    "Number of keys in a database that this tool did not make. 0: as noted in "
+    "Number of keys in a database that this tool did not make. 0: read it from "
     "the database.");
 DEFINE_int64(key_size, 16, "Bytes of a key, for --make_db or --num.");
 DEFINE_int64(value_size, 400, "Bytes of a value, for --make_db or --num.");
@@ -56,15 +56,16 @@ DEFINE_int32(
     pairs, 5,
     "Pairs of runs for each workload. 6 give a 95 % interval, 20 judge a "
     "target of 0.98.");
-DEFINE_int32(seconds, 3, "Duration of a run in seconds, where time limits it.");
+DEFINE_int32(seconds, 3,
+             "Duration of a run in seconds, for runs limited by time.");
 DEFINE_int32(
     threads, 0,
-    "Threads of every workload. 0: as each workload says; others have no "
-    "target.");
+    "Threads of every workload. 0: each workload's own number; other numbers "
+    "have no target.");
 DEFINE_int32(
     cold_share, 10,
-    "Percentage of the database that a run with a cold cache touches. More "
-    "gives longer runs, and a cache that is warmer at the end.");
+    "Percentage of the database that a run with a cold cache reads. More makes "
+    "runs longer, and the cache warmer at the end.");
 DEFINE_int32(cached_percent, 0,
              "Percentage of the database that is cached when a 'cold' workload "
              "starts, 0 to 99.");
@@ -73,15 +74,15 @@ DEFINE_bool(
     "Run A twice in each pair, and show A against itself beside the ratio.");
 DEFINE_double(
     min_found, 0.99,
-    "Least share of keys, 0 to 1, that a run must find. Databases made by "
-    "db_bench's fillrandom hold 0.63 of them.");
+    "Smallest share of keys, 0 to 1, that a run must find. A database made by "
+    "db_bench's fillrandom holds 0.63 of them.");
 DEFINE_string(
     drop_caches, "auto",
     "How the page cache is made cold: 'files' drops the database's pages, "
-    "'system' writes 3 to /proc/sys/vm/drop_caches (root), 'auto' does the "
-    "second where the first does not suffice.");
+    "'system' writes 3 to /proc/sys/vm/drop_caches (root), 'auto' uses "
+    "'system' if 'files' does not suffice.");
 DEFINE_int32(timeout, 300,
-             "A run is killed, and its workload fails, after so many seconds.");
+             "Seconds after which a run is killed and its workload fails.");
 
 DEFINE_string(db_bench, "db_bench",
               "Program to run; looked up in PATH when it has no slash.");
@@ -93,7 +94,7 @@ DEFINE_string(
     "The plugin to preload. Empty: ../lib/librocksdb_uring.so beside this "
     "program.");
 DEFINE_string(baseline, "posix",
-              "What A is: 'posix', or options of the plugin such as "
+              "Side A: 'posix', or options of the plugin such as "
               "reads=posix&queue_depth=8.");
 DEFINE_string(a_uri, "",
               "URI of A, instead of --baseline. Empty: as --baseline says.");
@@ -117,7 +118,9 @@ constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
 constexpr const char* kUsage =
-    "compares db_bench on POSIX and on the rocksdb-uring plugin\n"
+    "uring_compare --db=DIR [flags]\n"
+    "Runs db_bench on POSIX and on the rocksdb-uring plugin in alternating\n"
+    "pairs, and prints how they compare.\n"
     "  uring_compare --db=DIR --make_db                  all reads\n"
     "  uring_compare --db=DIR --workloads=get_direct     one workload\n"
     "  uring_compare --db=DIR --b_uri= --pairs=20        POSIX against itself\n"
@@ -255,8 +258,8 @@ bool CheckPlugin(const Settings& settings, std::string* error) {
       IsPluginUri(settings.a.uri) || IsPluginUri(settings.b.uri);
   std::error_code ignored;
   if (!needed || std::filesystem::exists(settings.plugin, ignored)) return true;
-  *error = "there is no plugin at " + settings.plugin +
-           ": build it, or say where it is with --plugin";
+  *error = "the plugin " + settings.plugin +
+           " does not exist: build it, or name it with --plugin";
   return false;
 }
 
@@ -270,13 +273,12 @@ bool ProvideDatabase(Settings* settings, std::string* error) {
   }
   if (exists && ReadShape(settings->db, &settings->shape)) return true;
   if (exists) {
-    *error =
-        settings->db +
-        " was not made by this tool: say how many keys it holds with --num";
+    *error = settings->db +
+             " was not made by this tool: give its number of keys with --num";
     return false;
   }
   if (!FLAGS_make_db) {
-    *error = settings->db + " holds no database: --make_db makes one";
+    *error = settings->db + " holds no database: make one with --make_db";
     return false;
   }
   settings->shape = ShapeOf(FLAGS_size_mb);

@@ -1,5 +1,5 @@
-// Says what this machine, container, user and file system allow the plugin to
-// do, why not, and what to change. Creates no file.
+// Reports what this machine, container, user and file system allow the plugin
+// to do; if something is refused, why, and what to change. Creates no file.
 //
 //   probe/kernel       kernel, limits, rings that can be had
 //   probe/storage      file system and device of a path
@@ -19,7 +19,7 @@
 
 DEFINE_bool(json, false, "Print JSON instead of text.");
 DEFINE_string(program, "",
-              "Say instead whether LD_PRELOAD puts the plugin into this "
+              "Report instead whether LD_PRELOAD reaches the RocksDB of this "
               "program, such as /usr/bin/db_bench.");
 
 namespace rocksdb_uring {
@@ -31,10 +31,13 @@ constexpr int kExitUsage = 2;
 
 constexpr const char* kUsage =
     "uring_probe [--json] [PATH], or uring_probe [--json] --program=FILE\n"
-    "Says whether rocksdb-uring can use io_uring here, and on the file system\n"
-    "of PATH (a file or directory; default: the current directory).\n"
-    "Creates no file. Exit status: 0 usable, 1 POSIX only, 2 bad usage. With\n"
-    "--program: 0 a preload reaches its RocksDB, 1 not, 2 bad usage.";
+    "Reports whether rocksdb-uring can use io_uring on this machine, and on "
+    "the\n"
+    "file system of PATH (a file or directory; default: the current "
+    "directory);\n"
+    "if not, the reason and what to change. Creates no file.\n"
+    "Exit status: 0 usable, 1 POSIX only, 2 bad usage. With --program: 0 a\n"
+    "preload reaches the program's RocksDB, 1 it does not, 2 bad usage.";
 
 int BadUsage(const std::string& error) {
   fprintf(stderr, "uring_probe: %s (see --help)\n", error.c_str());
@@ -70,8 +73,9 @@ int Main(int argc, char** argv) {
                     line.arguments[1] + "'");
   }
   if (!FLAGS_program.empty()) {
-    return line.arguments.empty() ? ReportProgram()
-                                  : BadUsage("--program takes no path besides");
+    return line.arguments.empty()
+               ? ReportProgram()
+               : BadUsage("--program and a path exclude each other");
   }
   const std::string path = line.arguments.empty() ? "." : line.arguments[0];
   switch (ClassifyPath(path, &error)) {

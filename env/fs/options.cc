@@ -23,11 +23,11 @@ Status BadValue(const std::string& name, const std::string& value,
                 const std::string& allowed) {
   return Status::InvalidArgument(
       "option " + name + "=" + value + " of the uring file system",
-      "allowed is " + allowed);
+      "not a valid value; write " + allowed);
 }
 
-// A whole number with one of RocksDB's suffixes (K, M, G, T), and nothing
-// else: RocksDB's own parser takes "-5" and "12abc" too.
+// Accepts only a whole number, optionally with one of RocksDB's suffixes (K, M,
+// G, T). RocksDB's own parser also accepts "-5" and "12abc".
 bool IsPlainNumber(const std::string& value) {
   const size_t digits = static_cast<size_t>(
       std::find_if(value.begin(), value.end(),
@@ -59,7 +59,8 @@ bool EqualValues(const ConfigOptions& /*config*/, const std::string& /*name*/,
   return *static_cast<const T*>(left) == *static_cast<const T*>(right);
 }
 
-// A number whose absence means something.
+// A number that may be unset: an unset engine option accepts any running
+// engine.
 template <typename T>
 OptionTypeInfo OptionalNumber(int offset, T min, T max, T default_value) {
   return OptionTypeInfo(
@@ -185,7 +186,7 @@ Status ParseUriQuery(const std::string& uri, std::string rest,
   }
   if (rest[0] != '?') {
     return Status::InvalidArgument(
-        "the URI " + uri + " has a path",
+        "the URI " + uri + " has a path, and the uring file system takes none",
         "write uring:// or uring://?option=value&option=value");
   }
   rest.erase(0, 1);
@@ -195,13 +196,14 @@ Status ParseUriQuery(const std::string& uri, std::string rest,
     const size_t equals = pair.find('=');
     if (equals == std::string::npos || equals == 0) {
       return Status::InvalidArgument(
-          "the part \"" + pair + "\" of the URI " + uri + " is no option",
+          "\"" + pair + "\" in the URI " + uri + " is not an option",
           "write option=value");
     }
     if (!options->emplace(pair.substr(0, equals), pair.substr(equals + 1))
              .second) {
-      return Status::InvalidArgument("the URI " + uri + " gives option " +
-                                     pair.substr(0, equals) + " twice");
+      return Status::InvalidArgument("the URI " + uri + " sets option " +
+                                         pair.substr(0, equals) + " twice",
+                                     "remove one of them");
     }
     rest.erase(0, std::min(end + 1, rest.size()));
   }
@@ -212,8 +214,7 @@ Status ParseUriQuery(const std::string& uri, std::string rest,
 
 const std::unordered_map<std::string, OptionTypeInfo>*
 FileSystemOptionsTypeInfo() {
-  // Never destroyed: RocksDB keeps pointers to it in objects that may outlive
-  // static ones.
+  // Never destroyed: objects that outlive static destruction point to it.
   static const auto* info =
       new std::unordered_map<std::string, OptionTypeInfo>(MakeTypeInfo());
   return info;
@@ -241,7 +242,7 @@ Status ParseOptionText(const std::string& text,
     return ParseUriQuery(text, text.substr(scheme + 3), options);
   }
   if (text.find('=') == std::string::npos) {
-    return Status::InvalidArgument("\"" + text + "\" is no option",
+    return Status::InvalidArgument("\"" + text + "\" is not an option",
                                    "write option=value;option=value");
   }
   const Status status = rocksdb::StringToMap(text, options);
@@ -251,8 +252,8 @@ Status ParseOptionText(const std::string& text,
   }
   if (id->second != kFileSystemId) {
     return Status::InvalidArgument(
-        "id=" + id->second + " is another file system",
-        std::string("write id=") + kFileSystemId + ", or leave it out");
+        "id=" + id->second + " names another file system",
+        std::string("write id=") + kFileSystemId + ", or remove it");
   }
   options->erase(id);
   return Status::OK();

@@ -1,4 +1,4 @@
-// The options of the file system, as a user writes them.
+// The options of the file system, and parsing them from text.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,15 @@
 
 namespace rocksdb_uring {
 
-// What URIs and `id=` call the file system.
+// The name of the file system in URIs and in `id=`.
 constexpr char kFileSystemId[] = "uring";
 
 enum class Fallback : uint8_t {
-  kAuto,     // POSIX where there is no io_uring
-  kRequire,  // opening the file system fails then
+  kAuto,     // without io_uring, serve through POSIX
+  kRequire,  // without io_uring, fail to open the file system
 };
 
-// README.md has the table with meanings, ranges and defaults.
+// plugin/README.md has the table with meanings, ranges and defaults.
 struct FileSystemOptions {
   static constexpr uint32_t kStatsIntervalMax = 86400;
 
@@ -35,16 +35,16 @@ struct FileSystemOptions {
   uint32_t stats_interval_s = 10;
 };
 
-// For Configurable::RegisterOptions on a FileSystemOptions. Bad values are
-// InvalidArgument with the option, the value and what is allowed.
+// For Configurable::RegisterOptions on a FileSystemOptions. A bad value is
+// InvalidArgument that names the option, the value and the allowed values.
 const std::unordered_map<std::string, rocksdb::OptionTypeInfo>*
 FileSystemOptionsTypeInfo();
 
-// Names of the options, for messages.
+// Returns the names of all options, separated by commas, for messages.
 std::string FileSystemOptionNames();
 
-// Turns any of the forms in which users write options into options: nothing,
-// `uring`, `uring://?a=1&b=2`, `a=1;b=2` and `id=uring;a=1;b=2`.
+// Parses options in any form that users write: nothing, `uring`,
+// `uring://?a=1&b=2`, `a=1;b=2` and `id=uring;a=1;b=2`.
 rocksdb::Status ParseOptionText(
     const std::string& text,
     std::unordered_map<std::string, std::string>* options);

@@ -17,7 +17,7 @@
 #include "env/base/version.h"
 #include "env/engine/fork_generation.h"
 #include "env/fs/replace_file.h"
-// RocksDB's make asks for nothing before it compiles a plugin.
+// RocksDB's make checks no dependency before it compiles a plugin.
 #if !__has_include("nlohmann/json.hpp")
 #error "rocksdb-uring needs nlohmann/json.hpp: install nlohmann-json3-dev"
 #endif
@@ -73,7 +73,7 @@ Json BatchesToJson(const StatisticsSnapshot& snapshot) {
   return batches;
 }
 
-// All files that exist, so that those of file systems that are never destroyed
+// All statistics files, so that those of file systems that are never destroyed
 // (RocksDB's default one) are written when the process ends.
 struct Registry {
   Mutex mutex;
@@ -89,7 +89,7 @@ void UnlockRegistry() URING_NO_THREAD_SAFETY_ANALYSIS;
 Registry* TheRegistry() {
   static auto* registry = [] {
     std::atexit(WriteAllAtExit);
-    // A child must not find the lock held by a thread that it does not have.
+    // A child must not find the lock held by a thread of the parent.
     pthread_atfork(LockRegistry, UnlockRegistry, UnlockRegistry);
     return new Registry();
   }();
@@ -105,7 +105,7 @@ void UnlockRegistry() {
   TheRegistry()->mutex.Unlock();
 }
 
-// Where it is to be even if the process goes to another directory.
+// The path stays valid if the process changes its directory.
 std::string AbsolutePath(const std::string& path) {
   std::error_code ignored;
   std::filesystem::path absolute = std::filesystem::absolute(path, ignored);
@@ -217,7 +217,7 @@ StatsFile::StatsFile(const std::string& path, uint32_t interval_s,
       ticker_ = std::make_unique<Ticker>(std::chrono::seconds(interval_s),
                                          [this] { Write(); });
     } catch (const std::system_error& error) {
-      // A process that may have no more threads still writes at its end.
+      // Without a thread the process still writes at its end.
       DebugLog("no thread for the statistics file: %s", error.what());
     }
   }
@@ -226,7 +226,7 @@ StatsFile::StatsFile(const std::string& path, uint32_t interval_s,
 StatsFile::~StatsFile() {
   const bool forked = generation_ != ForkGeneration::Now();
   if (forked) {
-    // Its thread is the parent's and cannot be joined here.
+    // The thread exists only in the parent and cannot be joined here.
     (void)ticker_.release();
   }
   ticker_.reset();

@@ -13,7 +13,8 @@
 
 namespace rocksdb_uring {
 
-// One JSON object; its keys are part of the interface and only ever added.
+// One JSON object. Its keys are part of the interface: later versions add keys
+// and keep the existing ones.
 // `engine` is null while the file system is switched off.
 std::string StatsToJson(const SharedEngine* engine,
                         const FallbackState& fallback);
@@ -22,16 +23,16 @@ std::string StatsToJson(const SharedEngine* engine,
 // `ops.multi_read.ring.count`.
 std::map<std::string, uint64_t> FlattenStats(const std::string& json);
 
-// Writes a file at intervals, when it goes, and when the process ends before
-// it goes. Each write replaces the file by rename (replace_file.h), one at a
-// time in this process. Failures to write are silent: statistics must not break
-// a database.
+// Writes a file at intervals, on destruction, and at exit if the process ends
+// before that. Each write replaces the file by rename (replace_file.h), one at
+// a time in this process. Failures to write are silent, because statistics must
+// not break a database.
 class StatsFile {
  public:
-  // `path`: `%p` is replaced by the process id; a relative one begins in the
-  // directory that is the process's now. `interval_s` in seconds, 0 for
-  // none; with one there is a thread that wakes only then. `content` is called
-  // by any thread, until Stop returns.
+  // `path`: `%p` is replaced by the process id; a relative path starts in the
+  // current directory of this moment. `interval_s` is in seconds, 0 for no
+  // interval; otherwise a thread wakes once per interval. `content` is called
+  // by any thread, until the destructor returns.
   StatsFile(const std::string& path, uint32_t interval_s,
             std::function<std::string()> content);
   // Writes a last time, unless this is a forked child: then the file is the
@@ -40,12 +41,12 @@ class StatsFile {
   StatsFile(const StatsFile&) = delete;
   StatsFile& operator=(const StatsFile&) = delete;
 
-  // As SharedEngine::RegisterForkHandler, for those who make and destroy
-  // objects of this class with something locked.
+  // As SharedEngine::RegisterForkHandler, for callers that create and destroy
+  // objects of this class while they hold a lock.
   static void RegisterForkHandler();
 
-  // Replaces the file; leaves it alone while `content` gives nothing. Safe for
-  // concurrent use.
+  // Replaces the file, unless `content` returns nothing. Safe for concurrent
+  // use.
   void Write();
 
  private:

@@ -37,8 +37,8 @@ using rocksdb::Status;
 
 namespace {
 
-// All that exist: a forked child goes on with them, and must not find one
-// locked by a thread that it does not have.
+// All existing file systems. A forked child continues to use them, and must not
+// find one locked by a thread that exists only in the parent.
 struct Registry {
   Mutex mutex;
   std::vector<UringFileSystem*> file_systems URING_GUARDED_BY(mutex);
@@ -49,8 +49,8 @@ void UnlockAll() URING_NO_THREAD_SAFETY_ANALYSIS;
 
 Registry* TheRegistry() {
   static auto* registry = [] {
-    // Handlers that lock run in the opposite order of their registration, and
-    // a file system takes the locks of these two with its own.
+    // Handlers that lock run in the reverse order of registration, and a file
+    // system takes the locks of these two while it holds its own.
     SharedEngine::RegisterForkHandler();
     StatsFile::RegisterForkHandler();
     pthread_atfork(LockAll, UnlockAll, UnlockAll);
@@ -80,15 +80,15 @@ IOStatus ToIOStatus(const Status& status) {
   return rocksdb::status_to_io_status(Status(status));
 }
 
-// Pipes, terminals and devices have no offsets to read or write at. To be asked
-// before the file is opened: a pipe that is opened twice has lost its writer.
+// Pipes, terminals and devices have no offsets to read or write at. Checked
+// before the file is opened, because opening a pipe twice loses its writer.
 bool IsSpecialFile(const std::string& name) {
   struct stat attributes = {};
   return stat(name.c_str(), &attributes) == 0 && !S_ISREG(attributes.st_mode) &&
          !S_ISDIR(attributes.st_mode);
 }
 
-// What io_uring can do, and what is wrong with it, differs by it.
+// For the log: features and bugs of io_uring depend on the release.
 std::string KernelRelease() {
   utsname names = {};
   return uname(&names) == 0 ? names.release : "of an unknown release";
@@ -112,7 +112,7 @@ UringFileSystem::~UringFileSystem() {
     std::vector<UringFileSystem*>* const all = &registry->file_systems;
     all->erase(std::find(all->begin(), all->end(), this));
   }
-  // Outside the lock: the last report asks this object.
+  // Outside the lock: the last report calls back into this object.
   std::unique_ptr<StatsFile> last;
   {
     MutexLock lock(&mutex_);
@@ -311,7 +311,7 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
   const std::shared_ptr<SharedEngine> engine =
       switched_off() ? nullptr : Engine(&ignored);
   const FallbackState fallback = WhyPosix(engine.get());
-  // A new logger takes errors only; RocksDB sets the level that it wants later.
+  // A new logger accepts only errors; RocksDB sets its level later.
   Logger* const logger = result->get();
   const rocksdb::InfoLogLevel level = logger->GetInfoLogLevel();
   logger->SetInfoLogLevel(rocksdb::InfoLogLevel::INFO_LEVEL);

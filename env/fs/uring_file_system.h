@@ -1,4 +1,4 @@
-// The FileSystem that RocksDB sees.
+// The FileSystem that RocksDB uses.
 #pragma once
 
 #include <memory>
@@ -16,20 +16,21 @@
 namespace rocksdb_uring {
 
 // Opens files and directories itself, and reads, writes and syncs them through
-// the shared engine; names, attributes, locks and memory-mapped files are the
-// default file system's, on which it sits. Safe for concurrent use.
+// the shared engine. Passes names, attributes, locks and memory-mapped files on
+// to the default file system below it. Safe for concurrent use.
 class UringFileSystem final : public VersionedFileSystem {
  public:
-  // `base` must be RocksDB's POSIX file system, since files are opened past
-  // it, and none of ours; null means FileSystem::Default(). Options are set by
-  // ConfigureFromMap or ConfigureFromString, and take effect in PrepareOptions.
+  // `base` must be RocksDB's POSIX file system, because this class opens files
+  // without it, and must not be a uring file system. Null means
+  // FileSystem::Default(). Options are set by ConfigureFromMap or
+  // ConfigureFromString, and take effect in PrepareOptions.
   explicit UringFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base);
   ~UringFileSystem() override;
 
-  // A file system with the options of the environment (ROCKSDB_URING,
-  // ROCKSDB_URING_OPTIONS) and those of `text` over them, in any form that
-  // ParseOptionText takes. `ready` says whether to prepare it, or whether more
-  // options are to come.
+  // Creates a file system with the options of the environment (ROCKSDB_URING,
+  // ROCKSDB_URING_OPTIONS), overridden by those of `text`, in any form that
+  // ParseOptionText accepts. If `ready`, also prepares it; otherwise more
+  // options may follow.
   static rocksdb::Status Create(const std::string& text, bool ready,
                                 std::unique_ptr<UringFileSystem>* result);
   // What Create does to a new object. Needs Env::Default(), as every parser of
@@ -41,12 +42,12 @@ class UringFileSystem final : public VersionedFileSystem {
   static const char* kNickName() { return kFileSystemId; }
   const char* Name() const override { return kClassName(); }
   const char* NickName() const override { return kNickName(); }
-  // With it and the options a string re-creates the object.
+  // This id and the options, as a string, re-create the object.
   std::string GetId() const override { return kNickName(); }
   rocksdb::Status PrepareOptions(const rocksdb::ConfigOptions& config) override;
 
-  // Files that are no regular files (pipes, terminals, devices) are the base
-  // file system's, read or written.
+  // Files that are not regular files (pipes, terminals, devices) are opened by
+  // the base file system, for reading and for writing.
   rocksdb::IOStatus NewSequentialFile(
       const std::string& name, const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSSequentialFile>* result,
@@ -55,12 +56,12 @@ class UringFileSystem final : public VersionedFileSystem {
       const std::string& name, const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
       rocksdb::IODebugContext* dbg) override;
-  // Memory-mapped files are the base file system's, too.
+  // Memory-mapped files are opened by the base file system too.
   rocksdb::IOStatus NewWritableFile(
       const std::string& name, const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSWritableFile>* result,
       rocksdb::IODebugContext* dbg) override;
-  // Appends behind what the file holds.
+  // Appends to the existing content.
   rocksdb::IOStatus ReopenWritableFile(
       const std::string& name, const rocksdb::FileOptions& options,
       std::unique_ptr<rocksdb::FSWritableFile>* result,
@@ -79,7 +80,7 @@ class UringFileSystem final : public VersionedFileSystem {
                                  const rocksdb::IOOptions& options,
                                  std::unique_ptr<rocksdb::FSDirectory>* result,
                                  rocksdb::IODebugContext* dbg) override;
-  // The base file system's logger, told how reads are served.
+  // The base file system's logger, with one line about how reads are served.
   rocksdb::IOStatus NewLogger(const std::string& name,
                               const rocksdb::IOOptions& options,
                               std::shared_ptr<rocksdb::Logger>* result,
@@ -104,17 +105,17 @@ class UringFileSystem final : public VersionedFileSystem {
   std::string StatisticsJson() URING_EXCLUDES(mutex_);
 
  protected:
-  // A text that names no option: RocksDB would ignore it.
+  // Rejects text that names no option; RocksDB would ignore it.
   rocksdb::Status ParseStringOptions(const rocksdb::ConfigOptions& config,
                                      const std::string& text) override;
-  // Nothing is opened or started before the whole configuration is accepted.
+  // Opens and starts nothing before the whole configuration is accepted.
   rocksdb::Status ConfigureOptions(
       const rocksdb::ConfigOptions& config,
       const std::unordered_map<std::string, std::string>& options,
       std::unordered_map<std::string, std::string>* unused) override;
 
  private:
-  // Everything through the base file system: ROCKSDB_URING=off.
+  // ROCKSDB_URING=off: the base file system serves everything.
   bool switched_off() const { return switched_off_; }
   // The engine of this process; null, with `*status` set, if there is none.
   std::shared_ptr<SharedEngine> Engine(rocksdb::Status* status)
@@ -133,13 +134,13 @@ class UringFileSystem final : public VersionedFileSystem {
   FallbackState WhyPosix(const SharedEngine* engine) const;
 
   FileSystemOptions options_;
-  // Options are being set: not the time to prepare.
+  // Options are being set; preparing must wait.
   bool configuring_ = false;
   bool switched_off_ = false;
 
   mutable Mutex mutex_;
   std::shared_ptr<SharedEngine> engine_ URING_GUARDED_BY(mutex_);
-  // After `engine_`: it reports on it to its last moment.
+  // After `engine_`: its destructor still reports on the engine.
   std::unique_ptr<StatsFile> stats_file_ URING_GUARDED_BY(mutex_);
 };
 

@@ -30,7 +30,7 @@ std::string Environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// Puts where a bad option came from in front of what is wrong with it.
+// Adds the source of a bad option, and the names of all options.
 Status ExplainOptions(const Status& status, const std::string& source) {
   if (status.ok()) {
     return status;
@@ -57,8 +57,8 @@ Status UringFileSystem::Configure(const std::string& text, bool ready) {
   if (running != RocksDBVersionOfHeaders()) {
     return Status::NotSupported("this librocksdb_uring was built for RocksDB " +
                                     RocksDBVersionOfHeaders() +
-                                    ", and the program has " + running,
-                                "build it for that version");
+                                    ", but the program runs RocksDB " + running,
+                                "build rocksdb-uring for RocksDB " + running);
   }
   ConfigOptions config;
   config.ignore_unknown_options = false;
@@ -67,17 +67,18 @@ Status UringFileSystem::Configure(const std::string& text, bool ready) {
   const std::string word = Environment(kSwitchVariable);
   if (!word.empty() && word != "on" && word != "off") {
     return Status::InvalidArgument(
-        std::string(kSwitchVariable) + "=" + word + " in the environment",
-        "allowed is on, off");
+        std::string(kSwitchVariable) + "=" + word +
+            " in the environment is not a valid value",
+        "write on or off");
   }
   switched_off_ = word == "off";
-  // The switch must work whatever else is wrong with the environment.
+  // ROCKSDB_URING=off must work even if other variables are wrong.
   if (!switched_off_ && DebugLogError() != 0) {
     return Status::InvalidArgument(
-        "ROCKSDB_URING_LOG=" + Environment("ROCKSDB_URING_LOG") +
-            " in the environment cannot be opened: " +
+        "the debug log ROCKSDB_URING_LOG=" + Environment("ROCKSDB_URING_LOG") +
+            " of the environment cannot be opened: " +
             Errno::FromErrno(DebugLogError()).message(),
-        "name a file in a directory that can be written");
+        "name a file in a writable directory, or unset the variable");
   }
   const std::string from_environment = Environment(kOptionsVariable);
   Status status = ExplainOptions(ConfigureFromText(config, from_environment),
@@ -108,8 +109,8 @@ Status UringFileSystem::CheckBase() const {
   if (target()->CheckedCast<UringFileSystem>() != nullptr) {
     return Status::InvalidArgument(
         std::string("target=") + target()->Name() +
-            ": the file system below is a uring file system already",
-        "leave target= out");
+            ": the file system below is already a uring file system",
+        "remove target=");
   }
   if (target()->IsInstanceOf("posix") ||
       target()->IsInstanceOf(FileSystem::kDefaultName())) {
@@ -117,20 +118,22 @@ Status UringFileSystem::CheckBase() const {
   }
   return Status::InvalidArgument(
       std::string("target=") + target()->Name() +
-          ": the uring file system opens files past the one below it",
-      "let it sit on the default file system and put the other one above it");
+          ": the uring file system opens files itself and would bypass the "
+          "file "
+          "system below it",
+      "put the uring file system on the default one, and the other above it");
 }
 
-// RocksDB takes a failed configuration back by configuring again, and prepares
-// then whatever `config` says: a statistics file would be written for an object
-// that nobody gets.
+// RocksDB undoes a failed configuration by configuring again, and then prepares
+// the object whatever `config` says. That would write a statistics file for an
+// object that is never returned.
 Status UringFileSystem::ConfigureOptions(
     const ConfigOptions& config,
     const std::unordered_map<std::string, std::string>& options,
     std::unordered_map<std::string, std::string>* unused) {
   ConfigOptions not_yet = config;
   not_yet.invoke_prepare_options = false;
-  // A failure is taken back by a call of this function inside of this one.
+  // RocksDB undoes a failure by calling this function from within itself.
   const bool outermost = !std::exchange(configuring_, true);
   const Status status =
       VersionedFileSystem::ConfigureOptions(not_yet, options, unused);
@@ -181,7 +184,7 @@ Status UringFileSystem::AcquireEngine() {
     stats_file_.reset();
     engine_ = std::move(engine);
   }
-  // From here on ToString tells what is in force.
+  // From here on ToString shows the values in force.
   const EngineOptions& in_force = engine_->options();
   options_.engine.queue_depth = in_force.queue_depth;
   options_.engine.rings_max = in_force.rings_max;

@@ -1,9 +1,9 @@
-# Which RocksDB is compiled against, and whether that can be.
+# The supported RocksDB versions, and checks of the one that is compiled against.
 set(ROCKSDB_URING_OLDEST_ROCKSDB 7.8)
 set(ROCKSDB_URING_NEWEST_ROCKSDB 11.8)
 
-# Sets ROCKSDB_VERSION from the headers in `include_dir`. Stops where the version
-# cannot work, warns where nobody has tried it.
+# Sets ROCKSDB_VERSION from the headers in `include_dir`. Stops if the version is
+# too old, warns if it is newer than the tested ones.
 function(check_rocksdb_version include_dir)
   set(range "${ROCKSDB_URING_OLDEST_ROCKSDB} to ${ROCKSDB_URING_NEWEST_ROCKSDB}")
   set(header ${include_dir}/rocksdb/version.h)
@@ -35,9 +35,9 @@ function(check_rocksdb_version include_dir)
   set(ROCKSDB_VERSION ${version} PARENT_SCOPE)
 endfunction()
 
-# Sets `soname` to that of the library, or to nothing if it is not shared. Stops
-# where its name says another version than that of the headers: the two lay out
-# objects in different ways.
+# Sets `soname` to the soname of the library, or to nothing if it is not shared.
+# Stops if the soname has another version than the headers: the two versions lay
+# out objects differently.
 function(check_rocksdb_library library version soname)
   execute_process(
     COMMAND ${CMAKE_READELF} -d ${library}

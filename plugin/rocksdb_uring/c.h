@@ -1,4 +1,4 @@
-/* rocksdb-uring for RocksDB's C API, and for all that is built on it. */
+/* rocksdb-uring for RocksDB's C API, and for every language that calls it. */
 #ifndef ROCKSDB_URING_C_H_
 #define ROCKSDB_URING_C_H_
 
@@ -8,17 +8,17 @@
 extern "C" {
 #endif
 
-/* Makes an environment that reads and writes through io_uring, for
+/* Creates an environment that reads and writes through io_uring, for
  * rocksdb_options_set_env. `options` is NULL, empty, "option=value;..." or a
- * URI such as "uring://?queue_depth=128"; README.md has the table.
+ * URI such as "uring://?queue_depth=128"; plugin/README.md lists the options.
  *
- * The caller owns the result, which must outlive every database opened with it
- * and is freed with rocksdb_env_destroy. It shares the thread pools of the
+ * The caller owns the result and frees it with rocksdb_env_destroy. It must
+ * outlive every database opened with it. It shares the thread pools of the
  * default environment.
  *
- * On failure returns NULL and puts a message that says what to change into
- * `*errptr`, as all of RocksDB's C API does: allocated with malloc, and an
- * earlier message there is freed. Otherwise leaves `*errptr` alone.
+ * On failure returns NULL and stores a message in `*errptr` that says what to
+ * change. As in all of RocksDB's C API, the message is allocated with malloc,
+ * and an earlier message is freed. On success leaves `*errptr` unchanged.
  * Safe for concurrent use.
  *
  * REQUIRES: `errptr` is not NULL, and `*errptr` is NULL or from malloc. */

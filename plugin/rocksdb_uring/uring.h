@@ -1,8 +1,8 @@
 // rocksdb-uring: RocksDB's file I/O through one shared io_uring engine.
 //
-// A program that passes a file-system URI needs none of this: with the library
-// loaded, `uring://` names the file system. README.md lists all ways in and all
-// options.
+// A program that passes a file-system URI does not need this header: once the
+// library is loaded, `uring://` names the file system. plugin/README.md lists
+// all loading methods and options.
 #pragma once
 
 #include <cstdint>
@@ -18,39 +18,40 @@
 
 namespace rocksdb_uring {
 
-// Makes a file system. `options` is empty, or `option=value;option=value`, with
-// `id=uring` or without, or one of the URIs `uring://` and
-// `uring://?option=value&option=value`. Options from the environment
-// (ROCKSDB_URING_OPTIONS) come first, these over them.
+// Creates a file system. `options` is empty, `option=value;option=value`
+// (optionally with `id=uring`), or a URI: `uring://` or
+// `uring://?option=value&option=value`. These options override those of the
+// environment variable ROCKSDB_URING_OPTIONS.
 //
-// Without io_uring it serves everything through POSIX, unless fallback=require.
-// On failure (unknown option, bad value, a value that contradicts the engine
-// that the process already shares, an unmet fallback=require) returns a status
-// that says what to change, and leaves `*result` alone.
+// Without io_uring the file system serves everything through POSIX, unless
+// fallback=require. Fails if an option is unknown, a value is out of range or
+// contradicts the engine that the process already shares, or fallback=require
+// cannot be met. The status then says what to change, and `*result` is
+// unchanged.
 //
-// Whoever uses the file system shares it; files that it has opened may outlive
-// it. Safe for concurrent use. Blocks for about 100 microseconds the first
-// time.
+// All users share ownership. Files that the file system opened may outlive it.
+// Safe for concurrent use. The first call blocks for about 100 microseconds.
 ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status NewUringFileSystem(
     const std::string& options,
     std::shared_ptr<ROCKSDB_NAMESPACE::FileSystem>* result);
 
-// Makes an Env around such a file system, for Options::env. It shares the
-// thread pools of Env::Default(), holds its file system, and must outlive every
-// database opened on it. Otherwise as NewUringFileSystem.
+// Creates an Env on such a file system, for Options::env. The Env shares the
+// thread pools of Env::Default() and ownership of its file system. It must
+// outlive every database opened on it. Otherwise as NewUringFileSystem.
 ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status NewUringEnv(
     const std::string& options,
     std::unique_ptr<ROCKSDB_NAMESPACE::Env>* result);
 
-// The statistics of a file system of ours, also if others wrap it: what the
-// statistics file holds, as JSON. The counters of operations are those of the
-// whole process. InvalidArgument if it is none of ours. Safe for concurrent
-// use.
+// Stores the statistics in `*json`, in the format of the statistics file.
+// `file_system` is a uring file system, or one that wraps it; for any other,
+// returns InvalidArgument. Operation counters are those of the whole process.
+// Safe for concurrent use.
 ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status GetUringStatisticsJson(
     ROCKSDB_NAMESPACE::FileSystem* file_system, std::string* json);
 
-// The same numbers by their dotted names, such as `ops.multi_read.ring.count`
-// (requests of MultiRead that a ring has served). Names are only ever added.
+// The same numbers by dotted names, such as `ops.multi_read.ring.count`
+// (requests of MultiRead that a ring served). Later versions add names and keep
+// the existing ones.
 ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status GetUringStatistics(
     ROCKSDB_NAMESPACE::FileSystem* file_system,
     std::map<std::string, uint64_t>* statistics);

@@ -38,8 +38,8 @@ class NullEngine final : public IoEngine {
   Statistics* const statistics_;
 };
 
-// All threads on one ring: a batch is submitted and then waited for, and
-// whoever waits reaps for everybody.
+// All threads on one ring: a batch is submitted and then waited for, and each
+// waiting thread reaps completions for all.
 class OneRingEngine final : public IoEngine {
  public:
   OneRingEngine(const EngineOptions& options, Statistics* statistics,

@@ -12,7 +12,8 @@ DEFINE_string(file, "",
 DEFINE_int64(size_mb, 0,
              "Part of the file that is used, in MiB. 0: all of a file that "
              "exists.");
-DEFINE_bool(overwrite, false, "Let write patterns destroy a file that exists.");
+DEFINE_bool(overwrite, false,
+            "Allow write patterns to overwrite an existing file.");
 DEFINE_string(
     pattern, "randread",
     "randread, seqread, randwrite, seqwrite, or append, which grows the "
@@ -22,20 +23,20 @@ DEFINE_bool(direct, true, "Direct I/O; --nodirect is buffered.");
 DEFINE_int32(batch, 1,
              "Operations in one synchronous call of the engine (Run).");
 DEFINE_int32(depth, 1,
-             "Asynchronous operations in flight per thread (Submit, Wait); 1 "
-             "measures synchronous batches instead.");
-DEFINE_int32(threads, 1, "Threads.");
+             "Asynchronous operations in flight per thread (Submit, Wait). 1: "
+             "measure synchronous batches instead.");
+DEFINE_int32(threads, 1, "Threads that do I/O.");
 DEFINE_string(engine, "uring",
-              "uring; posix; or none, which completes at once and so measures "
-              "this program.");
+              "uring; posix; or none, which completes operations at once and "
+              "so measures this program.");
 DEFINE_string(path, "auto",
-              "What the engine is asked for: auto, uring or posix, as the "
+              "Path that the engine takes: auto, uring or posix, as in the "
               "options reads= and writes=.");
 DEFINE_string(layout, "lease",
-              "Rings: lease (one of the pool for each batch, as shipped), "
-              "shared (one for all threads), thread (one for each thread).");
+              "Rings: lease (from a pool, for each batch, as shipped), shared "
+              "(one for all threads), thread (one for each thread).");
 DEFINE_int32(queue_depth, 64, "Entries of a ring.");
-DEFINE_double(runtime, 5, "Seconds that are measured.");
+DEFINE_double(runtime, 5, "Seconds to measure.");
 DEFINE_double(warmup, 1, "Seconds before the measurement.");
 DEFINE_string(json, "", "Also write the result to this file.");
 

@@ -159,7 +159,7 @@ std::string HowItEnded(const Command& command, const Outcome& outcome) {
 }  // namespace
 
 bool RunCommand(const Command& command, Outcome* outcome, std::string* error) {
-  // Files and not pipes: nobody has to drain them while the child runs.
+  // Files, not pipes: the parent need not drain them while the child runs.
   TemporaryFile out(std::tmpfile());
   TemporaryFile err(std::tmpfile());
   if (out == nullptr || err == nullptr) {

@@ -45,8 +45,8 @@ void FlushFilesystem(const std::string& path) {
   close(fd);
 }
 
-// ld.so only warns about a library that it cannot preload, and db_bench then
-// dies of a URI that nobody registered, without a word. Says so first.
+// ld.so only warns about a library that it cannot preload. db_bench then
+// crashes on the unregistered URI, without a message. This text comes first.
 std::string ExplainPluginFailure(const Outcome& outcome) {
   if (outcome.err.find("cannot be preloaded") != std::string::npos) {
     return "the plugin could not be preloaded into db_bench (see ld.so's "
@@ -56,8 +56,8 @@ std::string ExplainPluginFailure(const Outcome& outcome) {
     return "the plugin was built for another version of librocksdb\n  ";
   }
   if (outcome.signal == SIGSEGV) {
-    return "a crash at once is what an unregistered --fs_uri looks like: the "
-           "plugin was not loaded, or does not know this URI\n  ";
+    return "db_bench crashes like this on an unregistered --fs_uri: the plugin "
+           "was not loaded, or does not know this URI\n  ";
   }
   return "";
 }

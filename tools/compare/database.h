@@ -32,10 +32,10 @@ bool ReadShape(const std::string& db, DatabaseShape* shape);
 bool WriteShape(const std::string& db, const DatabaseShape& shape,
                 std::string* error);
 
-// Removes what each opening leaves behind, so that run 500 opens the database
-// that run 1 opened: LOG.old files, and empty write-ahead logs, which RocksDB
-// keeps and looks at for ever when nothing is written. Only in databases that
-// this tool made. REQUIRES: nobody has the database open.
+// Removes the files that each opening leaves, so that run 500 opens the same
+// database as run 1: LOG.old files, and empty write-ahead logs, which RocksDB
+// keeps and reads for ever if nothing is written. Only for databases that this
+// tool made. REQUIRES: no process has the database open.
 void RemoveLeftovers(const std::string& db);
 
 // The command that makes a database of one single table file: MultiGet reads

@@ -11,8 +11,8 @@ namespace rocksdb_uring {
 
 enum class DropMethod {
   kAuto,    // kFiles, then kSystem where pages stayed and this process is root
-  kFiles,   // posix_fadvise(DONTNEED) on the files: no privilege, disturbs
-            // nobody else
+  kFiles,   // posix_fadvise(DONTNEED) on the files: no privilege, no effect
+            // on other programs
   kSystem,  // 3 to /proc/sys/vm/drop_caches: root, and every program on the
             // machine pays
 };

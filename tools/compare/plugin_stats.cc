@@ -63,7 +63,7 @@ bool LoadPluginStats(const std::string& path, PluginStats* stats,
                      std::string* error) {
   std::ifstream file(path);
   if (!file) {
-    *error = "the plugin left no statistics file: it was not entered";
+    *error = "the plugin wrote no statistics file: it was not used";
     return false;
   }
   const json raw = json::parse(file, nullptr, /*allow_exceptions=*/false);

@@ -29,7 +29,7 @@ EnvironmentSetting ReadSwitch() {
   if (IsOff(setting)) {
     setting.effect = "the plugin serves everything through POSIX";
   } else if (setting.value.has_value()) {
-    setting.effect = "none: only the value 'off' means something";
+    setting.effect = "none: only the value 'off' has an effect";
   }
   return setting;
 }
@@ -40,9 +40,9 @@ EnvironmentSetting ReadOptions() {
     setting.effect =
         setting.value->empty()
             ? "none: it is empty"
-            : "these options hold where the URI does not name them";
+            : "options of the plugin; options in a URI override them";
     if (setting.value->find("fallback=require") != std::string::npos) {
-      setting.effect += "; opening fails where io_uring is refused";
+      setting.effect += "; opening a file system fails without io_uring";
     }
   }
   return setting;

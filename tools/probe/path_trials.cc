@@ -120,7 +120,7 @@ Trial TryRingRead(const std::string& path) {
   options.path = PathChoice::kUring;
   shared.engine()->Run(&op, 1, options);
   if (shared.rings() == 0) {
-    return No("no ring was to be had at this moment");
+    return No("no ring could be created");
   }
   if (op.path != IoPath::kRing || op.result < 0) {
     return No("the ring failed the read" +
@@ -152,7 +152,7 @@ PathTrials TryPath(const std::string& path, bool with_ring) {
   if (trials.file.empty() || !OpenRegular(trials.file, 0).valid()) {
     const std::string why =
         trials.file.empty()
-            ? "no file in this directory that can be read and is not empty"
+            ? "this directory has no readable file that is not empty"
             : "the file cannot be opened: " + ErrnoText();
     trials.direct_read.detail = why;
     trials.nowait_read.detail = why;

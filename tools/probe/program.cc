@@ -156,12 +156,12 @@ void Judge(RocksDbPlace place, const std::string& holder,
       break;
     case RocksDbPlace::kInside:
       report->advice =
-          "no preload reaches a RocksDB that is linked in: build that RocksDB "
-          "with the plugin";
+          "a preload cannot reach a statically linked RocksDB: build that "
+          "RocksDB with the plugin";
       break;
     case RocksDbPlace::kNone:
       report->advice =
-          "nothing to do, unless it loads " ROCKSDB_URING_HOST_SONAME
+          "no action, unless the program loads " ROCKSDB_URING_HOST_SONAME
           " later: then LD_PRELOAD=librocksdb_uring_preload.so";
       break;
   }
@@ -197,7 +197,7 @@ bool InspectProgram(const std::string& path, ProgramReport* report,
     return false;
   }
   report->path = path;
-  // What is in the program goes over what is in its libraries.
+  // A RocksDB inside the program overrides one in its libraries.
   if (program.Contains(kMarker)) {
     Judge(RocksDbPlace::kInside, path, report);
     return true;

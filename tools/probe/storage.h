@@ -13,16 +13,16 @@ struct Storage {
   bool read_only = false;  // mounted so
   // Of the block device; 0 where there is none, or it cannot be told.
   uint32_t logical_block_bytes = 0;
-  // What statx(STATX_DIOALIGN) says: alignment of memory and of file offsets
-  // for direct I/O. `told` is false if kernel or file system do not say; both
-  // 0 means that the file takes no direct I/O.
+  // From statx(STATX_DIOALIGN): alignment of memory and of file offsets for
+  // direct I/O. `told` is false if the kernel or file system does not report
+  // it. Both 0: the file does not support direct I/O.
   bool dio_align_told = false;
   uint32_t dio_memory_align = 0;
   uint32_t dio_offset_align = 0;
 };
 
-// `path` must exist. STATX_DIOALIGN is told for regular files and block
-// devices only.
+// `path` must exist. The kernel reports STATX_DIOALIGN only for regular files
+// and block devices.
 Storage DescribeStorage(const std::string& path);
 
 }  // namespace rocksdb_uring
