@@ -9,6 +9,7 @@
 #include <iterator>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -199,6 +200,43 @@ TEST(DocumentsTest, ChangelogBeginsWithThisVersion) {
   EXPECT_EQ(changes.substr(heading + 4,
                            changes.find('\n', heading + 1) - (heading + 4)),
             kVersion);
+}
+
+// The lines without what they are indented by, so that a body can be compared.
+std::string WithoutIndentation(const std::string& text) {
+  std::istringstream lines(text);
+  std::string out;
+  for (std::string line; std::getline(lines, line);) {
+    const size_t start = line.find_first_not_of(' ');
+    out += (start == std::string::npos ? "" : line.substr(start)) + "\n";
+  }
+  return out;
+}
+
+// The first file of this name below `top`.
+std::string FindAndRead(const fs::path& top, const std::string& name) {
+  for (const auto& entry : fs::recursive_directory_iterator(top)) {
+    if (entry.path().filename() == name) {
+      return ReadFile(entry.path());
+    }
+  }
+  return "";
+}
+
+TEST(DocumentsTest, ExampleOfTheEngineIsATest) {
+  const fs::path top = ROCKSDB_URING_SOURCE_DIR;
+  const std::string text = ReadFile(top / "env" / "README.md");
+  const std::string begin = "```cpp\n";
+  const size_t start = text.find(begin);
+  ASSERT_NE(start, std::string::npos);
+  const size_t body = start + begin.size();
+  const std::string example =
+      WithoutIndentation(text.substr(body, text.find("```", body) - body));
+  EXPECT_GT(example.size(), 500u);
+  EXPECT_NE(WithoutIndentation(FindAndRead(top / "tests", "example_test.cc"))
+                .find(example),
+            std::string::npos)
+      << "env/README.md and example_test.cc differ";
 }
 
 TEST(DocumentsTest, TestsThatTheyNameAreThere) {
