@@ -75,11 +75,11 @@ RingFeatures ExplainPermission(const std::string& call, Errno error) {
 bool CheckOpcodes(LiburingRing* ring, RingFeatures* features) {
   io_uring_probe* probe = io_uring_get_probe_ring(ring->raw());
   if (probe == nullptr) {
-    *features =
-        Refuse(RingVerdict::kRefused, Errno::FromErrno(0),
-               "the kernel does not tell which io_uring operations it has "
-               "(io_uring_register refused)",
-               "use Linux 5.12 or later, and allow io_uring_register");
+    *features = Refuse(
+        RingVerdict::kRefused, Errno::FromErrno(0),
+        "the kernel does not report which io_uring operations it supports "
+        "(io_uring_register refused)",
+        "use Linux 5.12 or later, and allow io_uring_register");
     return false;
   }
   for (const NeededOpcode& needed : kNeededOpcodes) {

@@ -2,7 +2,7 @@
 import ctypes
 import sys
 
-# Brings the librocksdb that it was built for along, and shows its functions.
+# Also loads the librocksdb that it was built for, and makes its functions visible.
 rocksdb = ctypes.CDLL("librocksdb_uring.so.0")
 
 

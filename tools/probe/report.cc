@@ -81,10 +81,10 @@ std::string RingsLine(const RingTrial& rings) {
 
 std::string AlignText(const Storage& storage) {
   if (!storage.dio_align_told) {
-    return "statx does not tell";
+    return "statx does not report it";
   }
   if (storage.dio_offset_align == 0) {
-    return "statx says: no direct I/O";
+    return "statx reports no direct I/O";
   }
   return "memory " + std::to_string(storage.dio_memory_align) + ", offset " +
          std::to_string(storage.dio_offset_align);
