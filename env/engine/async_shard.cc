@@ -160,8 +160,8 @@ int AsyncShard::WaitOn(Ring* ring, uint64_t timeout_us) {
 }
 
 // One completion at a time: to wait for as many as the waiters need took no
-// fewer wake-ups and no less CPU time (env/README.md), and the waiter nearest
-// to its end would have to wake the leader.
+// fewer wake-ups and no less CPU time (env/MEASUREMENTS.md), and the waiter
+// nearest to its end would have to wake the leader.
 void AsyncShard::Lead(uint64_t timeout_us) {
   // The ring stays while there is a leader (EnsureRing), so that it may be used
   // without the lock.

@@ -7,7 +7,8 @@
 namespace rocksdb_uring {
 
 // Requests handed to the kernel at once: few enough that the device starts on
-// the first ones while the later ones are prepared (measured: env/README.md).
+// the first ones while the later ones are prepared (measured:
+// env/MEASUREMENTS.md).
 constexpr unsigned kSubmitChunk = 8;
 
 // Whether one request can carry the whole operation: lengths are 32 bits wide

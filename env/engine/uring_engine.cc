@@ -69,8 +69,8 @@ bool UringEngine::WantsRing(const IoOp* ops, size_t count,
     case PathChoice::kAuto:
       break;
   }
-  // Measured (env/README.md): a ring pays where several direct operations can
-  // be in flight at once. One alone is as fast as pread and costs more CPU;
+  // Measured (env/MEASUREMENTS.md): a ring pays where several direct operations
+  // can be in flight at once. One alone is as fast as pread and costs more CPU;
   // buffered reads are faster with WILLNEED and pread; buffered writes on ext4
   // are handed to a kernel thread.
   return count > 1 && std::all_of(ops, ops + count, [](const IoOp& op) {

@@ -38,7 +38,7 @@ struct EngineOptions {
   // Bytes that buffers of the engine's own read-ahead may take together; 0
   // switches it off. By default a 64th of the memory that the process may use,
   // at least 32 and at most 256 MiB: a compaction reads 4 MiB ahead of each of
-  // its inputs, where 60 are many (env/README.md has the figures).
+  // its inputs, where 60 are many (env/MEASUREMENTS.md).
   static uint64_t DefaultReadaheadBytes();
   uint64_t readahead_bytes = DefaultReadaheadBytes();
   // The same of buffers for writes that are in flight while their file grows;
