@@ -6,7 +6,8 @@ outside (blackbox) or at a point of RocksDB's own code (whitebox), and its next
 run compares the two. Most parameters are drawn by db_crashtest.py; each round
 below fixes those that its name says. A round passes if db_crashtest.py does, if
 a run has verified what another had left, and if the plugin's statistics have
-counted what the round is there for.
+counted what the round is there for. A round that stops making progress, or does
+not end, is ended with a report of every thread (hang_report.py).
 """
 
 import argparse
@@ -15,9 +16,13 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
+import time
+
+# No __pycache__ among the sources.
+sys.dont_write_bytecode = True
+import hang_report
 
 DIRECT = ["--use_direct_reads=1", "--use_direct_io_for_flush_and_compaction=1",
           "--mmap_read=0"]
@@ -39,7 +44,16 @@ SIZE = ["--max_key=100000", "--threads=8", "--write_buffer_size=1048576",
         # waits for that end when it opens a database.
         "--periodic_compaction_seconds=0"]
 # Often enough for a kill in a round of half a minute.
-WHITEBOX = ["--random_kill_odd=8887", "--ops_per_thread=2000"]
+WHITEBOX = ["--random_kill_odd=8887", "--ops_per_thread=1000"]
+# db_crashtest.py has a run with kill points do a hundred times as many, and waits
+# until one kills it. Where none does, that is half an hour; this is half a minute,
+# and enough for several kills on average.
+KILLED_OPS_PER_THREAD = 4000
+# Without an operation of the plugin, an opened file, or work for the processor,
+# nothing will come any more.
+STALL_SECONDS = 120
+# How far back the report of a round that does not end looks.
+RECENT_SECONDS = 30
 
 # Name, kind, parameters, and what must have been counted: (kind of operation,
 # path or None for any).
@@ -76,8 +90,17 @@ export ROCKSDB_URING_OPTIONS="%sstats_interval_s=1;stats_file=%s/stats-%%p.json"
 if [[ -e $TEST_TMPDIR/rocksdb_crashtest_%s/CURRENT ]]; then
   touch %s/inherited-$$
 fi
-exec stdbuf -oL %s "$@" >%s/stdout-$$.txt
-""" % (options.plugin, rings, directory, kind, directory, options.db_stress,
+arguments=()
+for argument; do
+  if [[ $argument == --ops_per_thread=* && %s == whitebox ]] &&
+      ((${argument#*=} > %d)); then
+    argument=--ops_per_thread=%d
+  fi
+  arguments+=("$argument")
+done
+exec stdbuf -oL %s "${arguments[@]}" >%s/stdout-$$.txt
+""" % (options.plugin, rings, directory, kind, directory, kind,
+       KILLED_OPS_PER_THREAD, KILLED_OPS_PER_THREAD, options.db_stress,
        directory))
     os.chmod(path, 0o755)
     return path
@@ -105,6 +128,66 @@ def verified(directory):
         with open(name, encoding="utf-8", errors="replace") as file:
             runs += "Crash-recovery verification passed" in file.read()
     return runs
+
+
+class Progress:
+    """What a round has done, and when."""
+
+    def __init__(self, directory, session):
+        self.directory, self.session = directory, session
+        self.samples = []
+        self.quiet_seconds = 0
+
+    def take(self):
+        """Notes what has been done by now."""
+        opens, sums = counted(self.directory)
+        operations = sum(n for (_, path), n in sums.items() if path is None)
+        now = time.monotonic()
+        sample = (now, operations, opens, hang_report.cpu_seconds(self.session))
+        last = self.samples[-1] if self.samples else sample
+        # A gap between two samples counts as 5 s at most: the whole machine may
+        # have been suspended. Threads that wake up now and then use less than a
+        # tenth of a processor.
+        elapsed = min(now - last[0], 5)
+        if sample[1:3] != last[1:3] or sample[3] - last[3] > elapsed / 10:
+            self.quiet_seconds = 0
+        else:
+            self.quiet_seconds += elapsed
+        self.samples.append(sample)
+
+    def stalled(self):
+        return self.quiet_seconds > STALL_SECONDS
+
+    def describe(self):
+        """Whether it went on of late, in words."""
+        last = self.samples[-1]
+        then = next(s for s in self.samples if s[0] >= last[0] - RECENT_SECONDS)
+        done = "%d operations, %d files opened, %.1f s of processor time" % (
+            last[1] - then[1], last[2] - then[2], last[3] - then[3])
+        verdict = ("it hangs: no progress for %d s" % self.quiet_seconds
+                   if self.quiet_seconds > RECENT_SECONDS
+                   else "slow, but it makes progress")
+        return "%s (in the last %d s: %s)" % (verdict, last[0] - then[0], done)
+
+
+def wait_for(child, directory, name, seconds):
+    """The exit code of db_crashtest.py, or why it was ended."""
+    progress = Progress(directory, child.pid)
+    end = time.monotonic() + 2 * seconds + 300
+    while True:
+        try:
+            return child.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            progress.take()
+        if progress.stalled() or time.monotonic() > end:
+            reason = "none: " + progress.describe()
+            print("%s: %s" % (name, reason))
+            hang_report.report(child.pid)
+            # First, so that it starts no other db_stress.
+            child.kill()
+            hang_report.kill(child.pid)
+            child.wait()
+            return reason
 
 
 def run_round(options, number, definition, seconds):
@@ -135,12 +218,7 @@ def run_round(options, number, definition, seconds):
         child = subprocess.Popen(command, env=env, stdout=file,
                                  stderr=subprocess.STDOUT, cwd=directory,
                                  start_new_session=True)
-        try:
-            code = child.wait(timeout=2 * seconds + 300)
-        except subprocess.TimeoutExpired:
-            code = "none: it hung"
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+        code = wait_for(child, directory, name, seconds)
     opens, sums = counted(directory)
     recoveries = verified(directory)
     wrong, missing = [], []
