@@ -6,8 +6,8 @@
 
 #include "env/engine/shared_engine.h"
 #include "env/engine/uring_engine.h"
+#include "env/ring/forwarding_ring.h"
 #include "tests/engine/failing_allocations.h"
-#include "tests/engine/forwarding_ring.h"
 #include "tests/engine/test_support.h"
 
 namespace rocksdb_uring {

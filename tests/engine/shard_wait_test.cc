@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "env/ring/forwarding_ring.h"
 #include "tests/engine/async_fixture.h"
-#include "tests/engine/forwarding_ring.h"
 #include "tests/engine/test_counts.h"
 
 namespace rocksdb_uring {
