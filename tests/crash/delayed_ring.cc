@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "env/ring/forwarding_ring.h"
+
 namespace rocksdb_uring {
 
 namespace {
@@ -37,17 +39,15 @@ uint64_t MicrosecondsUntil(Clock::time_point moment) {
 
 // Whoever may reap or wait owns `held_` and `random_`; who prepares and submits
 // meanwhile touches the ring below only.
-class DelayedRing final : public Ring {
+class DelayedRing final : public ForwardingRing {
  public:
   DelayedRing(std::unique_ptr<Ring> ring, CompletionDelay* delay)
-      : ring_(std::move(ring)), delay_(delay), random_(delay->next_seed_++) {}
-
-  bool Prepare(const RingRequest& request) override {
-    return ring_->Prepare(request);
-  }
+      : ForwardingRing(std::move(ring)),
+        delay_(delay),
+        random_(delay->next_seed_++) {}
 
   int Submit() override {
-    const int result = ring_->Submit();
+    const int result = ForwardingRing::Submit();
     if (result > 0) {
       in_flight_ += static_cast<unsigned>(result);
     }
@@ -84,14 +84,6 @@ class DelayedRing final : public Ring {
     return count;
   }
 
-  unsigned submission_entries() const override {
-    return ring_->submission_entries();
-  }
-  unsigned completion_entries() const override {
-    return ring_->completion_entries();
-  }
-  size_t memory_bytes() const override { return ring_->memory_bytes(); }
-
  private:
   struct Held {
     Clock::time_point due;
@@ -111,7 +103,7 @@ class DelayedRing final : public Ring {
     const Clock::time_point now = Clock::now();
     std::array<RingCompletion, 32> fresh;
     unsigned count = 0;
-    while ((count = ring_->Reap(fresh.data(), fresh.size())) > 0) {
+    while ((count = ForwardingRing::Reap(fresh.data(), fresh.size())) > 0) {
       delay_->count_.fetch_add(count, std::memory_order_relaxed);
       for (unsigned i = 0; i < count; ++i) {
         held_.push_back({now + RandomDelay(), fresh[i]});
@@ -131,11 +123,10 @@ class DelayedRing final : public Ring {
     }
     const Clock::time_point next = due < held_.size() ? held_[due].due : kNever;
     const int result =
-        ring_->Wait(1, MicrosecondsUntil(std::min(next, deadline)));
+        ForwardingRing::Wait(1, MicrosecondsUntil(std::min(next, deadline)));
     return result == -ETIME ? 0 : result;
   }
 
-  const std::unique_ptr<Ring> ring_;
   CompletionDelay* const delay_;
   std::mt19937_64 random_;
   std::vector<Held> held_;

@@ -61,7 +61,7 @@ bool InjectingRing::Prepare(const RingRequest& request) {
     sent.user_data = request.user_data;
   }
   MutexLock lock(&mutex_);
-  const bool prepared = ring_->Prepare(sent);
+  const bool prepared = ForwardingRing::Prepare(sent);
   if (error != 0 && prepared) {
     faults_[request.user_data] = error;
   } else if (error != 0) {
@@ -71,7 +71,7 @@ bool InjectingRing::Prepare(const RingRequest& request) {
 }
 
 unsigned InjectingRing::Reap(RingCompletion* completions, unsigned max) {
-  const unsigned count = ring_->Reap(completions, max);
+  const unsigned count = ForwardingRing::Reap(completions, max);
   MutexLock lock(&mutex_);
   for (unsigned i = 0; i < count; ++i) {
     const auto found = faults_.find(completions[i].user_data);

@@ -60,7 +60,7 @@ RingFactory RecordingRing::Factory() {
 }
 
 bool RecordingRing::Prepare(const RingRequest& request) {
-  if (!ring_->Prepare(request)) {
+  if (!ForwardingRing::Prepare(request)) {
     return false;
   }
   MutexLock lock(&mutex_);
@@ -72,14 +72,14 @@ bool RecordingRing::Prepare(const RingRequest& request) {
 
 int RecordingRing::Submit() {
   BeforeSubmit();
-  const int consumed = ring_->Submit();
+  const int consumed = ForwardingRing::Submit();
   AfterSubmit(consumed);
   return consumed;
 }
 
 int RecordingRing::SubmitAndWait(unsigned count) {
   BeforeSubmit();
-  const int consumed = ring_->SubmitAndWait(count);
+  const int consumed = ForwardingRing::SubmitAndWait(count);
   AfterSubmit(consumed);
   return consumed;
 }
@@ -109,7 +109,7 @@ void RecordingRing::AfterSubmit(int consumed) {
 }
 
 unsigned RecordingRing::Reap(RingCompletion* completions, unsigned max) {
-  const unsigned count = ring_->Reap(completions, max);
+  const unsigned count = ForwardingRing::Reap(completions, max);
   MutexLock lock(&mutex_);
   for (unsigned i = 0; i < count; ++i) {
     const auto found = in_flight_.find(completions[i].user_data);

@@ -7,17 +7,17 @@
 #include <memory>
 
 #include "env/base/mutex.h"
-#include "env/ring/ring.h"
+#include "env/ring/forwarding_ring.h"
 #include "tests/power/recorder.h"
 
 namespace rocksdb_uring {
 
-class RecordingRing final : public Ring {
+class RecordingRing final : public ForwardingRing {
  public:
   // Makes rings around the kernel's.
   static RingFactory Factory();
 
-  explicit RecordingRing(std::unique_ptr<Ring> ring) : ring_(std::move(ring)) {}
+  using ForwardingRing::ForwardingRing;
 
   bool Prepare(const RingRequest& request) override;
   // A request is submitted when the kernel may see it first, and completed
@@ -25,17 +25,7 @@ class RecordingRing final : public Ring {
   // certain than the engine may be.
   int Submit() override;
   int SubmitAndWait(unsigned count) override;
-  int Wait(unsigned count, uint64_t timeout_us) override {
-    return ring_->Wait(count, timeout_us);
-  }
   unsigned Reap(RingCompletion* completions, unsigned max) override;
-  unsigned submission_entries() const override {
-    return ring_->submission_entries();
-  }
-  unsigned completion_entries() const override {
-    return ring_->completion_entries();
-  }
-  size_t memory_bytes() const override { return ring_->memory_bytes(); }
 
  private:
   struct Prepared {
@@ -48,7 +38,6 @@ class RecordingRing final : public Ring {
   void BeforeSubmit() URING_EXCLUDES(mutex_);
   void AfterSubmit(int consumed) URING_EXCLUDES(mutex_);
 
-  const std::unique_ptr<Ring> ring_;
   Mutex mutex_;
   std::deque<Prepared> prepared_ URING_GUARDED_BY(mutex_);
   // By user_data; what bears the same is reaped in order.

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "env/ring/forwarding_ring.h"
+
 // Tells valgrind what the kernel has written, which it cannot see.
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
@@ -33,15 +35,15 @@ bool IsRead(const RingRequest& request) {
 }  // namespace
 
 // Requests are prepared by one thread while another reaps.
-class FaultyRing final : public Ring {
+class FaultyRing final : public ForwardingRing {
  public:
   FaultyRing(std::unique_ptr<Ring> ring, RareFaults* faults)
-      : ring_(std::move(ring)),
+      : ForwardingRing(std::move(ring)),
         faults_(faults),
         random_(faults->next_seed_++) {}
 
   bool Prepare(const RingRequest& request) override {
-    if (!ring_->Prepare(request)) {
+    if (!ForwardingRing::Prepare(request)) {
       return false;
     }
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -51,7 +53,7 @@ class FaultyRing final : public Ring {
 
   int Submit() override {
     const int fault = SubmitFault();
-    return fault != 0 ? fault : ring_->Submit();
+    return fault != 0 ? fault : ForwardingRing::Submit();
   }
 
   int SubmitAndWait(unsigned count) override {
@@ -60,21 +62,23 @@ class FaultyRing final : public Ring {
       return fault;
     }
     // What is held back would be waited for in vain.
-    return Holds() ? ring_->Submit() : ring_->SubmitAndWait(count);
+    return Holds() ? ForwardingRing::Submit()
+                   : ForwardingRing::SubmitAndWait(count);
   }
 
   int Wait(unsigned count, uint64_t timeout_us) override {
     if (Holds()) {
       return 0;
     }
-    return Interrupts() ? -EINTR : ring_->Wait(count, timeout_us);
+    return Interrupts() ? -EINTR : ForwardingRing::Wait(count, timeout_us);
   }
 
   unsigned Reap(RingCompletion* completions, unsigned max) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     unsigned count = 0;
     // What was held back comes behind what has come meanwhile.
-    for (RingCompletion fresh; count < max && ring_->Reap(&fresh, 1) == 1;) {
+    for (RingCompletion fresh;
+         count < max && ForwardingRing::Reap(&fresh, 1) == 1;) {
       Falsify(&fresh);
       if (Strikes(1)) {
         held_.push_back(fresh);
@@ -88,14 +92,6 @@ class FaultyRing final : public Ring {
     }
     return count;
   }
-
-  unsigned submission_entries() const override {
-    return ring_->submission_entries();
-  }
-  unsigned completion_entries() const override {
-    return ring_->completion_entries();
-  }
-  size_t memory_bytes() const override { return ring_->memory_bytes(); }
 
  private:
   // REQUIRES: mutex_ is held.
@@ -157,7 +153,6 @@ class FaultyRing final : public Ring {
     completion->result = result;
   }
 
-  const std::unique_ptr<Ring> ring_;
   RareFaults* const faults_;
   std::mutex mutex_;
   std::mt19937_64 random_;

@@ -3,43 +3,31 @@
 #include <memory>
 #include <utility>
 
+#include "env/ring/forwarding_ring.h"
+
 namespace rocksdb_uring {
 
 namespace {
 
-class CountingRing final : public Ring {
+class CountingRing final : public ForwardingRing {
  public:
   CountingRing(std::unique_ptr<Ring> ring, CallCounter* counter)
-      : ring_(std::move(ring)), counter_(counter) {}
+      : ForwardingRing(std::move(ring)), counter_(counter) {}
 
-  bool Prepare(const RingRequest& request) override {
-    return ring_->Prepare(request);
-  }
   int Submit() override {
     counter_->Add(CallKind::kRingSubmit);
-    return ring_->Submit();
+    return ForwardingRing::Submit();
   }
   int SubmitAndWait(unsigned count) override {
     counter_->Add(CallKind::kRingSubmit);
-    return ring_->SubmitAndWait(count);
+    return ForwardingRing::SubmitAndWait(count);
   }
   int Wait(unsigned count, uint64_t timeout_us) override {
     counter_->Add(CallKind::kRingWait);
-    return ring_->Wait(count, timeout_us);
+    return ForwardingRing::Wait(count, timeout_us);
   }
-  unsigned Reap(RingCompletion* completions, unsigned max) override {
-    return ring_->Reap(completions, max);
-  }
-  unsigned submission_entries() const override {
-    return ring_->submission_entries();
-  }
-  unsigned completion_entries() const override {
-    return ring_->completion_entries();
-  }
-  size_t memory_bytes() const override { return ring_->memory_bytes(); }
 
  private:
-  const std::unique_ptr<Ring> ring_;
   CallCounter* const counter_;
 };
 
