@@ -367,6 +367,8 @@ if command -v ccache >/dev/null; then
   export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
   # What another clone has compiled serves here, too.
   export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+  # For precompiled headers.
+  export CCACHE_SLOPPINESS=pch_defines,time_macros
 fi
 only=$((${#chosen[@]} > 0))
 if ((!only)); then
