@@ -4,7 +4,7 @@ set -uo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: tests/run.sh [--full] [--preset NAME]...
+usage: tests/run.sh [--quick | --full] [--preset NAME]...
 
 Installs what is missing (as root), builds, and runs the tests.
 
@@ -22,6 +22,8 @@ Installs what is missing (as root), builds, and runs the tests.
                  the suites of the code that the plugin is made of, and
                  clang17 (which fuzz compiles with) and packages with --full
                  only.
+  --quick        before each commit: one build, and the suites of the engine, the
+                 files and databases on it, without sanitizers
   --full         all suites under the sanitizers, more repetitions, each with
                  another seed, and the long suites: an hour of soak and of
                  db_stress, all suites of RocksDB, the plugin inside RocksDB's
@@ -64,11 +66,16 @@ readonly full_parts=(clang17 packages)
 readonly sanitized_suites=(
   coroutine_tests db_tests engine_tests file_tests model_tests)
 
+# What --quick builds and runs: the same with the rule of the layers and the tools.
+readonly quick_suites=("${sanitized_suites[@]}" layer_test tools_test)
+
 full=0
+quick=0
 chosen=()
 while (($# > 0)); do
   case "$1" in
     --full) full=1 ;;
+    --quick) quick=1 ;;
     --preset)
       (($# > 1)) || { usage >&2; exit 2; }
       chosen+=("$2")
@@ -80,6 +87,10 @@ while (($# > 0)); do
   esac
   shift
 done
+if ((quick)); then
+  ((!full && ${#chosen[@]} == 0)) || { usage >&2; exit 2; }
+  chosen=(dev)
+fi
 for name in ${chosen[@]+"${chosen[@]}"}; do
   if [[ " ${default_parts[*]} ${full_parts[*]} " != *" $name "* ]]; then
     echo "unknown preset: $name" >&2
@@ -165,13 +176,20 @@ check_as_root() {
   fi
 }
 
-# Whether the build $1 is of some suites only.
-sanitizes_some() { ((!full)) && [[ $1 == asan || $1 == tsan ]]; }
+# The suites that build $1 is limited to, one a line; none if it is of all.
+some_suites() {
+  if ((quick)); then
+    printf '%s\n' "${quick_suites[@]}"
+  elif ((!full)) && [[ $1 == asan || $1 == tsan ]]; then
+    printf '%s\n' "${sanitized_suites[@]}"
+  fi
+}
 
-# Whole suites, in as many shards as there are jobs: a process for each test
-# takes longer to start than most tests run, with a sanitizer above all.
+# Whole suites, in more shards than there are jobs, since tests wait for the disk
+# and for each other's threads: a process for each test takes longer to start than
+# most tests run, with a sanitizer above all.
 run_suites() {
-  local name="$1" prefix=() repeat=1 suite shard shards pids base
+  local name="$1" prefix=() repeat=1 suite shard shards pids base some
   local directory="$PWD/build/$name"
   local suites=("$directory"/bin/*_test "$directory"/bin/*_tests)
   if [[ $name == tsan ]]; then
@@ -179,13 +197,12 @@ run_suites() {
     # compiler knows: then some processes start, and others do not.
     setarch -R true 2>/dev/null && prefix=(setarch -R)
   fi
-  if sanitizes_some "$name"; then
-    suites=("${sanitized_suites[@]/#/$directory/bin/}")
-  fi
+  mapfile -t some < <(some_suites "$name")
+  ((${#some[@]} == 0)) || suites=("${some[@]/#/$directory/bin/}")
   ((full)) && repeat=5
   for suite in "${suites[@]}"; do
     title "testing $name: ${suite##*/}"
-    shards=$(shard_count "$jobs" ${prefix[@]+"${prefix[@]}"} "$suite")
+    shards=$(shard_count $((jobs * 2)) ${prefix[@]+"${prefix[@]}"} "$suite")
     # Its long form sets a sysctl, which others would see.
     ((full)) && [[ $suite == */denied_tests ]] && shards=1
     pids=()
@@ -225,11 +242,12 @@ run_soak() {
 }
 
 test_preset() {
-  local targets=()
-  ! sanitizes_some "$1" || targets=("${sanitized_suites[@]}" uring_soak)
+  local targets
+  mapfile -t targets < <(some_suites "$1")
+  ((${#targets[@]} == 0 || quick)) || targets+=(uring_soak)
   build "$1" --preset "$1" -DROCKSDB_URING_BUILD_TESTS=ON || return
   run_suites "$1"
-  run_soak "$1"
+  ((quick)) || run_soak "$1"
 }
 
 # Inputs that are found are kept below build/fuzz. librocksdb is not

@@ -145,11 +145,12 @@ filter_of() {
   echo "$tests${without:+-$without}"
 }
 
-# run_suite KIND SUITE DIRECTORY: in as many shards as there are jobs.
+# run_suite KIND SUITE DIRECTORY: in more shards than there are jobs, since the
+# tests wait for the disk.
 run_suite() {
   local kind="$1" suite="$2" directory="$3" shard status
   local base="$build/filesystems/$kind-$suite" pids=() shards
-  shards=$(shard_count "$jobs" "$build/bin/$suite" \
+  shards=$(shard_count "$((jobs * 2))" "$build/bin/$suite" \
     --gtest_filter="$(filter_of "$suite")")
   for ((shard = 0; shard < shards; ++shard)); do
     rm -f "$base.$shard.xml"
