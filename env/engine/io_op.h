@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "env/engine/io_path.h"
 #include "env/engine/statistics.h"
 
 namespace rocksdb_uring {

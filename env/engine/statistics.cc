@@ -1,3 +1,4 @@
+// Names of what is counted, and counters in shards by thread.
 #include "env/engine/statistics.h"
 
 #include "env/base/thread_number.h"
@@ -40,6 +41,11 @@ constexpr const char* kBatchClassNames[kBatchClassCount] = {
     "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+"};
 
 }  // namespace
+
+// A name for each: without, the last ones would be null.
+static_assert(kStatKindNames[kStatKindCount - 1] != nullptr);
+static_assert(kIoPathNames[kIoPathCount - 1] != nullptr);
+static_assert(kStatEventNames[kStatEventCount - 1] != nullptr);
 
 const char* StatKindName(StatKind kind) {
   return kStatKindNames[static_cast<size_t>(kind)];

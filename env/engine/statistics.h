@@ -8,16 +8,9 @@
 #include <memory>
 #include <string>
 
-namespace rocksdb_uring {
+#include "env/engine/io_path.h"
 
-// How an operation was served.
-enum class IoPath : uint8_t {
-  kRing,       // through a ring
-  kPosix,      // through a system call
-  kPageCache,  // found in the page cache by a call that does not wait
-  kReadAhead,  // from memory that the engine had read ahead
-};
-constexpr size_t kIoPathCount = 4;
+namespace rocksdb_uring {
 
 // What an operation was for: the call of the file system that caused it.
 enum class StatKind : uint8_t {
@@ -32,8 +25,9 @@ enum class StatKind : uint8_t {
   kFdatasync,
   kSyncFileRange,
   kFallocate,
+  kLast = kFallocate,
 };
-constexpr size_t kStatKindCount = 11;
+constexpr size_t kStatKindCount = static_cast<size_t>(StatKind::kLast) + 1;
 
 // Names as they stand in the statistics file: part of the interface.
 const char* StatKindName(StatKind kind);
@@ -68,9 +62,10 @@ enum class StatEvent : uint8_t {
   kTableStreamBackward,
   kBlobStreamForward,
   kBlobStreamBackward,
-  kAnnounced,  // bytes that the page cache was told to read ahead
+  kAnnounced,  // bytes announced to the page cache
+  kLast = kAnnounced,
 };
-constexpr size_t kStatEventCount = 20;
+constexpr size_t kStatEventCount = static_cast<size_t>(StatEvent::kLast) + 1;
 const char* StatEventName(StatEvent event);
 
 // Batches are counted in classes: 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64 and more.

@@ -1,7 +1,7 @@
+// Appends, syncs and the end of one file that is written.
 #include "env/file/writable_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
@@ -12,9 +12,9 @@
 
 #include "env/base/debug_log.h"
 #include "env/file/fadvise.h"
+#include "env/file/file_end.h"
 #include "env/file/io_status.h"
 #include "env/file/iostats_timer.h"
-#include "env/file/log_reuse.h"
 #include "env/file/write_checksum.h"
 
 namespace rocksdb_uring {
@@ -47,24 +47,6 @@ std::unique_ptr<WriteBehind> MakeWriteBehind(
 std::string WritingAt(uint64_t offset, uint64_t length) {
   return "While appending to file at offset " + std::to_string(offset) +
          " len " + std::to_string(length);
-}
-
-// A signal is no reason to leave a file at another size.
-template <typename SystemCall>
-int64_t UnlessInterrupted(const SystemCall& call) {
-  int64_t result = 0;
-  do {
-    result = call();
-  } while (result == -EINTR);
-  return result;
-}
-
-// Whether the name still stands for the open file.
-bool IsNameOf(int fd, const std::string& name) {
-  struct stat open_file = {};
-  struct stat named = {};
-  return fstat(fd, &open_file) == 0 && stat(name.c_str(), &named) == 0 &&
-         open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
 // The default file system knows of the same two cases.
@@ -240,56 +222,13 @@ IOStatus UringWritableFile::Truncate(uint64_t size,
   if (!status.ok()) {
     return status;
   }
-  SystemCalls* const calls = file_->engine->options().system_calls;
-  const int64_t result = UnlessInterrupted(
-      [&] { return calls->Ftruncate(file_->fd.get(), size); });
+  const int64_t result = CutFile(*file_, size);
   if (result < 0) {
     return Failed("While ftruncate file to size " + std::to_string(size),
                   result);
   }
   size_.store(size, std::memory_order_relaxed);
   return IOStatus::OK();
-}
-
-void UringWritableFile::TrimPreallocation() {
-  size_t block_size = 0;
-  size_t last_block = 0;
-  GetPreallocationStatus(&block_size, &last_block);
-  if (last_block == 0) {
-    return;
-  }
-  if (file_->kind != FileKind::kWal) {
-    CutPreallocation(static_cast<uint64_t>(block_size) * last_block);
-    return;
-  }
-  // RocksDB 7.8 hands a WAL to its next writer before it closes this one: a log
-  // that has another name by now is not ours to cut.
-  const LogReuseLock lock(file_->fd.get());
-  if (IsNameOf(file_->fd.get(), file_->name)) {
-    CutPreallocation(static_cast<uint64_t>(block_size) * last_block);
-  }
-}
-
-void UringWritableFile::CutPreallocation(uint64_t allocated) {
-  // What was preallocated and not written is given back. Failures do no harm:
-  // the space goes with the file.
-  SystemCalls* const calls = file_->engine->options().system_calls;
-  const int fd = file_->fd.get();
-  const uint64_t size = size_.load(std::memory_order_relaxed);
-  (void)UnlessInterrupted([&] { return calls->Ftruncate(fd, size); });
-  struct stat attributes = {};
-  constexpr int64_t kSectorBytes = 512;
-  // Some filesystems keep blocks behind a size that does not change.
-  if (allow_fallocate_ && allocated > size && fstat(fd, &attributes) == 0 &&
-      (attributes.st_size + attributes.st_blksize - 1) /
-              attributes.st_blksize !=
-          attributes.st_blocks / (attributes.st_blksize / kSectorBytes)) {
-    const IoStatsTimer timer(&rocksdb::IOStatsContext::allocate_nanos);
-    (void)UnlessInterrupted([&] {
-      return calls->Fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
-                              size, allocated - size);
-    });
-  }
 }
 
 IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
@@ -308,7 +247,13 @@ IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
                          write_behind_->failure()->offset),
                 std::memory_order_relaxed);
   }
-  TrimPreallocation();
+  size_t block_size = 0;
+  size_t last_block = 0;
+  GetPreallocationStatus(&block_size, &last_block);
+  if (last_block > 0) {
+    TrimPreallocation(*file_, size_.load(std::memory_order_relaxed),
+                      uint64_t{block_size} * last_block, allow_fallocate_);
+  }
   const int closed = file_->fd.Close();
   return status.ok() && closed < 0
              ? Failed("While closing file after writing", closed)

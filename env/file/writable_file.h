@@ -107,10 +107,6 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
                              const std::string& what);
   rocksdb::IOStatus RangeSyncStrictly(uint64_t end);
   bool RangeSyncSupported();
-  // Gives back what was preallocated and not written, at the end.
-  void TrimPreallocation();
-  // `allocated`: size in bytes up to which space may have been allocated.
-  void CutPreallocation(uint64_t allocated);
 
   const std::shared_ptr<OpenFile> file_;
   const bool allow_fallocate_;

@@ -138,6 +138,19 @@ IOStatus UringFileSystem::Context(FileContext* context) {
   return ToIOStatus(status);
 }
 
+template <typename Open>
+IOStatus UringFileSystem::OpenWith(const Open& open) {
+  FileContext context;
+  IOStatus status = Context(&context);
+  if (status.ok()) {
+    status = open(context);
+  }
+  if (status.ok()) {
+    context.engine->CountOpen();
+  }
+  return status;
+}
+
 IOStatus UringFileSystem::NewSequentialFile(
     const std::string& name, const FileOptions& options,
     std::unique_ptr<FSSequentialFile>* result, IODebugContext* dbg) {
@@ -145,16 +158,13 @@ IOStatus UringFileSystem::NewSequentialFile(
     return target()->NewSequentialFile(name, options, result, dbg);
   }
   result->reset();
-  FileContext context;
-  IOStatus status = Context(&context);
   std::shared_ptr<const OpenFile> file;
+  const IOStatus status = OpenWith([&](const FileContext& context) {
+    return OpenForReading(name, options,
+                          "While opening a file for sequentially reading",
+                          context, &file);
+  });
   if (status.ok()) {
-    status = OpenForReading(name, options,
-                            "While opening a file for sequentially reading",
-                            context, &file);
-  }
-  if (status.ok()) {
-    context.engine->CountOpen();
     *result = std::make_unique<UringSequentialFile>(std::move(file));
   }
   return status;
@@ -167,15 +177,12 @@ IOStatus UringFileSystem::NewRandomAccessFile(
     return target()->NewRandomAccessFile(name, options, result, dbg);
   }
   result->reset();
-  FileContext context;
-  IOStatus status = Context(&context);
   std::shared_ptr<const OpenFile> file;
+  const IOStatus status = OpenWith([&](const FileContext& context) {
+    return OpenForReading(name, options, "While open a file for random read",
+                          context, &file);
+  });
   if (status.ok()) {
-    status = OpenForReading(name, options, "While open a file for random read",
-                            context, &file);
-  }
-  if (status.ok()) {
-    context.engine->CountOpen();
     struct stat attributes = {};
     // A size of 0 only switches the read-ahead off.
     (void)fstat(file->fd.get(), &attributes);
@@ -192,15 +199,12 @@ IOStatus UringFileSystem::NewWritableFile(
     return target()->NewWritableFile(name, options, result, dbg);
   }
   result->reset();
-  FileContext context;
-  IOStatus status = Context(&context);
   std::shared_ptr<OpenFile> file;
+  const IOStatus status = OpenWith([&](const FileContext& context) {
+    return OpenForWriting(name, options, ExistingFile::kTruncate, context,
+                          &file);
+  });
   if (status.ok()) {
-    status =
-        OpenForWriting(name, options, ExistingFile::kTruncate, context, &file);
-  }
-  if (status.ok()) {
-    context.engine->CountOpen();
     *result = std::make_unique<UringWritableFile>(std::move(file), options, 0);
   }
   return status;
@@ -213,12 +217,10 @@ IOStatus UringFileSystem::ReopenWritableFile(
     return target()->ReopenWritableFile(name, options, result, dbg);
   }
   result->reset();
-  FileContext context;
-  IOStatus status = Context(&context);
   std::shared_ptr<OpenFile> file;
-  if (status.ok()) {
-    status = OpenForWriting(name, options, ExistingFile::kKeep, context, &file);
-  }
+  const IOStatus status = OpenWith([&](const FileContext& context) {
+    return OpenForWriting(name, options, ExistingFile::kKeep, context, &file);
+  });
   if (!status.ok()) {
     return status;
   }
@@ -228,7 +230,6 @@ IOStatus UringFileSystem::ReopenWritableFile(
     return MakeIOStatus("While fstat a file for appending", name,
                         Errno::FromErrno(errno));
   }
-  context.engine->CountOpen();
   *result = std::make_unique<UringWritableFile>(
       std::move(file), options, static_cast<uint64_t>(attributes.st_size));
   return status;
@@ -242,14 +243,11 @@ IOStatus UringFileSystem::ReuseWritableFile(
     return target()->ReuseWritableFile(name, old_name, options, result, dbg);
   }
   result->reset();
-  FileContext context;
-  IOStatus status = Context(&context);
   std::shared_ptr<OpenFile> file;
+  const IOStatus status = OpenWith([&](const FileContext& context) {
+    return OpenForReuse(name, old_name, options, context, &file);
+  });
   if (status.ok()) {
-    status = OpenForReuse(name, old_name, options, context, &file);
-  }
-  if (status.ok()) {
-    context.engine->CountOpen();
     *result = std::make_unique<UringWritableFile>(std::move(file), options, 0);
   }
   return status;
@@ -262,14 +260,11 @@ IOStatus UringFileSystem::NewRandomRWFile(
     return target()->NewRandomRWFile(name, options, result, dbg);
   }
   result->reset();
-  FileContext context;
-  IOStatus status = Context(&context);
   std::shared_ptr<OpenFile> file;
+  const IOStatus status = OpenWith([&](const FileContext& context) {
+    return OpenForReadingAndWriting(name, options, context, &file);
+  });
   if (status.ok()) {
-    status = OpenForReadingAndWriting(name, options, context, &file);
-  }
-  if (status.ok()) {
-    context.engine->CountOpen();
     *result = std::make_unique<UringRandomRWFile>(std::move(file));
   }
   return status;

@@ -123,6 +123,10 @@ class UringFileSystem final : public VersionedFileSystem {
   rocksdb::Status AcquireEngine() URING_REQUIRES(mutex_);
   // What a file of this file system needs.
   rocksdb::IOStatus Context(FileContext* context) URING_EXCLUDES(mutex_);
+  // Opens a file with `open`, which gets that, and counts it. Defined in the
+  // .cc: only this class uses it.
+  template <typename Open>
+  rocksdb::IOStatus OpenWith(const Open& open) URING_EXCLUDES(mutex_);
   bool ServesWritesOf(const rocksdb::FileOptions& options) const {
     return !switched_off() && !options.use_mmap_writes;
   }

@@ -1,0 +1,81 @@
+// ftruncate, and what the default file system does to preallocated space.
+#include "env/file/file_end.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+
+#include "env/file/iostats_timer.h"
+#include "env/file/log_reuse.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+// A signal is no reason to leave a file at another size.
+template <typename SystemCall>
+int64_t UnlessInterrupted(const SystemCall& call) {
+  int64_t result = 0;
+  do {
+    result = call();
+  } while (result == -EINTR);
+  return result;
+}
+
+// Whether the name still stands for the open file.
+bool IsNameOf(int fd, const std::string& name) {
+  struct stat open_file = {};
+  struct stat named = {};
+  return fstat(fd, &open_file) == 0 && stat(name.c_str(), &named) == 0 &&
+         open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
+}
+
+// Some filesystems keep blocks behind a size that does not change.
+bool KeepsBlocksBehindItsSize(int fd) {
+  constexpr int64_t kSectorBytes = 512;
+  struct stat attributes = {};
+  return fstat(fd, &attributes) == 0 &&
+         (attributes.st_size + attributes.st_blksize - 1) /
+                 attributes.st_blksize !=
+             attributes.st_blocks / (attributes.st_blksize / kSectorBytes);
+}
+
+void CutPreallocation(const OpenFile& file, uint64_t size, uint64_t allocated,
+                      bool punches) {
+  (void)CutFile(file, size);
+  const int fd = file.fd.get();
+  if (!punches || allocated <= size || !KeepsBlocksBehindItsSize(fd)) {
+    return;
+  }
+  const IoStatsTimer timer(&rocksdb::IOStatsContext::allocate_nanos);
+  SystemCalls* const calls = file.engine->options().system_calls;
+  (void)UnlessInterrupted([&] {
+    return calls->Fallocate(fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
+                            size, allocated - size);
+  });
+}
+
+}  // namespace
+
+int64_t CutFile(const OpenFile& file, uint64_t size) {
+  SystemCalls* const calls = file.engine->options().system_calls;
+  return UnlessInterrupted(
+      [&] { return calls->Ftruncate(file.fd.get(), size); });
+}
+
+void TrimPreallocation(const OpenFile& file, uint64_t size, uint64_t allocated,
+                       bool punches) {
+  if (file.kind != FileKind::kWal) {
+    CutPreallocation(file, size, allocated, punches);
+    return;
+  }
+  // RocksDB 7.8 hands a WAL to its next writer before it closes this one: a log
+  // that has another name by now belongs to that writer.
+  const LogReuseLock lock(file.fd.get());
+  if (IsNameOf(file.fd.get(), file.name)) {
+    CutPreallocation(file, size, allocated, punches);
+  }
+}
+
+}  // namespace rocksdb_uring
