@@ -5,6 +5,8 @@
 # sign follows must be those below. CMakeLists.txt has what cmake needs besides.
 # RocksDB registers the plugin by calling the function, so that the static
 # initialiser stays out, as does what only the preload needs.
+#
+# SPDX-License-Identifier: Apache-2.0
 uring_SOURCES = env/base/debug_log.cc env/base/process_memory.cc env/engine/async_shard.cc env/engine/breaker.cc env/engine/buffer_budget.cc env/engine/completion.cc env/engine/fork_generation.cc env/engine/io_op.cc env/engine/live_ring.cc env/engine/posix_engine.cc env/engine/request_table.cc env/engine/ring_batch.cc env/engine/ring_pool.cc env/engine/ring_request.cc env/engine/shard_queue.cc env/engine/shard_waiters.cc env/engine/shared_engine.cc env/engine/statistics.cc env/engine/system_calls.cc env/engine/uring_engine.cc env/file/async_read.cc env/file/direct_alignment.cc env/file/directory.cc env/file/file_end.cc env/file/file_kind.cc env/file/io_status.cc env/file/log_reuse.cc env/file/open_file.cc env/file/page_cache_ahead.cc env/file/random_access_file.cc env/file/random_rw_file.cc env/file/read_ahead.cc env/file/read_window.cc env/file/sequential_file.cc env/file/stream.cc env/file/writable_file.cc env/file/write_behind.cc env/file/write_checksum.cc env/file/write_out.cc env/fs/options.cc env/fs/replace_file.cc env/fs/stats_file.cc env/fs/uring_file_system.cc env/fs/uring_file_system_configure.cc env/ring/features.cc env/ring/liburing_ring.cc plugin/c.cc plugin/registration.cc plugin/uring.cc
 uring_HEADERS = plugin/rocksdb_uring/uring.h plugin/rocksdb_uring/c.h
 uring_FUNC = RegisterUringFileSystem

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "rocksdb_uring/c.h"
 
 #include <cstdlib>

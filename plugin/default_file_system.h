@@ -1,4 +1,6 @@
 // The file systems that replace FileSystem::Default() under the preload.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

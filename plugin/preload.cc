@@ -14,6 +14,8 @@
 //
 // librocksdb_uring.so is loaded only in the last two cases. Loading it also
 // loads its librocksdb, which must not meet a bundled one of another version.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE  // dladdr1, RTLD_NEXT
 #endif

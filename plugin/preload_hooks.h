@@ -1,6 +1,8 @@
 // The interface between librocksdb_uring_preload.so and librocksdb_uring.so.
 // The preload library finds the one symbol below with dlsym, so it depends
 // neither on the plugin nor on RocksDB.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // Registers the name `uring` with RocksDB.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

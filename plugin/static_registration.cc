@@ -2,6 +2,8 @@
 // enough to register `uring`.
 // Static and in-tree builds leave this file out and register through RocksDB's
 // plugin table.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "plugin/registration.h"
 #include "rocksdb/utilities/object_registry.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "rocksdb_uring/uring.h"
 
 #include <utility>

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Sourced: where this machine's apt finds Debian, for scripts that fetch from
 # other suites of it, and how to ask it again. $DEBIAN_MIRROR comes first.
+#
+# SPDX-License-Identifier: Apache-2.0
 
 # debian_archive [SUFFIX]: the address of the archive that has this machine's
 # own release, or `release-SUFFIX`, such as security; empty if there is none.

@@ -6,6 +6,8 @@
 #   tests/coverage.sh [--summary]
 #
 # With --summary the figures only.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 cd "$(dirname "$0")/.."

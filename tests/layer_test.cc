@@ -1,6 +1,8 @@
 // Checks the rule of the layers: a file includes only its own layer and those
 // below it, and foreign headers only where they belong. And that the tests that
 // BUGS.md names are there.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -160,6 +162,25 @@ TEST(LayerTest, PublicHeadersIncludeOnlyPublicHeaders) {
 }
 
 // getenv would let the user of a set-uid program choose files that it writes.
+TEST(LayerTest, SourcesNameTheirLicence) {
+  const fs::path top = ROCKSDB_URING_SOURCE_DIR;
+  size_t sources = 0;
+  for (const char* folder : {"env", "plugin", "tests", "tools"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(top / folder)) {
+      if (!entry.is_regular_file() || !IsSource(entry.path())) {
+        continue;
+      }
+      ++sources;
+      EXPECT_NE(ReadFile(entry.path())
+                    .substr(0, 2048)
+                    .find("SPDX-License-Identifier: Apache-2.0"),
+                std::string::npos)
+          << entry.path();
+    }
+  }
+  EXPECT_GT(sources, 100u);
+}
+
 TEST(LayerTest, EnvironmentIsReadWithSecureGetenv) {
   static const std::regex plain(R"(\bgetenv\s*\()");
   const fs::path top = ROCKSDB_URING_SOURCE_DIR;

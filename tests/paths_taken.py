@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """paths_taken.py LABEL NEEDED FILE...
 
 Adds up the statistics files of the plugin, and prints LABEL and which path the

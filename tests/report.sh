@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Sourced by tests/run.sh and those that it calls: adds up cases, and says so in
 # the last line.
+#
+# SPDX-License-Identifier: Apache-2.0
 passed=0
 failed=0
 skipped=0

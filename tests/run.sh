@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Sets up, builds and tests on a bare Debian machine. See usage below.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -uo pipefail
 
 usage() {

@@ -1,6 +1,8 @@
 // Reads a tool's command line through gflags, without gflags' habit of ending
 // the process with status 1 at the first mistake: the tools promise status 2
 // and one line that says what is wrong.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,6 +1,8 @@
 #!/bin/bash
 # From a fresh Debian machine to a table: installs what is missing, builds the plugin, and lets the
 # distribution's own db_bench do the same work on POSIX and on the plugin.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -9,6 +9,8 @@
 //   bench/runner        all threads, warm-up and measurement
 //   bench/histogram     latencies
 //   bench/report        as text and as JSON
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <fstream>
 #include <string>

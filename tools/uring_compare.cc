@@ -8,6 +8,8 @@
 //   compare/child, db_bench, plugin_stats   a run, what it printed, what the
 //   plugin counted compare/statistics, report, machine     medians and
 //   intervals, table and JSON, where it ran
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gflags/gflags.h>
 #include <stdlib.h>
 

@@ -7,6 +7,8 @@
 //   probe/program      whether a preload reaches a program's RocksDB
 //   probe/diagnosis    all of it, and the verdict
 //   probe/report       as text and as JSON
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gflags/gflags.h>
 
 #include <cstdio>

@@ -1,4 +1,6 @@
 // A block of memory aligned for direct I/O.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <sys/mman.h>

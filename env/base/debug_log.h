@@ -1,5 +1,7 @@
 // The debug log: what the engine decides and what fails, line by line, in the
 // file that the environment variable ROCKSDB_URING_LOG names.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 namespace rocksdb_uring {

@@ -1,6 +1,8 @@
 // A system error number with its sign made part of the type: system calls set
 // a positive errno, rings and the engine return it negated, and mixing the two
 // is the classic way to report "Unknown error -14".
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // Owner of a file descriptor.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <unistd.h>

@@ -1,5 +1,7 @@
 // A first-in, first-out queue of a capacity that is set beforehand, so that
 // nothing is allocated while it is in use.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,7 @@
 // Counts the bytes that the engine holds, so that its memory limit is a
 // figure in the statistics and not an estimate.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,7 @@
 // Mutex, lock and condition variable that clang's thread-safety analysis
 // understands (it rejects GUARDED_BY on libstdc++'s std::mutex).
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,6 @@
 // Physical memory, and the limits of control groups of both versions.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/base/process_memory.h"
 
 #include <unistd.h>

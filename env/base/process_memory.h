@@ -1,4 +1,6 @@
 // How much memory the process may use, for limits that follow the machine.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

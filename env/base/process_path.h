@@ -1,4 +1,6 @@
 // Paths of files that each process has for itself.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <unistd.h>

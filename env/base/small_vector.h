@@ -1,5 +1,7 @@
 // A vector for a batch: elements live in place up to a size that fits nearly
 // every caller, and on the heap beyond it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

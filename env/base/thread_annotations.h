@@ -1,6 +1,8 @@
 // Clang's thread-safety attributes under the names that Abseil and LevelDB
 // use. They expand to nothing with other compilers; the clang build checks
 // them with -Werror=thread-safety.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #if defined(__clang__)

@@ -1,4 +1,6 @@
 // A small number for each thread, to spread threads over shards.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,6 @@
 // The version of rocksdb-uring: the one place that says it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 namespace rocksdb_uring {

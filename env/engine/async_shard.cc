@@ -3,6 +3,8 @@
 // The lock is held for bookkeeping and for submissions, which do not block, and
 // released wherever something may take its time: in the kernel's wait, where
 // POSIX finishes an operation, and in callbacks, which may submit again.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/async_shard.h"
 
 #include <time.h>

@@ -6,6 +6,8 @@
 // with the lock released, and is the only one to touch the completion queue
 // meanwhile (shard_waiters.h). A thread that submits needs the submission queue
 // only (shard_queue.h) and never waits for the leader.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>

@@ -4,6 +4,8 @@
 // that this costs one relaxed load; only what changes it takes the lock. An
 // answer that is a moment old does no harm: at worst one more batch meets a
 // ring that fails, and POSIX finishes it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/breaker.h"
 
 #include <algorithm>

@@ -1,5 +1,7 @@
 // Circuit breaker: after repeated failures of rings everything goes to POSIX
 // for a while, then one trial decides.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

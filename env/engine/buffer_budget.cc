@@ -1,4 +1,6 @@
 // Buffers of read-ahead and write-behind, up to a limit that files share.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/buffer_budget.h"
 
 #include <utility>

@@ -1,5 +1,7 @@
 // A limit on buffers that many files share, with the right to take them back
 // from files that have stopped using theirs.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

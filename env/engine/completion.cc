@@ -1,5 +1,7 @@
 // One function turns a completion into the operation's end, for batches and
 // for asynchronous operations.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/completion.h"
 
 #include <cerrno>

@@ -1,4 +1,6 @@
 // What a completion of a ring means for its operation, and for the ring.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

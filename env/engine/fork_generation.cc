@@ -1,4 +1,6 @@
 // A number that changes in a forked child.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/fork_generation.h"
 
 #include <pthread.h>

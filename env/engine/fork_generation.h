@@ -1,4 +1,6 @@
 // Tells a forked child from the process that made an object.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,8 @@
 // The contract that both engines keep: the shared io_uring engine
 // (uring_engine.h) and the POSIX engine (posix_engine.h), which is the
 // fallback of the first and the oracle of its tests.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

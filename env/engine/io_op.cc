@@ -1,4 +1,6 @@
 // What every kind of operation has of its own, whatever path it takes.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/io_op.h"
 
 #include <fcntl.h>

@@ -7,6 +7,8 @@
 // An operation has one owner, the caller: it lives in the caller's memory,
 // which must not move or go away between the call that starts it and
 // kCompleted. Between the two the engine alone touches it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <sys/uio.h>

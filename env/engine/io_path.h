@@ -1,4 +1,6 @@
 // How an operation was served.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,6 @@
 // How a ring begins, proves itself, and ends.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/live_ring.h"
 
 #include <atomic>

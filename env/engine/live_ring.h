@@ -1,5 +1,7 @@
 // One ring from its creation to its end: permission, memory, log, how it has
 // fared, and why it was given up. The pool and the shards own rings as these.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,7 @@
 // A first-in, first-out queue of operations, linked through themselves: it
 // takes any number of them and allocates nothing.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

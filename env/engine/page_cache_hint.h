@@ -4,6 +4,8 @@
 // To ask (preadv2 with RWF_NOWAIT) reads what is cached by one system call, and
 // costs that call where nothing is. A batch tells by its first read how the
 // others will fare; a single read can only tell for the next ones.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <algorithm>

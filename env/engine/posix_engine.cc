@@ -1,5 +1,7 @@
 // Operations as system calls: whole transfers from partial ones, and parallel
 // batches of buffered reads without a ring.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/posix_engine.h"
 
 #include <algorithm>

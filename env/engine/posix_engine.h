@@ -1,6 +1,8 @@
 // The engine without a ring: fallback, and oracle of the other one's tests.
 // A batch of buffered reads is parallel all the same: the page cache is asked
 // first, then the kernel is told what will be needed, then it is read.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "env/engine/io_engine.h"

@@ -1,5 +1,7 @@
 // The requests of one ring: slots in an array, the free ones in a list through
 // themselves.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/request_table.h"
 
 #include <algorithm>

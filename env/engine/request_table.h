@@ -3,6 +3,8 @@
 // A tag is what a request carries through the kernel: the number of a slot and
 // how often the slot has been used. A completion that names no request of ours,
 // or one that is long complete, is recognised by it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

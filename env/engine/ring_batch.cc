@@ -1,5 +1,7 @@
 // The life of a batch: fill the queue, wait, reap, and when the ring dies or
 // the time is up, see to it that no buffer is left with the kernel.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/ring_batch.h"
 
 #include <sched.h>

@@ -1,5 +1,7 @@
 // Runs one batch on one leased ring, on the calling thread from the first
 // submission to the last completion.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,6 @@
 // The pool's list of idle rings; what a ring is, live_ring.cc knows.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/ring_pool.h"
 
 #include <utility>

@@ -1,5 +1,7 @@
 // Rings for batches that wait: leased for one batch, by one thread, and given
 // back. There are as many as batches ever ran at once, up to a bound.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,6 @@
 // Operations as requests of a ring.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/ring_request.h"
 
 namespace rocksdb_uring {

@@ -1,4 +1,6 @@
 // Turns an operation into the request that a ring takes.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "env/engine/io_op.h"

@@ -1,5 +1,7 @@
 // From the backlog to the submission queue, to the kernel, and back; and what
 // becomes of each of them when the ring fails.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/shard_queue.h"
 
 #include <algorithm>

@@ -1,6 +1,8 @@
 // The queue of a shard to the kernel: its ring, the requests that the kernel
 // has, those that it has not consumed yet, and the operations that wait for
 // room.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,6 @@
 // Who of the waiting threads sleeps, and who is woken.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/shard_waiters.h"
 
 #include <algorithm>

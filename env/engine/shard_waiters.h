@@ -1,4 +1,6 @@
 // The threads that wait in a shard: one leads, the others follow.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>

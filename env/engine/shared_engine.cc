@@ -1,4 +1,6 @@
 // Which engine the process shares, and what becomes of it in a forked child.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/shared_engine.h"
 
 #include <pthread.h>

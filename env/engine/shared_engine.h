@@ -1,4 +1,6 @@
 // The one engine of the process and all that belongs to it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

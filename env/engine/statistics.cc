@@ -1,4 +1,6 @@
 // Names of what is counted, and counters in shards by thread.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/statistics.h"
 
 #include "env/base/thread_number.h"

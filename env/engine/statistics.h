@@ -1,4 +1,6 @@
 // What the engine has done, by kind of operation and by the path it took.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <array>

@@ -1,4 +1,6 @@
 // The system calls of the POSIX engine, each with its negated errno.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/system_calls.h"
 
 #include <fcntl.h>

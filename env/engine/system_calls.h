@@ -1,4 +1,6 @@
 // The system calls of the POSIX path: the seam where tests make them fail.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <sys/types.h>

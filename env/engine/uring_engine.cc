@@ -1,4 +1,6 @@
 // Which path an operation takes: a leased ring, a shard, or POSIX.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/uring_engine.h"
 
 #include <algorithm>

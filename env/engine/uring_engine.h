@@ -4,6 +4,8 @@
 // Batches that wait (Run) lease a ring of their own; operations that outlive
 // the call (Submit) go to one of a few shards that any thread may reap. What a
 // ring cannot do, POSIX finishes.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <array>

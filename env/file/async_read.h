@@ -1,5 +1,7 @@
 // A read that RocksDB has started and will poll or abort: what its opaque
 // io_handle points to.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

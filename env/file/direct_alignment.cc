@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "env/file/direct_alignment.h"
 
 #include <fcntl.h>

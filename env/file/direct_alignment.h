@@ -1,4 +1,6 @@
 // Alignment that direct I/O on a file needs.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

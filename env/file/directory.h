@@ -1,4 +1,6 @@
 // A directory, opened to make the names in it durable.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

@@ -1,4 +1,6 @@
 // Dropping a file's pages from the page cache, for every kind of file.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <fcntl.h>

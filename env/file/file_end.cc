@@ -1,4 +1,6 @@
 // ftruncate, and what the default file system does to preallocated space.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/file/file_end.h"
 
 #include <fcntl.h>

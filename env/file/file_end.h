@@ -1,4 +1,6 @@
 // Where a file that was written ends.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

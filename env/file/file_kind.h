@@ -1,5 +1,7 @@
 // What RocksDB uses a file for, by its name: no other source tells, since
 // IOOptions::type is never set (RocksDB 7.8) or nearly never (11.x).
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // The one place where an errno becomes an IOStatus.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,5 +1,7 @@
 // Keeps those of RocksDB's per-thread I/O times that only the file system can
 // keep.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,6 @@
 // The locks of logs that are closed or reused, and their fork handlers.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/file/log_reuse.h"
 
 #include <pthread.h>

@@ -1,4 +1,6 @@
 // Keeps the end of a log's old writer and the reuse of the log apart.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "env/base/mutex.h"

@@ -1,4 +1,6 @@
 // An open file and what every kind of file object needs to know of it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 // Asks the page cache first, so that a stream that is cached costs nothing, and
 // announces when it had to wait once.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/file/page_cache_ahead.h"
 
 #include <algorithm>

@@ -6,6 +6,8 @@
 // the page cache does not have is announced with POSIX_FADV_WILLNEED: the
 // device reads it while RocksDB works, and no memory of ours is taken. It needs
 // no ring.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,6 @@
 // The file that RocksDB reads tables and blobs from.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "env/file/random_rw_file.h"
 
 #include "env/file/io_status.h"

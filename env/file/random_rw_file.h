@@ -1,5 +1,7 @@
 // A file that is read and written in place: RocksDB patches the sequence number
 // of ingested tables through it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

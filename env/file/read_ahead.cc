@@ -1,4 +1,6 @@
 // Which stream a read belongs to, and how much of it is read ahead.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/file/read_ahead.h"
 
 #include <algorithm>

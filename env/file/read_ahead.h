@@ -12,6 +12,8 @@
 // (stream.h), and come here only then. Large ones come all, and are told apart
 // here, by where a stream's next read is expected: a compaction's reads may
 // come from any thread, and to be found two reads late would cost them most.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <array>

@@ -1,4 +1,6 @@
 // Pieces are started at the far end and copied out of at the near one.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/file/read_window.h"
 
 #include <algorithm>

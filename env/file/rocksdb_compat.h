@@ -1,5 +1,7 @@
 // What differs between the RocksDB versions that the project supports, in one
 // place: no other file asks for a version. Selected by RocksDB's own macros.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

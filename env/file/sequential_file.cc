@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "env/file/sequential_file.h"
 
 #include "env/file/fadvise.h"

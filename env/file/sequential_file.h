@@ -1,5 +1,7 @@
 // The file that RocksDB reads from front to back: WAL and MANIFEST at
 // recovery, CURRENT, OPTIONS, and WALs that are still growing.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

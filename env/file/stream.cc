@@ -4,6 +4,8 @@
 // The table is the thread's own, so that a point read, which is in no stream,
 // pays for no lock and for no line that other threads write to. An iterator
 // that moves to another thread is found anew there, two reads later.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/file/stream.h"
 
 #include <pthread.h>

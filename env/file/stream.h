@@ -1,6 +1,8 @@
 // Reads that follow one another through a file: forwards as scans and
 // compactions read, backwards as reverse scans do, a block or a value at a time
 // or in large pieces.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,6 @@
 // Appends, syncs and the end of one file that is written.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/file/writable_file.h"
 
 #include <fcntl.h>

@@ -1,4 +1,6 @@
 // The file that RocksDB writes: tables, blobs, WAL, MANIFEST and all others.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

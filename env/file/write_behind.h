@@ -1,5 +1,7 @@
 // Writes of one file that are in flight while RocksDB prepares what comes next:
 // the device and the CPU work at the same time.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <array>

@@ -1,4 +1,6 @@
 // Checks data against the checksum that RocksDB hands over with them.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

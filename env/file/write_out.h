@@ -1,5 +1,7 @@
 // Starts the write-out of a buffered file's dirty pages while the file grows,
 // so that its final sync finds little left to do.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // The options of the file system, and parsing them from text.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // Writes a temporary file with an unpredictable name, then renames it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/fs/replace_file.h"
 
 #include <fcntl.h>

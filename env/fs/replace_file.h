@@ -1,4 +1,6 @@
 // Writes a whole file, so that concurrent readers see the old or new content.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,4 +1,6 @@
 // The statistics as JSON, and the file that they are written to.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "env/fs/uring_file_system.h"
 
 #include <pthread.h>

@@ -1,4 +1,6 @@
 // The FileSystem that RocksDB uses.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

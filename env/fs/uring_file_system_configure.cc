@@ -1,5 +1,7 @@
 // The part of the file system that is configured: from the environment, a URI
 // or options, and which engine follows from that.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
 #include <unordered_map>
 #include <utility>

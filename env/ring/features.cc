@@ -1,4 +1,6 @@
 // What the kernel allows, and in words why it does not.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/ring/features.h"
 
 #include <cerrno>

@@ -1,5 +1,7 @@
 // Finds out whether this process can use io_uring, and if not, why not and
 // what to change.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

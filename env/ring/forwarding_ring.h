@@ -1,5 +1,7 @@
 // A ring that passes every call on to another one: the base of those that
 // change some of them.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

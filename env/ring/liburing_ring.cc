@@ -1,4 +1,6 @@
 // Ring by liburing: one call of it for one of ours.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/ring/liburing_ring.h"
 
 #include <unistd.h>

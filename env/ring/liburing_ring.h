@@ -1,4 +1,6 @@
 // The kernel's ring behind liburing. Private to env/ring/.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 // RocksDB's make asks for nothing before it compiles a plugin.

@@ -4,6 +4,8 @@
 // unchanged on a ring that a test makes fail, delay, shorten or reorder. The
 // real one is LiburingRing (liburing_ring.cc), the only code of the project
 // that includes <liburing.h>.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cerrno>

@@ -1,5 +1,7 @@
 # Inside a RocksDB tree: RocksDB's cmake takes the sources, the registering
 # function and liburing from uring.mk, and from here what that cannot say.
+#
+# SPDX-License-Identifier: Apache-2.0
 find_path(URING_LIBURING_INCLUDE_DIR liburing.h)
 find_path(URING_NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp)
 foreach(needed LIBURING:liburing-dev NLOHMANN_JSON:nlohmann-json3-dev)

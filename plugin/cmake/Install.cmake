@@ -1,6 +1,8 @@
 # What `cmake --install` copies, and the Debian packages that cpack makes of it:
 # rocksdb-uring with what a program loads, librocksdb-uring-dev with what a
 # compiler needs.
+#
+# SPDX-License-Identifier: Apache-2.0
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

@@ -1,4 +1,6 @@
 # The supported RocksDB versions, and checks of the one that is compiled against.
+#
+# SPDX-License-Identifier: Apache-2.0
 set(ROCKSDB_URING_OLDEST_ROCKSDB 7.8)
 set(ROCKSDB_URING_NEWEST_ROCKSDB 11.8)
 

@@ -1,6 +1,8 @@
 // A database on io_uring, in Java: RocksDB's C API through JNI (env_jni.c).
 // RocksJava itself brings a RocksDB of its own and cannot take this library's
 // environment; plugin/README.md says what to do there.
+//
+// SPDX-License-Identifier: Apache-2.0
 public final class Env implements AutoCloseable {
   static {
     System.loadLibrary("env_jni");

@@ -1,4 +1,6 @@
-/* A database on io_uring, in C. */
+/* A database on io_uring, in C.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
 

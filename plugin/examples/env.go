@@ -1,4 +1,6 @@
 // A database on io_uring, in Go: RocksDB's C API through cgo.
+//
+// SPDX-License-Identifier: Apache-2.0
 package main
 
 // #cgo pkg-config: rocksdb_uring

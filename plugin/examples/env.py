@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A database on io_uring, in Python: RocksDB's C API through ctypes."""
 import ctypes
 import sys

@@ -1,4 +1,6 @@
 // A database on io_uring, in Rust: RocksDB's C API.
+//
+// SPDX-License-Identifier: Apache-2.0
 use std::ffi::{c_void, CStr, CString};
 use std::os::raw::{c_char, c_uchar};
 use std::ptr::null_mut;

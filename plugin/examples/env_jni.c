@@ -1,4 +1,6 @@
-/* The native half of Env.java. */
+/* The native half of Env.java.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <jni.h>
 #include <stdlib.h>
 #include <string.h>

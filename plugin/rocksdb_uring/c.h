@@ -1,4 +1,6 @@
-/* rocksdb-uring for RocksDB's C API, and for every language that calls it. */
+/* rocksdb-uring for RocksDB's C API, and for every language that calls it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
 #ifndef ROCKSDB_URING_C_H_
 #define ROCKSDB_URING_C_H_
 

@@ -3,6 +3,8 @@
 // A program that passes a file-system URI does not need this header: once the
 // library is loaded, `uring://` names the file system. plugin/README.md lists
 // all loading methods and options.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // What comes from the heap: frames of tasks, once, and nothing for a read.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <atomic>

@@ -1,4 +1,6 @@
 // Tasks side by side: order, results, exceptions.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -1,4 +1,6 @@
 // Where coroutines go on after they have waited.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <array>

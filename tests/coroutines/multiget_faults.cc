@@ -3,6 +3,8 @@
 // where reads can be had another way nobody has. A program of its own, because
 // it is linked with the patched RocksDB; run.sh builds it.
 //   multiget_faults DIRECTORY FILE_SYSTEM_URI DIRECT(0|1)
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>

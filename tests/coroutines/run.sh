@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # RocksDB's asynchronous MultiGet with the coroutines of patches/. See usage.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 usage() {

@@ -1,4 +1,6 @@
 // What the tests of the coroutines share.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <exception>

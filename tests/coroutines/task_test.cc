@@ -1,5 +1,7 @@
 // Tasks: when they run, what they give, and what becomes of those that do not
 // run to the end.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <memory>

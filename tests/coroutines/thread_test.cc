@@ -1,4 +1,6 @@
 // Coroutines that others resume.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <condition_variable>

@@ -1,6 +1,8 @@
 // What the writing threads write. Every batch follows from the seed, its
 // thread and its number, so that the test knows what a database must hold from
 // the number of each thread's newest batch. Threads have keys of their own.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

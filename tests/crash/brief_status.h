@@ -1,4 +1,6 @@
 // What of a status two file systems must agree on: all but its text.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,6 +1,8 @@
 // A program that writes to a database through the plugin until it is killed.
 // It tells the test in the ledger what the database has acknowledged, and
 // prints nothing unless something fails, which also ends it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gflags/gflags.h>
 #include <signal.h>
 #include <sys/prctl.h>

@@ -1,4 +1,6 @@
 // Options of a database that is killed and reopened again and again.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // The kernel's rings with completions that come late and in another order.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,6 @@
 // The seam that delays completions: engines on it do what they always do.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/crash/delayed_ring.h"
 
 #include <cerrno>

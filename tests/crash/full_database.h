@@ -1,4 +1,6 @@
 // A database on a filesystem that gets full, and has space again.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <gtest/gtest.h>

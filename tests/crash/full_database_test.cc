@@ -1,5 +1,7 @@
 // Databases on a filesystem that is filled to the last block: with the plugin
 // they fail, wait and recover as with the default file system.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/crash/full_database.h"
 
 #include <gtest/gtest.h>

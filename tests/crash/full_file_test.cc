@@ -1,5 +1,7 @@
 // Files on a filesystem that is filled to the last block: the plugin gives the
 // statuses that the default file system gives, and never claims what is lost.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 

@@ -1,4 +1,6 @@
 // What a database must hold after its writer was killed.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <gtest/gtest.h>

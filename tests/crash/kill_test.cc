@@ -1,6 +1,8 @@
 // A process that writes with sync=false is killed at random moments, while
 // flushes and compactions run: every acknowledged write must be there when the
 // database is opened again. The database is then written on, and killed again.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -1,4 +1,6 @@
 // A database whose writers are killed, one after the other.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,7 @@
 // Memory that a writing process shares with the test that kills it. It is a
 // mapped file: what was stored here survives SIGKILL.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

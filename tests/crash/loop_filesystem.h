@@ -1,4 +1,6 @@
 // A real filesystem so small that a test can fill it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // The one place that says which paths to the disk these tests take.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <ostream>

@@ -1,4 +1,6 @@
 // Whether this is a build with a sanitizer, which makes everything slow.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 namespace rocksdb_uring {

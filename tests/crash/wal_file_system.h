@@ -1,6 +1,8 @@
 // File systems whose WALs differ from those of the file system below: one with
 // a mistake, to show that the tests would find it, and one without a mistake of
 // RocksDB's, which they do find.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

@@ -1,4 +1,6 @@
 // A child process that runs beside the test until the test kills it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <sys/types.h>

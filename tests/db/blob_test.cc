@@ -1,4 +1,6 @@
 // Values in blob files.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <string>
 #include <vector>
 

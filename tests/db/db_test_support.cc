@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/db/db_test_support.h"
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // A database on the plugin beside a model of what it holds.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <gtest/gtest.h>

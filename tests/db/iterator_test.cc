@@ -1,5 +1,7 @@
 // Iterators against a model: plain and with async_io, all readahead sizes,
 // used by one thread after the other, destroyed with reads in flight.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <string>
 #include <thread>
 #include <vector>

@@ -1,5 +1,7 @@
 // Stock programs of the distribution with the shared library preloaded: what a
 // user does who builds nothing.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <cstdlib>

@@ -1,4 +1,6 @@
 // Get and MultiGet against a model, of keys that are there and that are not.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <string>
 #include <vector>

@@ -3,6 +3,8 @@
 // more operations: nothing acknowledged is lost, no read gives anything else
 // than what was written, what can be absorbed is, and what cannot comes out as
 // a status.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <atomic>

@@ -1,5 +1,7 @@
 // Databases as a whole: reopened, compacted, verified, and read where io_uring
 // is switched off.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <sys/utsname.h>
 
 #include <string>

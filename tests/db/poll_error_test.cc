@@ -2,6 +2,8 @@
 // through POSIX: the scan ends with that error, and neither skips a key nor
 // gives one that is not there; once the fault is over, the iterator works
 // again.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <memory>
 #include <string>

@@ -1,5 +1,7 @@
 // Readers of files that are still being written: the log of updates, and a
 // secondary instance, on logs that grow and that are recycled.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <string>
 
 #include "rocksdb/transaction_log.h"

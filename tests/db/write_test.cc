@@ -1,5 +1,7 @@
 // Writes of a database: every way to write and to sync, over reopening, and
 // which path they took.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <string>
 #include <thread>

@@ -1,4 +1,6 @@
 // A database beside a model of what it holds, in a program that prints nothing.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,6 @@
 // Every way in which io_uring can be refused, and what is to come of it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <ostream>

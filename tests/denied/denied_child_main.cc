@@ -1,5 +1,7 @@
 // denied_test_child SCENARIO SEED: works with the plugin in the current
 // directory, and writes what it has found to report.json. Prints nothing.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
 #include <fstream>
 

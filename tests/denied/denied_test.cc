@@ -1,6 +1,8 @@
 // Every "no" of io_uring, made for real in a process of its own: databases on
 // the plugin are right, the statistics and uring_probe say why and what to do,
 // and nothing is printed.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,6 @@
 // What a program without output tells the test that runs it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

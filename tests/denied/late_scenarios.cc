@@ -1,4 +1,6 @@
 // Refusals that come while the plugin is at work.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <sys/resource.h>

@@ -1,4 +1,6 @@
 // How denied_test_launch says that a condition cannot be made real.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 namespace rocksdb_uring {

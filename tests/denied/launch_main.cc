@@ -15,6 +15,8 @@
 //   deny=CALL:ERRNO:N:MASK   it fails where argument N has all bits of MASK
 //   supervise=KERNEL         see supervisor.h; the last step
 // Says what cannot be made real, and exits with 77 then.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>

@@ -1,4 +1,6 @@
 // What a program does with the plugin while io_uring is refused, or becomes so.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // System calls of this process that are refused from now on, for real.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

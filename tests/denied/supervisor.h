@@ -5,6 +5,8 @@
 // that they point to, where io_uring has its flags, features and opcodes. A
 // supervisor (SECCOMP_RET_USER_NOTIF) reads and writes that memory while the
 // caller is stopped in its call, for all threads and across execve.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

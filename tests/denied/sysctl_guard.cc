@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/denied/sysctl_guard.h"
 
 #include <fcntl.h>

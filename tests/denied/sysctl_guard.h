@@ -1,4 +1,6 @@
 // kernel.io_uring_disabled, set for a while.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <sys/types.h>

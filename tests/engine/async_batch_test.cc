@@ -1,5 +1,7 @@
 // Operations that a busy kernel leaves on the queue, and waits for several at
 // once: no thread is left waiting.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cerrno>
 #include <functional>

@@ -1,5 +1,7 @@
 // Asynchronous operations when they are cancelled, when completions go wrong,
 // and when the ring dies.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
 #include <memory>

@@ -1,4 +1,6 @@
 // A UringEngine on the fake kernel, and how tests submit to it and wait.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

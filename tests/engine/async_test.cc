@@ -1,5 +1,7 @@
 // Operations that outlive the call that starts them: submitted, waited for,
 // polled, called back and cancelled, from any thread.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>

@@ -1,5 +1,7 @@
 // What every engine promises (env/engine/io_engine.h), checked on each of
 // them: the kernel's rings, POSIX, and both under faults that must not show.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sys/stat.h>

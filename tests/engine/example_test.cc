@@ -1,5 +1,7 @@
 // The example of env/README.md, which is the body of this test: layer_test
 // compares the two.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 #include <memory>
 #include <string>

@@ -1,4 +1,6 @@
 // operator new and delete on malloc, with one failure when a test says so.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/engine/failing_allocations.h"
 
 #include <cstdlib>

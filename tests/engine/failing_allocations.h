@@ -2,6 +2,8 @@
 //
 // failing_allocations.cc replaces the operators for the whole program, so it
 // must be part of the executable.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // The side of the fake kernel that tests see: scripts, releases, observations.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
 #include <utility>

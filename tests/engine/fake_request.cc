@@ -1,4 +1,6 @@
 // Carrying out of one request of a fake ring.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>

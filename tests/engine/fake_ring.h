@@ -9,6 +9,8 @@
 //     return verdict;
 //   });
 //   options.ring_factory = kernel.factory();
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <sys/uio.h>

@@ -1,5 +1,7 @@
 // The POSIX path's system calls with faults: interruptions, short transfers,
 // errors at the Nth call; and counters of them all.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <array>

@@ -1,5 +1,7 @@
 // What users are told of rings that are refused or of no use: reason and remedy
 // of the fallback.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <cerrno>

@@ -1,5 +1,7 @@
 // The engine while memory is short: each of its allocations fails once, and
 // every operation ends with the right bytes all the same.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <memory>
 #include <vector>

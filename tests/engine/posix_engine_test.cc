@@ -1,5 +1,7 @@
 // What the POSIX engine asks of the kernel, and what it makes of the answers;
 // results are checked in engine_contract_test.cc.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/posix_engine.h"
 
 #include <cerrno>

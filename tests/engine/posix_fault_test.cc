@@ -1,5 +1,7 @@
 // Every error of every system call of the POSIX engine, and transfers that stop
 // anywhere.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 
 #include <cerrno>

@@ -1,4 +1,6 @@
 // The environment of gtest that gives a test program its own mounts.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/engine/private_mounts.h"
 
 #include <gtest/gtest.h>

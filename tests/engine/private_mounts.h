@@ -1,5 +1,7 @@
 // Mounts that only this process and its children see. They vanish with the
 // process, even after SIGKILL.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,4 +1,6 @@
 // What limits the memory of the process: files as control groups have them.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/base/process_memory.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,8 @@
 // Rings that can be had and are no use: refused when they are wanted, or every
 // operation failed that is possible without them. What the breaker makes of
 // it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <functional>
 #include <memory>

@@ -1,5 +1,7 @@
 // The containers of a shard: the table of its requests, the queue to the
 // kernel, the queues of waiting operations.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/request_table.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,6 @@
 // A RingBatch on the fake kernel, and how tests run operations through it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

@@ -1,4 +1,6 @@
 // RingBatch where single operations fail or end short.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,6 +1,8 @@
 // Every fault of a ring at every place: each of its calls at every position,
 // rings that die with operations of every kind in flight, threads that are
 // gone, and a breaker that opens and closes under load.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
 #include <cerrno>

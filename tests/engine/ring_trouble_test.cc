@@ -1,5 +1,7 @@
 // RingBatch on a ring that fails in every way that rings can fail, and
 // timeouts.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <thread>
 #include <vector>

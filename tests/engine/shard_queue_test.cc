@@ -1,4 +1,6 @@
 // ShardQueue and ShardWaiters alone: no thread waits in a kernel.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/shard_queue.h"
 
 #include <cerrno>

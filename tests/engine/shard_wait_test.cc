@@ -1,5 +1,7 @@
 // Threads wait in one shard while its ring dies: every wait ends, of the leader
 // and of the followers. A watchdog names the threads that are stuck.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cerrno>
 #include <chrono>

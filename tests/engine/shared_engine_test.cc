@@ -1,5 +1,7 @@
 // The one engine of the process: options, limits, threads that come and go,
 // and forked children.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/engine/shared_engine.h"
 
 #include <sys/wait.h>

@@ -1,6 +1,8 @@
 // How much trouble this test process has made: sums that the end of its main
 // prints, and appends as one line to the file that ROCKSDB_URING_TEST_COUNTS
 // names, where tests/run.sh adds them up.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 // Says first what io_uring gives here, so that a skipped test is no riddle, and
 // at last how many faults there were.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <cstdio>

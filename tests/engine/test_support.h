@@ -1,5 +1,7 @@
 // What the tests of all layers share: seeds, directories, files with a model
 // in memory, and the decision whether a test may be skipped.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,6 +1,8 @@
 // Automatic recovery from a full disk works on the plugin as on the default
 // file system. RocksDB polls the free space every five seconds, so all sides of
 // a cell wait at the same time.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <cerrno>

@@ -1,4 +1,6 @@
 // The cells of the matrix: which call fails, how, and in what database.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <ostream>

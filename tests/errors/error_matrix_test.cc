@@ -1,5 +1,7 @@
 // After an I/O error a database on the plugin behaves as on the default file
 // system: for every operation, file kind and errno.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -1,4 +1,6 @@
 // A listener that records what RocksDB reports about errors.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <set>

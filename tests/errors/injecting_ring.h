@@ -1,4 +1,6 @@
 // A ring whose requests fail on the injector's command.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

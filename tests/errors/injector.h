@@ -3,6 +3,8 @@
 // Two seams use the injector. interpose.cc replaces libc's functions for both
 // librocksdb and the plugin. InjectingRing (injecting_ring.h) covers requests
 // on rings, which bypass libc.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,6 @@
 // The injector fails only the calls and files for which it was armed.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/errors/injector.h"
 
 #include <fcntl.h>

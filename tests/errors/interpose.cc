@@ -4,6 +4,8 @@
 //
 // Syncs without a fault succeed without reaching the device. No test here
 // simulates a power failure, and the full matrix makes thousands of databases.
+//
+// SPDX-License-Identifier: Apache-2.0
 
 // The headers must declare the functions and define none of them.
 #undef _FORTIFY_SOURCE

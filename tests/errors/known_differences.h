@@ -1,5 +1,7 @@
 // The table of errors that the plugin handles differently from the default file
 // system.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <set>

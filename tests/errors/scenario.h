@@ -1,4 +1,6 @@
 // The life of a database with an injected failure, recorded step by step.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

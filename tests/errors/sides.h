@@ -1,5 +1,7 @@
 // The configurations of the plugin that are compared with the default file
 // system.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 // AbortIO: every callback runs once, nothing of others is lost, and afterwards
 // the buffers are the caller's.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstring>
 #include <random>

@@ -1,5 +1,7 @@
 // ReadAsync and Poll on the kernel's rings: each sentence of the contract that
 // RocksDB's prefetch buffers and iterators rely on.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <random>
 #include <string>

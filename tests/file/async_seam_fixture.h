@@ -1,4 +1,6 @@
 // A file on an engine whose kernel completes when the test says so.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cerrno>

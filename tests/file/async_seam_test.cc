@@ -1,5 +1,7 @@
 // ReadAsync on a kernel that completes when the test says so: reads are in
 // flight when the call returns, and callbacks run in Poll and AbortIO only.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cerrno>
 #include <chrono>

@@ -1,5 +1,7 @@
 // Asynchronous reads that change threads, as iterators do that are used by one
 // thread after the other.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <atomic>

@@ -1,5 +1,7 @@
 // Asynchronous reads of what the page cache has: delivered by the call itself,
 // and asked for seldom where nothing is cached.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>

@@ -1,4 +1,6 @@
 // Programs that a test runs as children, with all that they print.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

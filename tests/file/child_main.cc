@@ -5,6 +5,8 @@
 //     from main
 //
 // It prints nothing.
+//
+// SPDX-License-Identifier: Apache-2.0
 
 #include <fstream>
 #include <memory>

@@ -1,4 +1,6 @@
 // The debug log: written in a process of its own, since it is opened once.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 #include <string>
 

@@ -1,5 +1,7 @@
 // Directories, synced to make the names in them durable; compared with the
 // default file system's.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <string>
 
 #include "tests/file/file_pair.h"

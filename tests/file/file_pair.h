@@ -1,6 +1,8 @@
 // A file that is written through the plugin and its twin that is written
 // through the default file system: every call is made on both, and statuses,
 // sizes and bytes must be the same.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,7 @@
 // The FileSystem: opening files, the statuses of failures, and what it leaves
 // to the default file system.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <sys/fsuid.h>
 #include <sys/resource.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/file/file_test_support.h"
 
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 // What the tests of the file layer share: files with known contents under
 // RocksDB's names, the same file opened through the plugin and through the
 // default file system, and asynchronous reads that watch their callbacks.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,7 @@
 // The one place where an errno becomes a status: what the default file system
 // of RocksDB 7.8 makes of the same error (IOError in env/io_posix.cc).
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/file/io_status.h"
 
 #include <cerrno>

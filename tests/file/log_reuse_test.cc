@@ -1,4 +1,6 @@
 // A WAL that is renamed for its next writer while its old writer closes it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -1,5 +1,7 @@
 // Asynchronous reads, batches larger than a ring, writes and syncs, all in
 // flight on one thread: each call gets its own completions and nobody else's.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <memory>
 #include <random>

@@ -1,5 +1,7 @@
 // Opening files to write them: the statuses of failures, and what an open
 // leaves behind.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/fsuid.h>

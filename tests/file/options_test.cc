@@ -1,4 +1,6 @@
 // The options: every way to give them, and what is said of wrong ones.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <map>

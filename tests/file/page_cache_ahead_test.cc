@@ -1,5 +1,7 @@
 // Streams of buffered files: what lies ahead of them is announced to the page
 // cache, where it is cold and nowhere else.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <linux/magic.h>
 #include <sys/vfs.h>
 

@@ -1,5 +1,7 @@
 // Space that is taken before a file grows into it, and given back at its end;
 // and what else a file tells the filesystem below: as the default file system.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/vfs.h>

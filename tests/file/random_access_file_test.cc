@@ -1,5 +1,7 @@
 // Read and MultiRead of the file that tables are read from, each compared with
 // the default file system's and with what was written.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <random>
 #include <string>

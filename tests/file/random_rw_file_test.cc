@@ -1,5 +1,7 @@
 // The file that is read and written in place, compared with the default file
 // system's.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <random>
 #include <string>
 

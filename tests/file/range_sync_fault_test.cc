@@ -1,5 +1,7 @@
 // RangeSync on a kernel that completes when the test says so, and fails as the
 // test says.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <vector>
 

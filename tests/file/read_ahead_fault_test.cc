@@ -1,5 +1,7 @@
 // The read-ahead on a kernel that fails, shortens and withholds its windows:
 // reads stay right, and only POSIX's own errors are reported.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cerrno>
 #include <string>

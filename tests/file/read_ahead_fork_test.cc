@@ -3,6 +3,8 @@
 // Before Linux 6.5 direct I/O does not pin the pages that it reads into: when a
 // process forks, the page is shared, and what this process writes to it next,
 // were it beside the window, goes to a copy, without what the device writes.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <malloc.h>
 #include <sys/mman.h>
 #include <sys/wait.h>

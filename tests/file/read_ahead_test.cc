@@ -1,5 +1,7 @@
 // The read-ahead of direct sequential streams on the kernel's rings: the right
 // bytes, each of them read from the device about once.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <unistd.h>
 

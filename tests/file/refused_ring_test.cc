@@ -1,5 +1,7 @@
 // Detection allowed io_uring, and later no ring can be had: everything goes on
 // through POSIX, and the user learns why.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <memory>
 #include <nlohmann/json.hpp>

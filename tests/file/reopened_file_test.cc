@@ -1,5 +1,7 @@
 // Files that are written on: reopened ones, and recycled ones that keep their
 // blocks; compared with the default file system's.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <string>

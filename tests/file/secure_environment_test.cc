@@ -1,5 +1,7 @@
 // Variables that name files or change behaviour have no effect in a program
 // with more rights than the user who started it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>

@@ -1,5 +1,7 @@
 // The file that WALs and manifests are read from, compared with the default
 // file system's.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,5 +1,7 @@
 // Reads and writes of which every transfer stops anywhere, inside a sector of
 // direct I/O too, on rings and on POSIX: the files never show it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 #include <memory>
 #include <string>

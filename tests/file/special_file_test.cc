@@ -1,5 +1,7 @@
 // Files that are the default file system's: those that are no regular files,
 // and memory-mapped ones.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>

@@ -1,4 +1,6 @@
 // The statistics file: what it holds, and when it is written.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,4 +1,6 @@
 // What makes reads a stream, and how far to read ahead of it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "env/file/stream.h"
 
 #include <gtest/gtest.h>

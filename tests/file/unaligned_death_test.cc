@@ -1,5 +1,7 @@
 // Direct requests that are not aligned: builds with assertions end the process
 // there, before the kernel's EINVAL.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
 #include "tests/crash/sanitizers.h"

@@ -1,5 +1,7 @@
 // What RocksDB asks of a file system in its newer versions. Each test runs with
 // the versions that have the question; what is asked of them all runs always.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <sys/stat.h>
 
 #include <memory>

@@ -1,5 +1,7 @@
 // The file that RocksDB writes: each call compared with the default file
 // system's, and each byte with what was written.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <sys/resource.h>
 
 #include <atomic>

@@ -1,5 +1,7 @@
 // A file for writing on the fake kernel, which completes when the test says so,
 // and fails as the test says.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -2,6 +2,8 @@
 // as the test says: what may be in flight is, what must wait waits, and every
 // error is reported: that of a write in flight by all later calls, that of a
 // call that waited by this call alone.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <cerrno>
 #include <string>

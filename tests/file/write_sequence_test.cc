@@ -1,5 +1,7 @@
 // Random calls on written files, thousands in a row, made through the plugin
 // and through the default file system: the same statuses, sizes and bytes.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <random>
 #include <string>
 

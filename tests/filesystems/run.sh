@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Runs tests and databases on five filesystems. See usage below.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 usage() {

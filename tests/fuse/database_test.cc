@@ -1,6 +1,8 @@
 // A database with one failed sync of its WAL: the plugin and the default file
 // system give the same statuses until it resumes, and no acknowledged write is
 // lost.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <cerrno>

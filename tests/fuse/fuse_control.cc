@@ -1,4 +1,6 @@
 // The control block in a file that two processes map.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/fuse/fuse_control.h"
 
 #include <fcntl.h>

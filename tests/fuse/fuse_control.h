@@ -1,5 +1,7 @@
 // Memory that a test shares with the server of its filesystem: counts of
 // requests, and faults to inject.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,6 @@
 // Starts and ends the server of a FuseFilesystem.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/fuse/fuse_filesystem.h"
 
 #include <fcntl.h>

@@ -1,4 +1,6 @@
 // A real filesystem, mounted through FUSE, with faults that a test controls.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,7 @@
 // The filesystem that the other tests rely on: it supports the operations that
 // RocksDB needs, and fails the requested number of syncs.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/fuse/fuse_filesystem.h"
 
 #include <fcntl.h>

@@ -5,6 +5,8 @@
 //
 // Prints "mounted", or the reason why it is not, and closes its standard
 // output. Ends with the unmount, or with PARENT, its parent.
+//
+// SPDX-License-Identifier: Apache-2.0
 #define FUSE_USE_VERSION 35
 #include <dirent.h>
 #include <fcntl.h>

@@ -2,6 +2,8 @@
 // default file system, and is never repeated: after the first failure the
 // kernel marks the pages clean, so a second sync returns success without
 // writing them.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <cerrno>

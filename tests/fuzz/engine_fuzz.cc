@@ -2,6 +2,8 @@
 // what the input says. Each operation becomes final exactly once, with the
 // right bytes; nobody touches its buffer afterwards; no ring, request or byte
 // of memory is left in the end.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,5 +1,7 @@
 // Option strings and URIs. What is accepted is in range and comes back from
 // its own text; what is refused says why, and never crashes.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # lists.sh: uring.mk, which RocksDB's make and cmake build the plugin from, names
 # the files that are on disk and that CMake builds, and both tools understand it.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Builds RocksDB with the plugin inside. See usage below.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 usage() {

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """facts.py PROBE BENCH
 
 Prints what uring_probe --json says of the kernel and where the operations of

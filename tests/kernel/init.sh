@@ -2,6 +2,8 @@
 # The first process of the guest that tests/kernel/run.sh boots. Mounts the disk
 # that holds the tests, runs them inside it, and leaves what they say in its
 # /results. Whatever goes wrong ends the guest: it must not hang.
+#
+# SPDX-License-Identifier: Apache-2.0
 /bin/busybox mkdir -p /proc /sys /dev /disk
 /bin/busybox --install -s /bin
 export PATH=/bin

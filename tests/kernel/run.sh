@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests of a build on Debian's older kernels. See usage below.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 usage() {

@@ -1,5 +1,7 @@
 # In the guest, with the disk as root: each line of /jobs is a name, the seconds
 # that it may take, and a command. Its output and exit status stay in /results.
+#
+# SPDX-License-Identifier: Apache-2.0
 export PATH=/usr/bin:/bin HOME=/ TEST_TMPDIR=/tmp ROCKSDB_URING_REQUIRE=1
 uname -r >/results/release
 while read -r name seconds command; do

@@ -1,5 +1,7 @@
 // Stands for a library that brings its own RocksDB and exports it, as RocksJava
 // does: FileSystem::Default() under its usual name, and another version.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <memory>
 
 namespace rocksdb {

@@ -1,4 +1,6 @@
 // The environment for RocksDB's C API.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <malloc.h>
 #include <unistd.h>
 

@@ -5,6 +5,8 @@
 # the build, and every block of the README files of the top, plugin/ and tools/,
 # in order. As root, with debootstrap; takes ten minutes. The root is made below
 # $TEST_TMPDIR or /tmp and removed at the end.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 build=$(cd "$1" && pwd)

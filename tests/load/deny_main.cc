@@ -1,5 +1,7 @@
 // load_test_deny ERRNO PROGRAM ARGUMENTS...: runs a program in which
 // io_uring_setup fails, as under a container's seccomp profile.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>

@@ -1,6 +1,8 @@
 // A library whose initialiser waits for a thread that needs RocksDB's default
 // environment: with the dynamic linker's lock held, as in every initialiser of
 // a library that is loaded at run time.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <future>
 #include <memory>

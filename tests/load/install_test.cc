@@ -1,5 +1,7 @@
 // What `cmake --install` copies: the version, the licence, and the notices of
 // what is compiled in.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 #include <string>
 

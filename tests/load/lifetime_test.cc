@@ -1,5 +1,7 @@
 // What must outlive what, within a process. What happens at its end is in
 // rollback_test.cc.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <memory>
 #include <string>
 

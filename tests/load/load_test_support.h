@@ -1,4 +1,6 @@
 // Programs under the preload, and what they say.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <gtest/gtest.h>

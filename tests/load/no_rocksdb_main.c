@@ -2,7 +2,9 @@
  *   load_test_none                 does nothing
  *   load_test_none late DIRECTORY  loads the shared librocksdb and opens a
  *                                  database, as interpreters do
- *   load_test_none bundled FILE    loads a library with a RocksDB of its own */
+ *   load_test_none bundled FILE    loads a library with a RocksDB of its own
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 // Preloaded, makes any librocksdb one of another version, as far as it is
 // asked.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <string>
 
 namespace rocksdb {

@@ -1,5 +1,7 @@
 // A program with a RocksDB of its own inside: linked statically, and, in a
 // second build, exported to all libraries that it loads.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <cstring>
 #include <memory>

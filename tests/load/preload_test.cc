@@ -1,4 +1,6 @@
 // librocksdb_uring_preload.so in front of programs of all kinds.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 #include <string>
 #include <utility>

@@ -1,4 +1,6 @@
 // What uring_probe says of programs, beside what the preload does to them.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <string>
 #include <utility>
 #include <vector>

@@ -1,5 +1,7 @@
 // What the programs of these tests do with a database: they write, read and
 // check known keys, and print one `name=value` a line.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

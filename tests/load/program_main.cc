@@ -2,6 +2,8 @@
 // plugin: what a user starts under the preload. One task a run, given on the
 // command line; prints one `name=value` a line. With LOAD_TEST_LINKED it is
 // linked with the plugin, too.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>

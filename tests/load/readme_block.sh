@@ -2,6 +2,8 @@
 # readme_block.sh FILE: the headings, of the second or third level, that have a
 # block of shell commands below them.
 # readme_block.sh FILE HEADING: those commands, as they are in the file.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 awk -v wanted="${2:-}" '

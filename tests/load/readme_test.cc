@@ -1,5 +1,7 @@
 // The shell commands in the README files: every block is run as it is written,
 // the way a new user would, in a directory and a home of its own.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <cstdlib>

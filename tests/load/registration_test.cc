@@ -1,6 +1,8 @@
 // What RocksDB makes of `uring` in URIs for an Env: the plugin or an error,
 // never POSIX without a word. Those for a file system are in
 // tests/file/options_test.cc.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <memory>
 #include <string>
 

@@ -1,5 +1,7 @@
 // The way back: switches, and databases that change hands. The files are the
 // same files.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>

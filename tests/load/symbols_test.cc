@@ -1,4 +1,6 @@
 // What the shared libraries show to the dynamic linker.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <sstream>
 #include <string>
 #include <vector>

@@ -1,4 +1,6 @@
 // The asynchronous reads of ReadFiles.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <utility>
 

@@ -1,4 +1,6 @@
 // Random choices that a seed repeats.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

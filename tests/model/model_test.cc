@@ -1,6 +1,8 @@
 // Random histories of all calls on the plugin and on the default file system,
 // with every engine, and on a kernel that misbehaves. ROCKSDB_URING_TEST_SEED
 // and ROCKSDB_URING_TEST_STEPS repeat one.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>

@@ -1,5 +1,7 @@
 // The calls of a file system that are about names, and the small file objects:
 // files read and written in place, directories, maps, loggers, locks.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -37,6 +37,8 @@
 //     are the same.
 // 12. To read nothing is an error of the default file system of 7.8, with
 //     whatever errno holds. -> At least one byte is read.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 // A ReadAsync of the plugin, and what the default file system's Read gave at
 // the same moment.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

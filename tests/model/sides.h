@@ -1,5 +1,7 @@
 // The plugin and the default file system, side by side: each on a directory of
 // its own, asked the same, and what differs.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <deque>

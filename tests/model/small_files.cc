@@ -1,4 +1,6 @@
 // Files read and written in place, maps, loggers and locks, for NameCalls.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <cinttypes>
 #include <cstring>
 #include <sstream>

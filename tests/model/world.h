@@ -1,4 +1,6 @@
 // A random history of calls, made on the plugin and on the default file system.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // Files that are open for writing, on both sides.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

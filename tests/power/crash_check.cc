@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/power/crash_check.h"
 
 #include <gtest/gtest.h>

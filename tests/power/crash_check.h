@@ -1,5 +1,7 @@
 // The harness: runs a workload under the recorder, builds states that a power
 // failure may leave, and opens databases on them.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <functional>

@@ -19,6 +19,8 @@
 //   was there before: zeros, or the old contents of a recycled file.
 // - The size is what the surviving operations make it; that of a write may
 //   survive without its last pieces, which then read as zeros.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

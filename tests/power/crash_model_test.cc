@@ -1,4 +1,6 @@
 // Handwritten logs whose possible states are known.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/power/crash_model.h"
 
 #include <fcntl.h>

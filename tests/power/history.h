@@ -1,5 +1,7 @@
 // What was written to a database, when it was acknowledged, and whether a
 // database that was found after a crash may hold what it holds.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <deque>

@@ -4,6 +4,8 @@
 //
 // posix_fallocate, as libc has it, falls back to writes of its own that nobody
 // sees; it reaches them only where fallocate(2) is not supported.
+//
+// SPDX-License-Identifier: Apache-2.0
 
 // The headers must declare the functions and define none of them.
 #undef _FORTIFY_SOURCE

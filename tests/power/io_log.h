@@ -1,5 +1,7 @@
 // What happened to the files below a directory, in the order in which it
 // happened: the input of the crash model.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // File systems with one mistake each: what the harness must catch.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

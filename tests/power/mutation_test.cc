@@ -1,6 +1,8 @@
 // The harness catches what it is for: each of these mistakes, made above the
 // default file system and above the plugin, gives states that fail, and the
 // same wrapper without a mistake gives none.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/power/mutation.h"
 
 #include <gtest/gtest.h>

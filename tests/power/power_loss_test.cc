@@ -1,5 +1,7 @@
 // After a power failure at any time every write acknowledged with sync=true is
 // there: with the default file system, and with the plugin.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <string>

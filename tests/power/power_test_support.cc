@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/power/power_test_support.h"
 
 #include "env/ring/features.h"

@@ -1,4 +1,6 @@
 // Which file systems the tests of this folder run on.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <gtest/gtest.h>

@@ -5,6 +5,8 @@
 // they reach libc. RecordingRing does the same for requests on rings. What
 // neither sees (mmap, stdio's own writes) is noticed by tests that compare the
 // state with nothing lost to the directory itself.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <sys/uio.h>

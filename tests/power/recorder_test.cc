@@ -1,4 +1,6 @@
 // The recorder sees what libc, librocksdb and rings do to files.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include "tests/power/recorder.h"
 
 #include <fcntl.h>

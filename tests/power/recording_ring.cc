@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/power/recording_ring.h"
 
 #include <sys/uio.h>

@@ -1,5 +1,7 @@
 // A ring that tells the recorder what is submitted on it and what of that has
 // been reaped.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <deque>

@@ -1,5 +1,7 @@
 // A database that writes, syncs, flushes, compacts, ingests and reopens as
 // much as it can in a second, and remembers what was acknowledged.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

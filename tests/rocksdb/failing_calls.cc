@@ -21,6 +21,8 @@
 // Calls are counted for each open file, and nothing depends on time or on
 // random numbers: a program that makes the same calls gets the same faults.
 // Requests on rings bypass the C library and never fail here.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE  // RTLD_NEXT
 #endif

@@ -3,6 +3,8 @@
 # installed librocksdb was built from, with what patches/ has for its version,
 # and prints where it is. Needs dpkg-dev. The machine's own apt configuration is
 # read and left as it is.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 if (($# != 1)) || [[ $1 == --help || $1 == -h ]]; then

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the processes of a session are doing, for a test that does not end.
 
 Everything comes from /proc, and from gdb where it is installed. A process that

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # RocksDB's own tests on the plugin. See usage below.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 usage() {

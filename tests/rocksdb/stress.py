@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """RocksDB's db_stress on the plugin, killed again and again by db_crashtest.py.
 
 db_stress writes to a database and to a model of it beside, dies by SIGKILL from

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs RocksDB's own test programs without the plugin and with it, and compares.
 
 A program runs in up to four modes, each in shards with a directory of their own:

@@ -3,6 +3,8 @@
 # 9.10) and runs stress.py there, default 30 minutes: db_stress passes
 # asynchronous reads on only since RocksDB 7.10. As root, with debootstrap; the
 # root is made below $TEST_TMPDIR or /tmp and removed at the end.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 if [[ ${1:-} == --help || ${1:-} == -h ]]; then

@@ -1,4 +1,6 @@
 // What one thread's share of the keys must hold.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

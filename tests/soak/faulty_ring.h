@@ -1,4 +1,6 @@
 // The kernel's rings with faults at a low rate: what an engine must hide.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

@@ -1,4 +1,6 @@
 // What a process holds, and whether it grows.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

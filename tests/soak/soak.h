@@ -1,5 +1,7 @@
 // A database that several threads work on for a long time, on rings that fail
 // now and then.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,8 @@
 // A database under load for as long as is asked for, every value checked, on
 // rings and system calls that fail at a low rate. Exit code 0, or 1 with what
 // is wrong.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <gflags/gflags.h>
 
 #include <cstdio>

@@ -1,4 +1,6 @@
 // One thread's part in a soak: random calls on its share of a database.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,7 @@
 // Runs uring_probe and uring_bench as a user does: their exit codes, what they
 // say when something is wrong, and that their JSON can be read.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>

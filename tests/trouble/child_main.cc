@@ -1,6 +1,8 @@
 // Programs that end, fork or become daemons while I/O runs. One task a run,
 // given on the command line; the file system that it makes is the plugin's, and
 // prints nothing by itself: what a task finds goes to standard output.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <dirent.h>
 #include <signal.h>
 #include <sys/syscall.h>

@@ -1,4 +1,6 @@
 // Whole processes that end, fork or become daemons while I/O runs.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -1,4 +1,6 @@
 // A database that is made, closed, opened again and read.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <memory>

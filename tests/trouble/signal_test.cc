@@ -1,5 +1,7 @@
 // Signals that hit every thread all the time, as a profiler's do, and threads
 // that open and close descriptors beside the traffic.
+//
+// SPDX-License-Identifier: Apache-2.0
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,7 @@
 // Threads that do every kind of I/O on a file system and check what they read,
 // while a test makes trouble.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <array>

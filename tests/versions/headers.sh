@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Compiles the plugin against the headers of other RocksDBs. See usage below.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 usage() {

@@ -2,6 +2,8 @@
 # messages.sh INCLUDE_DIRECTORY LIBRARY: what is said of a RocksDB that is too
 # old, newer than what was tested, not there, no RocksDB, or two of them.
 # INCLUDE_DIRECTORY and LIBRARY are those of one that is supported.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 include=$1

@@ -2,6 +2,8 @@
 # Sourced: the machine's apt with lists and a cache of its own, for packages of
 # other suites of Debian, and RocksDB's sources among them. What is installed here
 # is neither asked nor changed.
+#
+# SPDX-License-Identifier: Apache-2.0
 
 # shellcheck source-path=SCRIPTDIR source=../archive.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../archive.sh"

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Builds and tests the project in other Debians. See usage below.
+#
+# SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 usage() {

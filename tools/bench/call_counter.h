@@ -1,4 +1,6 @@
 // Counts the calls that reach the kernel, at the engine's own seams.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <array>

@@ -1,5 +1,7 @@
 // The engines under test: those that are shipped, put together as the ring
 // layout asks, and one that does nothing.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

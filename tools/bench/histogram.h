@@ -1,6 +1,8 @@
 // Counts of latencies in buckets whose width grows with the value: any value
 // up to 2^63 ns is kept to within 1.6 %, and recording one costs a few
 // instructions and no lock.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <algorithm>

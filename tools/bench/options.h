@@ -1,4 +1,6 @@
 // What is to be measured: the flags, checked.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

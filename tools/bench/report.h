@@ -1,4 +1,6 @@
 // The result, with everything that one must know to make sense of it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,4 +1,6 @@
 // Runs the threads and puts their results together.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

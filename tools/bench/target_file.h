@@ -1,4 +1,6 @@
 // The file that is read or written.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,6 @@
 // One thread of the measurement.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <atomic>

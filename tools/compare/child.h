@@ -1,4 +1,6 @@
 // Runs a program to its end and tells what it printed and what it cost.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_CHILD_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_CHILD_H_
 

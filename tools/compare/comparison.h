@@ -1,4 +1,6 @@
 // Runs a workload on two sides, A and B, in alternating pairs.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_COMPARISON_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_COMPARISON_H_
 

@@ -1,4 +1,6 @@
 // The database that the workloads read: its shape, and how it is made.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_DATABASE_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_DATABASE_H_
 

@@ -1,4 +1,6 @@
 // What db_bench prints, as data.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_DB_BENCH_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_DB_BENCH_H_
 

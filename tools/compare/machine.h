@@ -1,5 +1,7 @@
 // Where a comparison ran: printed above the table, because figures without it
 // mean nothing.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_MACHINE_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_MACHINE_H_
 

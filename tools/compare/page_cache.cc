@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tools/compare/page_cache.h"
 
 #include <errno.h>

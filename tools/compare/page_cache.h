@@ -1,5 +1,7 @@
 // Brings the page cache into a known state for a set of files before a run, and
 // checks that it did.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_PAGE_CACHE_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_PAGE_CACHE_H_
 

@@ -1,5 +1,7 @@
 // Reads the statistics file that the plugin leaves, which proves that a run
 // went through it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_PLUGIN_STATS_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_PLUGIN_STATS_H_
 

@@ -1,4 +1,6 @@
 // Turns results into the table on stdout and into JSON.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_REPORT_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_REPORT_H_
 

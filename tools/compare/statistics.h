@@ -3,6 +3,8 @@
 // Everything here is order statistics: single pairs of runs scatter by more
 // than ten per cent on a small machine and their distribution has long tails,
 // so means and normal intervals would mislead.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_STATISTICS_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_STATISTICS_H_
 

@@ -1,4 +1,6 @@
 // The workloads that are compared: one table, a row each.
+//
+// SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_WORKLOADS_H_
 #define ROCKSDB_URING_TOOLS_COMPARE_WORKLOADS_H_
 

@@ -1,4 +1,6 @@
 // All that uring_probe finds out, and the verdict that follows from it.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <optional>

@@ -1,4 +1,6 @@
 // What the kernel and the limits of this process allow.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,7 @@
 // Tries on an existing file what the plugin would do to it. Never creates,
 // writes or locks anything.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

@@ -1,4 +1,6 @@
 // Whether a preload reaches the RocksDB of a program.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

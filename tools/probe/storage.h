@@ -1,4 +1,6 @@
 // What holds a path: file system, device, and what direct I/O on it needs.
+//
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
