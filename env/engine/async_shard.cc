@@ -70,8 +70,8 @@ size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
       return taken;
     }
   }
-  // The ring has died, with requests on its queue of which no other thread
-  // knows: this one completes them, or nobody would.
+  // The ring has died with requests on its queue that only this thread knows
+  // of, so this thread completes them.
   Poll();
   return taken;
 }

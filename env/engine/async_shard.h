@@ -1,6 +1,6 @@
 // One ring for operations that outlive the call that starts them. Any thread
-// submits, waits, polls and cancels; a thread that reaps a completion completes
-// its operation, whoever it belongs to.
+// submits, waits, polls and cancels. The thread that reaps a completion
+// completes its operation, also if another thread started it.
 //
 // Of the threads that wait, one at a time (the leader) waits in the kernel,
 // with the lock released, and is the only one to touch the completion queue

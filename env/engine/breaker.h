@@ -36,8 +36,8 @@ class Breaker {
 
   // Whether a ring may be used now. When the pause is over, answers true to
   // one caller (the trial) and false to the others until it reports back, or
-  // until another pause is over: a trial whose completion nobody reaps must not
-  // keep everybody waiting.
+  // until another pause is over: a trial whose completion is never reaped must
+  // not keep all others on POSIX.
   bool Allow();
   bool open() const { return open_.load(std::memory_order_relaxed); }
   // Whether Allow could answer true now; takes no trial.

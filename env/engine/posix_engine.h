@@ -1,6 +1,6 @@
-// The engine without a ring: fallback, and oracle of the other one's tests.
-// A batch of buffered reads is parallel all the same: the page cache is asked
-// first, then the kernel is told what will be needed, then it is read.
+// The engine without a ring: the fallback, and the oracle in tests of the other
+// one. A batch of buffered reads is parallel without a ring, too: it takes what
+// the page cache has, announces the rest to the kernel, then reads it.
 //
 // SPDX-License-Identifier: Apache-2.0
 #pragma once

@@ -151,7 +151,7 @@ bool RingBatch::AwaitSome() {
 
 void RingBatch::End(IoOp* op, int32_t ring_result) {
   completer_.EndAnswered(op, ring_result, &seen_);
-  // Nobody else cancels operations of a batch.
+  // Only the batch itself cancels its operations, when its time is over.
   if (op->end == IoEnd::kCancelled) {
     EndTimedOut(op);
   }
@@ -177,9 +177,9 @@ void RingBatch::ReapAll() {
   }
 }
 
-// To return early would hand buffers to the caller that the kernel may still
-// write to; the ring refuses calls that wait, so that there is nothing to do
-// but look again and again, ever more seldom.
+// The kernel may still write to the buffers, so they cannot go back to the
+// caller yet. The ring refuses calls that wait, so this looks at the completion
+// queue again and again, with pauses that grow.
 void RingBatch::DrainDeadRing() {
   // What the kernel never consumed is ours again: the newest ones, of which
   // the last are cancel requests, that have no operation.

@@ -54,7 +54,7 @@ enum class StatEvent : uint8_t {
   kAsyncOverflow,       // asynchronous operations that found no room at all
   kUnknownCompletion,   // completions that named no operation of ours
   kBreakerOpened,       //
-  kReadAheadDiscarded,  // bytes read ahead that nobody asked for
+  kReadAheadDiscarded,  // bytes read ahead that no read has used
   kWriteOverlapped,     // bytes written beside another write of the file
   kWriteBufferWait,     // appends that waited for an earlier write's buffer
   kWriteBufferNone,     // appends that found no buffer and wrote by themselves

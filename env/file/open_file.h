@@ -28,7 +28,7 @@ struct OpenFile {
   std::shared_ptr<SharedEngine> engine;
 
   bool direct() const { return alignment != 0; }
-  // What RocksDB is told to align its buffers to, in bytes.
+  // The alignment in bytes that the file asks of RocksDB's buffers.
   size_t buffer_alignment() const {
     return direct() ? alignment : rocksdb::kDefaultPageSize;
   }

@@ -243,7 +243,7 @@ void UringRandomAccessFile::Hint(AccessPattern pattern) {
       advice = POSIX_FADV_DONTNEED;
       break;
   }
-  // A hint: nobody could do anything about its failure.
+  // A hint: its failure changes no result.
   (void)posix_fadvise(file_->fd.get(), 0, 0, advice);
 }
 

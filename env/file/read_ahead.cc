@@ -20,7 +20,8 @@ constexpr size_t kSureStreamBytes = 1 << 20;
 // RocksDB's large reads of one stream differ by about a block: a window a
 // little larger than the last read holds the next one whole.
 constexpr size_t kSlackBytesMax = 64 << 10;
-// Windows that nobody has asked for in this time may be taken for others.
+// After this time without a read, the buffers of a window may go to another
+// file.
 constexpr std::chrono::seconds kIdleTime{1};
 
 // Windows end here. The last page of a blob file may be rewritten while the
@@ -91,7 +92,7 @@ ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
   *size_before = 0;
   Slot* oldest = OldestFree();
   if (oldest == nullptr) {
-    // Windows that arrived and that nobody has asked for since.
+    // Windows may have arrived without being read since: Poll notices.
     engine()->Poll();
     oldest = OldestFree();
   }

@@ -29,9 +29,9 @@ using rocksdb::Slice;
 
 namespace {
 
-// Nobody reads a table before it is closed, and after a crash an unfinished one
-// is garbage: its writes may be in flight. Blobs may be read while they grow,
-// so their Flush waits unless RocksDB says that nobody does.
+// RocksDB reads no table before it is closed, and drops an unfinished one after
+// a crash, so writes of a table may be in flight. A blob file may be read while
+// it grows: its Flush waits, unless RocksDB has promised not to read it.
 std::unique_ptr<WriteBehind> MakeWriteBehind(
     const std::shared_ptr<const OpenFile>& file) {
   const bool may =
@@ -81,7 +81,8 @@ UringWritableFile::UringWritableFile(std::shared_ptr<OpenFile> file,
 
 UringWritableFile::~UringWritableFile() {
   if (file_->fd.valid()) {
-    // Nobody is left to be told; appends and syncs have reported theirs.
+    // A destructor cannot report an error. Appends and syncs have reported
+    // theirs.
     (void)UringWritableFile::Close(IOOptions(), nullptr);
   }
 }
@@ -162,7 +163,8 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
       (IsAligned(offset, file_->alignment) &&
        IsAligned(data.size(), file_->alignment) &&
        IsAligned(reinterpret_cast<uintptr_t>(data.data()), file_->alignment)));
-  // To a closed file nothing is written behind: nobody would be told.
+  // A write in flight reports its failure to a later call, and a closed file
+  // gets none.
   if (write_behind_ == nullptr || !file_->fd.valid()) {
     return WriteNow(offset, data, verification);
   }

@@ -26,8 +26,8 @@ struct WriteFailure {
 // One thread appends (Reserve, Start); any other may Drain meanwhile. A forked
 // child may not use a file that another thread was writing at that moment.
 //
-// Buffers come from the engine's write budget. A file that gets none is told
-// so and writes by itself: nobody ever waits for another file.
+// Buffers come from the engine's write budget. If it has none left, Reserve
+// gives none and the file writes by itself: no file waits for another.
 class WriteBehind {
  public:
   // Longest write, and number of writes of one file in flight: four blocks of
