@@ -171,10 +171,9 @@ TEST(LayerTest, SourcesNameTheirLicence) {
         continue;
       }
       ++sources;
-      EXPECT_NE(ReadFile(entry.path())
-                    .substr(0, 2048)
-                    .find("SPDX-License-Identifier: Apache-2.0"),
-                std::string::npos)
+      EXPECT_NE(
+          ReadFile(entry.path()).find("SPDX-License-Identifier: Apache-2.0"),
+          std::string::npos)
           << entry.path();
     }
   }
