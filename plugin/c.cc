@@ -1,5 +1,6 @@
+// The environment for RocksDB's C API.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "rocksdb_uring/c.h"
 
 #include <cstdlib>

@@ -1,5 +1,6 @@
+// What FileSystem::Default() returns under the preload, and why.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "plugin/default_file_system.h"
 
 #include <utility>

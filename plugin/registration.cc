@@ -1,5 +1,6 @@
+// Registers `uring` for file systems and environments.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "plugin/registration.h"
 
 #include <memory>

@@ -1,5 +1,6 @@
+// The functions of the public C++ header.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "rocksdb_uring/uring.h"
 
 #include <utility>

@@ -1,5 +1,6 @@
+// Opens ROCKSDB_URING_LOG once, and writes a line with one call.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/base/debug_log.h"
 
 #include <fcntl.h>

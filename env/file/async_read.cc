@@ -1,5 +1,6 @@
+// An asynchronous read from its start to its callback.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/async_read.h"
 
 #include <utility>

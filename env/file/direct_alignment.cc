@@ -1,5 +1,6 @@
+// Alignment by statx and by the block device in /sys, remembered by device.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/direct_alignment.h"
 
 #include <fcntl.h>

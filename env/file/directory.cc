@@ -1,5 +1,6 @@
+// Syncs of a directory, and where filesystems need none.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/directory.h"
 
 #include <linux/magic.h>

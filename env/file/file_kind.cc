@@ -1,5 +1,6 @@
+// RocksDB's naming of files.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/file_kind.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
+// Codes and texts of the default file system for each errno.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/io_status.h"
 
 #include <cerrno>

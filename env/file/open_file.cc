@@ -1,5 +1,6 @@
+// The open(2) calls of all kinds of files, and what follows from their flags.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/open_file.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
+// Reads of tables and blobs: single ones, batches and asynchronous ones.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/random_access_file.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
+// Buffered reads and writes in place, one operation for each call.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/random_rw_file.h"
 
 #include "env/file/io_status.h"

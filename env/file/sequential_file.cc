@@ -1,5 +1,6 @@
+// Reads from front to back, buffered or direct.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/sequential_file.h"
 
 #include "env/file/fadvise.h"

@@ -1,5 +1,6 @@
+// Pieces of a file in flight: copied, submitted, waited for in order.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/write_behind.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
+// CRC32c of the data against the one that came with them.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/write_checksum.h"
 
 #include <algorithm>

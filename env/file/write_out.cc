@@ -1,5 +1,6 @@
+// sync_file_range in flight, one at a time for each file.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/write_out.h"
 
 #include <fcntl.h>

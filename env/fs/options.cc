@@ -1,5 +1,6 @@
+// Names, ranges and parsing of options, by RocksDB's OptionTypeInfo.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/fs/options.h"
 
 #include <algorithm>

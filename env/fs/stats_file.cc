@@ -1,5 +1,6 @@
+// The JSON of the statistics, and the thread that writes it.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/fs/stats_file.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
+// Opens files, answers Poll and AbortIO, and takes part in forks.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/fs/uring_file_system.h"
 
 #include <pthread.h>
