@@ -9,30 +9,18 @@
 
 // The headers must declare the functions and define none of them.
 #undef _FORTIFY_SOURCE
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 
+#include "tests/engine/interposed.h"
 #include "tests/errors/injector.h"
 
 namespace rocksdb_uring {
 namespace {
-
-// libc's function, or the sanitizer's wrapper of it.
-template <typename Function>
-Function* Next(const char* name) {
-  void* const found = dlsym(RTLD_NEXT, name);
-  if (found == nullptr) {
-    fprintf(stderr, "libc has no %s\n", name);
-    abort();
-  }
-  return reinterpret_cast<Function*>(found);
-}
 
 // Whether the call has failed, with errno set.
 bool Fails(Operation operation, int fd) {
@@ -50,8 +38,6 @@ bool Fails(Operation operation, int fd) {
 using rocksdb_uring::Fails;
 using rocksdb_uring::Next;
 using rocksdb_uring::Operation;
-
-#define INTERPOSED __attribute__((visibility("default")))
 
 // Defines the function `name`. `parameters` and `arguments` include the
 // parentheses; `exceptions` is noexcept where libc declares it so.

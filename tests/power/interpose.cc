@@ -9,7 +9,6 @@
 
 // The headers must declare the functions and define none of them.
 #undef _FORTIFY_SOURCE
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -20,23 +19,11 @@
 #include <cstdarg>
 #include <cstdlib>
 
+#include "tests/engine/interposed.h"
 #include "tests/power/recorder.h"
-
-#define INTERPOSED __attribute__((visibility("default")))
 
 namespace rocksdb_uring {
 namespace {
-
-// libc's function, or the sanitizer's that goes on to libc's.
-template <typename Function>
-Function* Next(const char* name) {
-  void* const found = dlsym(RTLD_NEXT, name);
-  if (found == nullptr) {
-    fprintf(stderr, "libc has no %s\n", name);
-    abort();
-  }
-  return reinterpret_cast<Function*>(found);
-}
 
 // `return` for int functions.
 int Int(int64_t result) { return static_cast<int>(result); }
