@@ -194,7 +194,9 @@ TEST_F(ReadAheadTest, PointReadsBesideAScan) {
     }
   }
   EXPECT_GT(ReadsFromWindows(), 40u);
-  EXPECT_LE(BytesFromDevice(), (kFileSize + point_bytes) * 110 / 100);
+  // Some of the point reads follow one another by chance, and look like
+  // streams: 1.01 to 1.10 times as much with 14 seeds.
+  EXPECT_LE(BytesFromDevice(), (kFileSize + point_bytes) * 120 / 100);
 }
 
 TEST_F(ReadAheadTest, PointReadsAloneStartNothing) {
