@@ -315,8 +315,8 @@ TEST_F(DyingRing, WhenWhatWasLeftOnItsQueueIsHandedOver) {
   }
 }
 
-// The request to be cancelled is on that queue, too: it is nobody's to cancel
-// any more once the ring is given up, and its place in the table is free.
+// The request to be cancelled is on that queue, too. Once the ring is given up,
+// its place in the table is free, and there is nothing to cancel.
 TEST_F(DyingRing, WhenACancelRequestFindsNoRoomOnItsQueue) {
   MakeEngine(kernel_.factory(), 8);
   kernel_.SetSubmitError(-EAGAIN);
