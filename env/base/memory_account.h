@@ -9,15 +9,19 @@
 #include <cstdint>
 #include <memory>
 
+#include "env/base/sharing.h"
+
 namespace rocksdb_uring {
 
 // Safe for concurrent use.
 class MemoryAccount {
  public:
   void Add(size_t bytes) {
+    NoteSharedWrite(SharedBy::kProcess);
     bytes_.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
   }
   void Subtract(size_t bytes) {
+    NoteSharedWrite(SharedBy::kProcess);
     bytes_.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed);
   }
   uint64_t bytes() const {

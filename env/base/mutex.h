@@ -8,22 +8,42 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "env/base/sharing.h"
 #include "env/base/thread_annotations.h"
 
 namespace rocksdb_uring {
 
+// The widest scope unless the owner names a narrower one, so that a lock which
+// nobody has thought of counts as the worst.
 class URING_CAPABILITY("mutex") Mutex {
  public:
-  Mutex() = default;
+  explicit Mutex(SharedBy shared_by = SharedBy::kProcess) {
+    set_scope(shared_by);
+  }
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  void Lock() URING_ACQUIRE() { mutex_.lock(); }
+  void Lock() URING_ACQUIRE() {
+    NoteLock(scope());
+    mutex_.lock();
+  }
   void Unlock() URING_RELEASE() { mutex_.unlock(); }
-  bool TryLock() URING_TRY_ACQUIRE(true) { return mutex_.try_lock(); }
+  bool TryLock() URING_TRY_ACQUIRE(true) {
+    NoteLock(scope());
+    return mutex_.try_lock();
+  }
 
  private:
   friend class CondVar;
+
+#ifndef NDEBUG
+  void set_scope(SharedBy scope) { scope_ = scope; }
+  SharedBy scope() const { return scope_; }
+  SharedBy scope_ = SharedBy::kProcess;
+#else
+  void set_scope(SharedBy /*scope*/) {}
+  static SharedBy scope() { return SharedBy::kProcess; }
+#endif
   std::mutex mutex_;
 };
 
