@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "env/base/sharing.h"
+
 namespace rocksdb_uring {
 
 // Owned by the file, updated by the engine (batches) and by the file (single
@@ -42,11 +44,17 @@ class PageCacheHint {
       after = before + 1;
     }
     if (after != before) {
-      streak_.store(after, std::memory_order_relaxed);
+      Store(&streak_, after);
     }
   }
+  // False once the file has answered that it cannot tell (filesystems without
+  // RWF_NOWAIT): the time of its batches tells then.
+  bool can_be_asked() const {
+    return can_be_asked_.load(std::memory_order_relaxed);
+  }
+  void NoteCannotBeAsked() { Store(&can_be_asked_, false); }
   // A batch of a hot file took long: it was not all there.
-  void Cool() { streak_.store(0, std::memory_order_relaxed); }
+  void Cool() { Store(&streak_, 0); }
 
   // Whether this single read of `length` bytes is to ask.
   bool SingleAsks(size_t length) {
@@ -57,7 +65,7 @@ class PageCacheHint {
     if (left == 0) {
       return true;
     }
-    unasked_left_.store(left - 1, std::memory_order_relaxed);
+    Store(&unasked_left_, left - 1);
     return false;
   }
   // What a single read that asked has found.
@@ -66,10 +74,10 @@ class PageCacheHint {
     const uint32_t after =
         found ? 0 : std::clamp(before * 2, uint32_t{1}, kSkipMax);
     if (after != before) {
-      skip_.store(after, std::memory_order_relaxed);
+      Store(&skip_, after);
     }
     if (after > 0) {
-      unasked_left_.store(after, std::memory_order_relaxed);
+      Store(&unasked_left_, after);
     }
   }
 
@@ -77,10 +85,16 @@ class PageCacheHint {
   static constexpr int kCold = -1;
   static constexpr int kHotBatches = 16;
 
+  template <typename T>
+  static void Store(std::atomic<T>* variable, T value) {
+    NoteSharedWrite(SharedBy::kFile);
+    variable->store(value, std::memory_order_relaxed);
+  }
   int streak() const { return streak_.load(std::memory_order_relaxed); }
 
   // kCold, or how many batches in a row have missed nothing.
   std::atomic<int> streak_{0};
+  std::atomic<bool> can_be_asked_{true};
   // Single reads that go unasked, and how many follow the next miss.
   std::atomic<uint32_t> unasked_left_{0};
   std::atomic<uint32_t> skip_{0};

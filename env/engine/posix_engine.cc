@@ -181,10 +181,14 @@ void PosixEngine::RunOne(IoOp* op) {
   op->path = IoPath::kPosix;
 }
 
-bool PosixEngine::ReadWithoutWaiting(IoOp* op, uint64_t* done) {
+bool PosixEngine::ReadWithoutWaiting(IoOp* op, uint64_t* done, bool* can_ask) {
   *done = 0;
   const int64_t step =
       calls_->PreadNoWait(op->fd, op->buffer, op->length, op->offset);
+  // EOPNOTSUPP: the filesystem (FUSE, some NFS, ZFS). ENOSYS: a sandbox.
+  if (step == -EOPNOTSUPP || step == -ENOSYS) {
+    *can_ask = false;
+  }
   if (step <= 0) {
     // Zero is not the end of the file: pread decides that.
     return false;
@@ -198,9 +202,7 @@ bool PosixEngine::ReadWithoutWaiting(IoOp* op, uint64_t* done) {
   return true;
 }
 
-// The time tells whether all was cached: to ask each read would cost more than
-// this look at the clock for the whole batch.
-void PosixEngine::RunHotReads(IoOp* ops, size_t count, PageCacheHint* hint) {
+bool PosixEngine::ReadAsFastAsCached(IoOp* ops, size_t count) {
   const auto start = std::chrono::steady_clock::now();
   std::chrono::nanoseconds expected = kMissTimeMin;
   for (size_t i = 0; i < count; ++i) {
@@ -208,18 +210,39 @@ void PosixEngine::RunHotReads(IoOp* ops, size_t count, PageCacheHint* hint) {
     expected += kHitTimeMax + std::chrono::nanoseconds(ops[i].length *
                                                        kHitPicosPerByte / 1000);
   }
-  if (std::chrono::steady_clock::now() - start > expected) {
+  return std::chrono::steady_clock::now() - start <= expected;
+}
+
+// The time tells whether all was cached: to ask each read would cost more than
+// this look at the clock for the whole batch.
+void PosixEngine::RunHotReads(IoOp* ops, size_t count, PageCacheHint* hint) {
+  if (!ReadAsFastAsCached(ops, count)) {
     hint->Cool();
   }
 }
 
+// A few announcements too many until the file counts as hot: reads that are not
+// announced would wait for the device one after the other.
+void PosixEngine::RunUnaskedReads(IoOp* ops, size_t count,
+                                  PageCacheHint* hint) {
+  for (size_t i = 0; i < count; ++i) {
+    calls_->WillNeed(ops[i].fd, ops[i].offset, ops[i].length);
+  }
+  hint->RecordBatch(count, ReadAsFastAsCached(ops, count) ? 0 : count);
+}
+
 void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
                                    PageCacheHint* hint) {
+  if (!hint->can_be_asked()) {
+    RunUnaskedReads(ops, count, hint);
+    return;
+  }
   // `result` is how many bytes of a miss there are already.
   OpQueue misses;
+  bool can_ask = true;
   const auto read = [&](IoOp* op) {
     uint64_t done = 0;
-    const bool found = ReadWithoutWaiting(op, &done);
+    const bool found = can_ask && ReadWithoutWaiting(op, &done, &can_ask);
     if (!found) {
       op->result = static_cast<int64_t>(done);
       misses.push_back(op);
@@ -251,6 +274,9 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
     op->path = IoPath::kPosix;
   }
   hint->RecordBatch(count, missed);
+  if (!can_ask) {
+    hint->NoteCannotBeAsked();
+  }
 }
 
 // Flattened, because each return that follows a system call is mispredicted:
@@ -287,7 +313,8 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
 // Runs no callback: the caller has the result before it could be called back.
 bool PosixEngine::RunIfCached(IoOp* op) {
   uint64_t done = 0;
-  if (!ReadWithoutWaiting(op, &done)) {
+  bool can_ask = true;
+  if (!ReadWithoutWaiting(op, &done, &can_ask)) {
     return false;
   }
   op->set_state(IoState::kCompleted);

@@ -41,11 +41,17 @@ class PosixEngine final : public IoEngine {
   };
 
   void RunOne(IoOp* op);
+  // Whether the reads took no longer than they do where all is cached.
+  bool ReadAsFastAsCached(IoOp* ops, size_t count);
   // Plain reads of a file that has been in the page cache for a while: asking
   // without waiting costs some 8 % more for each read.
   void RunHotReads(IoOp* ops, size_t count, PageCacheHint* hint);
   void RunBufferedReads(IoOp* ops, size_t count, PageCacheHint* hint);
-  bool ReadWithoutWaiting(IoOp* op, uint64_t* done);
+  // Whether the page cache had all of it; `*done` bytes if not. `*can_ask` is
+  // left alone, or set to false where the file cannot be asked at all.
+  bool ReadWithoutWaiting(IoOp* op, uint64_t* done, bool* can_ask);
+  // Reads that the file cannot be asked about: announced, read, and timed.
+  void RunUnaskedReads(IoOp* ops, size_t count, PageCacheHint* hint);
   bool EndsInSector(const IoOp& op, uint64_t done);
   bool TransferEnded(const IoOp& op, int64_t step, Progress* at,
                      int64_t* result);
