@@ -65,6 +65,7 @@ size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
     MutexLock lock(&mutex_);
     if (queue_.EnsureRing(waiters_.has_leader())) {
       taken = queue_.Add(ops, count);
+      NoteInFlight(in_flight_ + taken);
     }
     if (!queue_.has_orphans()) {
       return taken;
@@ -106,6 +107,7 @@ size_t AsyncShard::Advance() {
   if (harvest.count == 0) {
     return 0;
   }
+  NoteInFlight(in_flight_ - harvest.count);
   // Another thread may reap meanwhile: what follows may wait for a device.
   waiters_.HandOver(queue_);
   mutex_.Unlock();
@@ -117,6 +119,10 @@ size_t AsyncShard::Advance() {
 }
 
 size_t AsyncShard::Poll() {
+  // Nearly always for all shards but the thread's own: not even a lock.
+  if (in_flight_.load(std::memory_order_relaxed) == 0) {
+    return 0;
+  }
   MutexLock lock(&mutex_);
   size_t completed = 0;
   for (size_t step = Advance(); step > 0; step = Advance()) {
@@ -132,7 +138,9 @@ void AsyncShard::Cancel(IoOp* op) {
   {
     MutexLock lock(&mutex_);
     was_waiting = queue_.TakeWaiting(op);
-    if (!was_waiting) {
+    if (was_waiting) {
+      NoteInFlight(in_flight_ - 1);
+    } else {
       queue_.Cancel(op);
       ring_died = queue_.has_orphans();
     }
@@ -189,13 +197,17 @@ bool AsyncShard::WaitUntil(ShardWaiters::Waiter* self,
                            Clock::time_point deadline) {
   MutexLock lock(&mutex_);
   bool complete = false;
-  for (uint64_t left_us = 1; left_us > 0;) {
-    while (Advance() > 0) {
-    }
+  for (;;) {
+    // One harvest, then a look at its own operations: completions of others may
+    // come faster than they are reaped, and each may wait for a device.
+    const size_t reaped = Advance();
     complete = self->DropCompleted();
-    left_us = MicrosecondsUntil(deadline);
-    if (complete || left_us == 0) {
+    const uint64_t left_us = complete ? 0 : MicrosecondsUntil(deadline);
+    if (left_us == 0) {
       break;
+    }
+    if (reaped > 0) {
+      continue;
     }
     // With all of its operations in the hands of other threads, a leader would
     // wait in the kernel for a completion that need not come.

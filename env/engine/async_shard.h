@@ -10,6 +10,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -49,6 +50,9 @@ class AsyncShard {
   // Completes what can be completed now and refills the ring; releases the
   // lock in between. Returns how many operations it completed.
   size_t Advance() URING_REQUIRES(mutex_);
+  void NoteInFlight(size_t count) URING_REQUIRES(mutex_) {
+    in_flight_.store(count, std::memory_order_relaxed);
+  }
   RingEvidence CompleteAllOf(const ShardQueue::Harvest& harvest)
       URING_EXCLUDES(mutex_);
   // Returns whether all is complete.
@@ -61,9 +65,12 @@ class AsyncShard {
   const Completer completer_;
   const RingEnvironment* const rings_;
 
-  Mutex mutex_;
+  Mutex mutex_{SharedBy::kShard};
   ShardQueue queue_ URING_GUARDED_BY(mutex_);
   ShardWaiters waiters_ URING_GUARDED_BY(mutex_);
+  // Operations that were taken and not completed, for threads that look without
+  // the lock; written with it held.
+  std::atomic<size_t> in_flight_{0};
   // Waits in a row that the ring gave no occasion for.
   int pauses_ URING_GUARDED_BY(mutex_) = 0;
 };

@@ -66,6 +66,8 @@ class LiveRing {
   bool failed() const { return failed_; }
 
   Ring* ring() const { return ring_.get(); }
+  // Tells a batch from those that used the ring before.
+  uint32_t NextBatch() { return ++batches_; }
   // Tells it from all others of the process, those that are gone included.
   uint64_t number() const { return number_; }
 
@@ -84,6 +86,10 @@ class LiveRing {
   bool proven_ = false;
   bool failed_ = false;
   size_t refusals_in_a_row_ = 0;
+  uint32_t batches_ = 0;
+  // The next one of a list of idle rings: to give a ring back takes no memory.
+  friend class RingPool;
+  std::unique_ptr<LiveRing> next_idle_;
 };
 
 }  // namespace rocksdb_uring

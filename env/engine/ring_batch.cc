@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 
@@ -32,11 +31,6 @@ uint64_t NowUs() {
       std::chrono::duration_cast<std::chrono::microseconds>(
           std::chrono::steady_clock::now().time_since_epoch())
           .count());
-}
-
-uint32_t NextCanary() {
-  static std::atomic<uint32_t> next{1};
-  return next.fetch_add(1, std::memory_order_relaxed);
 }
 
 void EndTimedOut(IoOp* op) {
@@ -244,7 +238,7 @@ void RingBatch::CancelRest() {
 void RingBatch::Run(IoOp* ops, size_t count) {
   ops_ = ops;
   count_ = count;
-  canary_ = NextCanary();
+  canary_ = live_ring_->NextBatch();
   deadline_us_ = timeout_us_ == 0 ? 0 : NowUs() + timeout_us_;
   for (size_t i = 0; i < count; ++i) {
     ops[i].tag = kWaiting;

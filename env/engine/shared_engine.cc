@@ -124,7 +124,8 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
       features_(std::move(features)),
       generation_(ForkGeneration::AtBirth()),
       read_ahead_budget_(BufferBudget::Use::kForReads, options.readahead_bytes),
-      write_budget_(BufferBudget::Use::kForWrites, options.write_buffer_bytes) {
+      write_budget_(BufferBudget::Use::kForWrites, options.write_buffer_bytes),
+      statistics_(options.cpus) {
   account_.Add(sizeof(*this) + statistics_.memory_bytes());
   if (!features_.reason.empty()) {
     DebugLog("%s; remedy: %s", features_.reason.c_str(),

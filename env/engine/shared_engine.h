@@ -102,11 +102,13 @@ class SharedEngine {
   const EngineOptions options_;
   const RingFeatures features_;
   const uint32_t generation_;
-  MemoryAccount account_;
-  Statistics statistics_;
+  // What is written while the engine works, apart from what every operation
+  // reads, below.
+  alignas(kCacheLineBytes) MemoryAccount account_;
   std::atomic<uint64_t> opens_{0};
   BufferBudget read_ahead_budget_;
   BufferBudget write_budget_;
+  alignas(kCacheLineBytes) Statistics statistics_;
   UringEngine* uring_ = nullptr;
   std::unique_ptr<IoEngine> engine_;
 };

@@ -82,10 +82,13 @@ OperationCount StatisticsSnapshot::op(StatKind kind) const {
   return sum;
 }
 
-Statistics::Statistics() : shards_(new Shard[kShards]) {}
+Statistics::Statistics(size_t cpus)
+    : shard_count_(ShardsFor(cpus, kShardsMin, kShardsMax)),
+      shards_(new Shard[shard_count_]) {}
 
 Statistics::Shard& Statistics::shard() {
-  return shards_[ThreadNumber() % kShards];
+  NoteSharedWrite(SharedBy::kShard);
+  return shards_[ThreadNumber() & (shard_count_ - 1)];
 }
 
 void Statistics::Count(StatKind kind, IoPath path, uint64_t count,
@@ -113,7 +116,7 @@ void Statistics::CountBatch(size_t batch_size) {
 
 StatisticsSnapshot Statistics::Snapshot() const {
   StatisticsSnapshot out = {};
-  for (size_t i = 0; i < kShards; ++i) {
+  for (size_t i = 0; i < shard_count_; ++i) {
     const Shard& shard = shards_[i];
     for (size_t kind = 0; kind < kStatKindCount; ++kind) {
       for (size_t path = 0; path < kIoPathCount; ++path) {

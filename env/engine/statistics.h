@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+#include "env/base/cpu_count.h"
+#include "env/base/sharing.h"
 #include "env/engine/io_path.h"
 
 namespace rocksdb_uring {
@@ -92,28 +94,30 @@ struct StatisticsSnapshot {
   }
 };
 
-// Safe for concurrent use. Counters are kept in shards by thread, so that
-// threads do not fight for cache lines.
+// Safe for concurrent use. Counters are kept in shards by thread, one for each
+// processor, so that threads do not fight for cache lines.
 class Statistics {
  public:
-  Statistics();
+  explicit Statistics(size_t cpus = CpuCount());
 
   void Count(StatKind kind, IoPath path, uint64_t count, uint64_t bytes,
              uint64_t errors);
   void Count(StatEvent event, uint64_t count = 1);
   void CountBatch(size_t batch_size);
   StatisticsSnapshot Snapshot() const;
-  size_t memory_bytes() const { return kShards * sizeof(Shard); }
+  size_t memory_bytes() const { return shard_count_ * sizeof(Shard); }
 
  private:
-  static constexpr size_t kShards = 8;
+  // With 128 they take 164 KiB.
+  static constexpr size_t kShardsMin = 8;
+  static constexpr size_t kShardsMax = 128;
 
   struct Counter {
     std::atomic<uint64_t> count{0};
     std::atomic<uint64_t> bytes{0};
     std::atomic<uint64_t> errors{0};
   };
-  struct alignas(64) Shard {
+  struct alignas(kCacheLineBytes) Shard {
     Counter ops[kStatKindCount][kIoPathCount];
     std::atomic<uint64_t> events[kStatEventCount] = {};
     std::atomic<uint64_t> batches[kBatchClassCount] = {};
@@ -121,7 +125,8 @@ class Statistics {
 
   Shard& shard();
 
-  std::unique_ptr<Shard[]> shards_;
+  const size_t shard_count_;
+  const std::unique_ptr<Shard[]> shards_;
 };
 
 }  // namespace rocksdb_uring

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <thread>
 #include <utility>
 
 #include "env/base/debug_log.h"
@@ -20,10 +19,15 @@ namespace rocksdb_uring {
 
 namespace {
 
+// Operations of a batch that go to a shard together; their addresses are on the
+// stack, since to read must not need memory.
+constexpr size_t kShardPiece = 64;
+
 RingPool::Options PoolOptions(const EngineOptions& options) {
   RingPool::Options pool;
   pool.ring.entries = options.queue_depth;
   pool.rings_max = options.rings_max;
+  pool.cpus = options.cpus;
   return pool;
 }
 
@@ -35,6 +39,11 @@ uint64_t EngineOptions::DefaultReadaheadBytes() {
   return bytes;
 }
 
+uint32_t EngineOptions::DefaultRingsMax() {
+  return static_cast<uint32_t>(
+      std::clamp<size_t>(8 * CpuCount(), 64, kRingsMaxMax));
+}
+
 UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
                          MemoryAccount* account)
     : statistics_(statistics),
@@ -43,13 +52,13 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
       completer_(&posix_, statistics),
       rings_{options.ring_factory, &breaker_, statistics, account},
       pool_(PoolOptions(options), &rings_),
-      shard_count_(std::clamp<size_t>(2 * std::thread::hardware_concurrency(),
-                                      kShardsMin, kShardsMax)) {
+      shard_count_(ShardCount(options.cpus)) {
   for (size_t i = 0; i < shard_count_; ++i) {
     AsyncShard::Options shard;
     shard.ring.entries = options.queue_depth;
-    shard.ring.completion_entries = options.queue_depth * kInFlightPerEntry;
-    shard.backlog_max = shard.ring.completion_entries;
+    shard.ring.completion_entries =
+        options.queue_depth * InFlightPerEntry(shard_count_);
+    shard.backlog_max = options.queue_depth * kWaitingPerEntry;
     shard.index = static_cast<uint32_t>(i);
     shards_[i] = std::make_unique<AsyncShard>(shard, completer_, &rings_);
   }
@@ -129,7 +138,7 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
   }
   std::unique_ptr<LiveRing> ring = pool_.Lease();
   if (ring == nullptr) {
-    posix_.Run(ops, count, options);
+    RunWithoutRing(ops, count, options);
     return;
   }
   RingBatch(ring.get(), completer_, options.timeout_us).Run(ops, count);
@@ -142,10 +151,43 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
   CompleteAll(ops, count);
 }
 
+void UringEngine::RunWithoutRing(IoOp* ops, size_t count,
+                                 const RunOptions& options) {
+  // One operation gains nothing; a timeout is kept on a leased ring only. A
+  // refusal for any other reason than too many rings says that rings are not
+  // wanted, and a shard that still has one must not hide that.
+  if (count == 1 || options.timeout_us != 0 || !pool_.exhausted()) {
+    posix_.Run(ops, count, options);
+    return;
+  }
+  for (size_t done = 0; done < count;) {
+    const size_t piece = std::min(count - done, kShardPiece);
+    RunInShard(ops + done, piece, options);
+    done += piece;
+  }
+}
+
+// 32 reads of 80 us, one after the other, would be 2.5 ms instead of 0.2.
+void UringEngine::RunInShard(IoOp* ops, size_t count,
+                             const RunOptions& options) {
+  IoOp* pointers[kShardPiece];
+  for (size_t i = 0; i < count; ++i) {
+    pointers[i] = &ops[i];
+  }
+  const size_t taken = Submit(pointers, count);
+  if (taken < count) {
+    posix_.Run(ops + taken, count - taken, options);
+  }
+  WaitAll(pointers, taken);
+  if (taken > 1) {
+    statistics_->CountBatch(taken);
+  }
+}
+
 // By the number of the thread: a thread finds its own reads in one queue, and
 // reaps what it has submitted, which saves wake-ups of other threads.
 AsyncShard* UringEngine::MyShard() {
-  return shards_[ThreadNumber() % shard_count_].get();
+  return shards_[ThreadNumber() & (shard_count_ - 1)].get();
 }
 
 AsyncShard* UringEngine::StandIn() {

@@ -8,12 +8,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
+#include "env/base/cpu_count.h"
 #include "env/base/memory_account.h"
 #include "env/engine/async_shard.h"
 #include "env/engine/breaker.h"
@@ -32,11 +34,14 @@ struct EngineOptions {
   static constexpr uint32_t kQueueDepthMin = 8;
   static constexpr uint32_t kQueueDepthMax = 4096;
   uint32_t queue_depth = 64;
-  // Rings for batches that wait; one more batch at the same time is served
-  // through POSIX. With 64 entries a ring takes 8 KiB.
+  // Rings for batches that wait; one more batch at the same time goes through a
+  // ring for asynchronous operations. With 64 entries a ring takes 8 KiB, from
+  // the first time that so many batches run at once. By default 8 for each
+  // processor, at least 64: so many threads of a database wait at once.
   static constexpr uint32_t kRingsMaxMin = 1;
   static constexpr uint32_t kRingsMaxMax = 1024;
-  uint32_t rings_max = 64;
+  static uint32_t DefaultRingsMax();
+  uint32_t rings_max = DefaultRingsMax();
   // Bytes that buffers of the engine's own read-ahead may take together; 0
   // switches it off. By default a 64th of the memory that the process may use,
   // at least 32 and at most 256 MiB: a compaction reads 4 MiB ahead of each of
@@ -47,17 +52,33 @@ struct EngineOptions {
   // 0 switches write-behind off.
   uint64_t write_buffer_bytes = 32 << 20;
 
-  // Seams for tests; the defaults are the kernel.
+  // Seams for tests; the defaults are the machine and its kernel.
+  size_t cpus = CpuCount();
   RingFactory ring_factory = CreateRing;
   SystemCalls* system_calls = SystemCalls::Default();
 };
 
 class UringEngine final : public IoEngine {
+  static constexpr size_t kShardsMin = 4;
+  static constexpr size_t kShardsMax = 128;
+
  public:
-  // Asynchronous operations in flight in one shard, for each entry of its
-  // submission queue, less a few that are kept for cancel requests; as many
-  // again may wait for room.
-  static constexpr uint32_t kInFlightPerEntry = 16;
+  // Asynchronous operations that may wait for room in one shard, for each entry
+  // of its submission queue.
+  static constexpr uint32_t kWaitingPerEntry = 16;
+  // Those that may be in flight, less a few that are kept for cancel requests.
+  // The more shards there are the fewer: each takes 32 bytes of a shard's
+  // completion queue and table, used or not.
+  static constexpr uint32_t InFlightPerEntry(size_t shards) {
+    // 16 in each of four shards, 4 in each of sixteen and more.
+    return static_cast<uint32_t>(std::clamp<size_t>(64 / shards, 4, 16));
+  }
+  // One for each processor: threads that share one meet at its lock, which is
+  // held in io_uring_enter, and wait for its leader. Four at least, since the
+  // threads of two processors may all wait for the device.
+  static constexpr size_t ShardCount(size_t cpus) {
+    return ShardsFor(cpus, kShardsMin, kShardsMax);
+  }
 
   // Creates no ring. `statistics` and `account` are not owned and must outlive
   // the engine.
@@ -85,11 +106,6 @@ class UringEngine final : public IoEngine {
   size_t rings() const { return pool_.size(); }
 
  private:
-  // Two for each CPU within these limits: each takes memory once it is used,
-  // and threads that wait in one have to wait for its leader, too.
-  static constexpr size_t kShardsMin = 4;
-  static constexpr size_t kShardsMax = 8;
-
   enum class Syncs : uint8_t {
     // Not asked yet, or the answer was of that moment only.
     kUnknown,
@@ -108,6 +124,10 @@ class UringEngine final : public IoEngine {
   // lose: the failure of a real one is never "not begun" (ReportsWriteErrors).
   bool RingsDoSyncs();
   Syncs TrySync();
+  // A batch that has found no ring for itself.
+  void RunWithoutRing(IoOp* ops, size_t count, const RunOptions& options);
+  // Submits operations and waits for them; what finds no room, POSIX does.
+  void RunInShard(IoOp* ops, size_t count, const RunOptions& options);
   static bool WantsRing(const IoOp* ops, size_t count,
                         const RunOptions& options);
 
@@ -118,7 +138,8 @@ class UringEngine final : public IoEngine {
   Breaker breaker_;
   const RingEnvironment rings_;
   RingPool pool_;
-  size_t shard_count_;
+  // A power of two.
+  const size_t shard_count_;
   std::array<std::unique_ptr<AsyncShard>, kShardsMax> shards_;
   std::atomic<Syncs> syncs_{Syncs::kUnknown};
 };

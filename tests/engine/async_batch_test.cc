@@ -121,7 +121,7 @@ TEST_F(NoRoom, EndsSubmissionsOneByOne) {
   while (taken < batch.size() && engine_->IoEngine::Submit(&batch[taken])) {
     ++taken;
   }
-  constexpr size_t kRoom = 8 * UringEngine::kInFlightPerEntry;
+  constexpr size_t kRoom = 8 * UringEngine::InFlightPerEntry(4);
   EXPECT_EQ(taken, 2 * kRoom - 16);
   EXPECT_EQ(kernel_.withheld(), kRoom - 16);
   EXPECT_EQ(batch[taken].state(), IoState::kIdle);

@@ -13,7 +13,7 @@ namespace rocksdb_uring {
 namespace {
 
 // The rest of the completion queue is kept for cancel requests.
-constexpr size_t kCapacity = 64 * UringEngine::kInFlightPerEntry - 16;
+constexpr size_t kCapacity = 64 * UringEngine::InFlightPerEntry(4) - 16;
 
 class Cancel : public AsyncFixture {};
 

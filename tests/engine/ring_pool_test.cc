@@ -16,9 +16,11 @@ class RingPoolTest : public ::testing::Test {
  protected:
   void SetUp() override { Make(4); }
 
-  void Make(size_t rings_max) {
+  void Make(size_t rings_max, size_t cpus = 2) {
     RingPool::Options options;
     options.rings_max = rings_max;
+    options.cpus = cpus;
+    pool_.reset();
     pool_ = std::make_unique<RingPool>(options, &environment_);
   }
 
@@ -188,6 +190,30 @@ TEST_F(RingPoolTest, RecoversWhenTheKernelDoes) {
   ring->Judge(seen);
   EXPECT_FALSE(breaker_.open());
   pool_->Return(std::move(ring));
+}
+
+// Each thread has a shelf, and still no more rings are made than are leased at
+// once.
+TEST_F(RingPoolTest, RingsAreFoundOnTheShelvesOfOthers) {
+  Make(64, /*cpus=*/16);
+  const uint64_t before = account_.bytes();
+  for (int round = 0; round < 40; ++round) {
+    Threads threads;
+    threads.Start([this] {
+      std::unique_ptr<LiveRing> first = pool_->Lease();
+      std::unique_ptr<LiveRing> second = pool_->Lease();
+      ASSERT_NE(first, nullptr);
+      ASSERT_NE(second, nullptr);
+      pool_->Return(std::move(first));
+      pool_->Return(std::move(second));
+    });
+    threads.Join();
+  }
+  EXPECT_EQ(pool_->size(), 2u);
+  EXPECT_EQ(kernel_.observations().rings_made, 2u);
+  pool_.reset();
+  EXPECT_EQ(kernel_.observations().rings_alive, 0u);
+  EXPECT_LT(account_.bytes(), before);
 }
 
 TEST_F(RingPoolTest, ThreadsNeverGetTheSameRing) {

@@ -20,7 +20,7 @@ class AsyncSeamTest : public ::testing::Test {
   // for nearly as many in flight.
   static constexpr uint32_t kSmallDepth = 8;
   static constexpr size_t kSmallRoom =
-      kSmallDepth * UringEngine::kInFlightPerEntry;
+      kSmallDepth * UringEngine::InFlightPerEntry(4);
 
   void SetUp() override {
     // Reads take the ring, although the page cache has it all.
@@ -45,6 +45,8 @@ class AsyncSeamTest : public ::testing::Test {
     options.queue_depth = queue_depth;
     options.ring_factory = kernel_.factory();
     options.system_calls = &calls_;
+    // Four shards, wherever the test runs.
+    options.cpus = 2;
     engine_ = MakeEngine(options);
     file_ = OpenOnEngine(engine_, path_, /*direct=*/false);
     ASSERT_NE(file_, nullptr);
