@@ -8,8 +8,13 @@
 namespace rocksdb_uring {
 
 // Booked before it is compared: of two threads that ask for the last bytes at
-// once both may be refused, which costs speed, but never both be served.
+// once both may be refused, which costs speed, but never both be served. Looked
+// at before it is booked: where the budget is exhausted, every read of a stream
+// comes here, and must not write to a line that all of them share.
 bool BufferBudget::Reserve(size_t size) {
+  if (account_.bytes() + size > bytes_max_) {
+    return false;
+  }
   account_.Add(size);
   if (account_.bytes() <= bytes_max_) {
     return true;
@@ -23,6 +28,29 @@ AlignedBuffer BufferBudget::Allocate(size_t size, size_t alignment) const {
                                 : AlignedBuffer(size, alignment);
 }
 
+// One thread at a time: the others would find what it has left.
+bool BufferBudget::Reclaim() {
+  const Clock::rep now = Clock::now().time_since_epoch().count();
+  if (now < reclaim_at_.load(std::memory_order_relaxed) || !mutex_.TryLock()) {
+    return false;
+  }
+  const uint64_t before = account_.bytes();
+  for (Holder* holder = holders_; holder != nullptr;) {
+    Holder* const after = holder->after_;
+    if (!holder->ReclaimIdle()) {
+      Unlink(holder);
+    }
+    holder = after;
+  }
+  const bool gained = account_.bytes() < before;
+  if (!gained) {
+    reclaim_at_.store(now + Clock::duration(kReclaimPause).count(),
+                      std::memory_order_relaxed);
+  }
+  mutex_.Unlock();
+  return gained;
+}
+
 AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
   if (use_ == Use::kForReads) {
     size = AlignedBuffer::WholePages(size);
@@ -30,19 +58,8 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
   if (size > bytes_max_) {
     return AlignedBuffer();
   }
-  if (!Reserve(size)) {
-    {
-      // Holders are only tried: one that waits for this budget with its own
-      // lock held would otherwise wait for ever.
-      MutexLock lock(&mutex_);
-      for (Holder* holder = holders_; holder != nullptr;
-           holder = holder->after_) {
-        holder->ReclaimIdle();
-      }
-    }
-    if (!Reserve(size)) {
-      return AlignedBuffer();
-    }
+  if (!Reserve(size) && !(Reclaim() && Reserve(size))) {
+    return AlignedBuffer();
   }
   AlignedBuffer buffer = Allocate(size, alignment);
   if (buffer.data() == nullptr) {
@@ -57,6 +74,10 @@ void BufferBudget::Release(AlignedBuffer buffer) {
 
 void BufferBudget::Add(Holder* holder) {
   MutexLock lock(&mutex_);
+  if (holder->listed_) {
+    return;
+  }
+  holder->listed_ = true;
   holder->before_ = nullptr;
   holder->after_ = holders_;
   if (holders_ != nullptr) {
@@ -67,6 +88,13 @@ void BufferBudget::Add(Holder* holder) {
 
 void BufferBudget::Remove(Holder* holder) {
   MutexLock lock(&mutex_);
+  if (holder->listed_) {
+    Unlink(holder);
+  }
+}
+
+void BufferBudget::Unlink(Holder* holder) {
+  holder->listed_ = false;
   (holder->before_ == nullptr ? holders_ : holder->before_->after_) =
       holder->after_;
   if (holder->after_ != nullptr) {

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 #include "env/base/aligned_buffer.h"
 #include "env/base/memory_account.h"
 #include "env/base/mutex.h"
+#include "env/base/sharing.h"
 
 namespace rocksdb_uring {
 
@@ -21,16 +23,18 @@ class BufferBudget {
   class Holder {
    public:
     virtual ~Holder() = default;
-    // Gives back what has not been used lately, through Release. Called by any
-    // thread, with the budget's list locked: must not block, nor call Acquire,
-    // Add or Remove.
-    virtual void ReclaimIdle() = 0;
+    // Gives back what has not been used lately, through Release. Returns
+    // whether it may hold more; one that does not leaves the list. Called by
+    // any thread, with the budget's list locked: must not block, nor call
+    // Acquire, Add or Remove.
+    virtual bool ReclaimIdle() = 0;
 
    private:
     friend class BufferBudget;
     // Neighbours in the list of holders.
     Holder* before_ = nullptr;
     Holder* after_ = nullptr;
+    bool listed_ = false;
   };
 
   // What a device writes to must have pages that no child inherits
@@ -47,15 +51,22 @@ class BufferBudget {
   AlignedBuffer Acquire(size_t size, size_t alignment);
   void Release(AlignedBuffer buffer);
 
-  // A holder is asked to reclaim between Add and Remove. Not owned. Remove
-  // waits for a reclaim that is going on.
+  // A holder is asked to reclaim from Add until Remove, or until it has said
+  // that it holds nothing. Not owned. Both may be repeated, and wait for a
+  // reclaim that is going on.
   void Add(Holder* holder) URING_EXCLUDES(mutex_);
   void Remove(Holder* holder) URING_EXCLUDES(mutex_);
 
   // Those that take buffers at the moment, and what each may take so that all
   // get some.
-  void AddUser() { users_.fetch_add(1, std::memory_order_relaxed); }
-  void RemoveUser() { users_.fetch_sub(1, std::memory_order_relaxed); }
+  void AddUser() {
+    NoteSharedWrite(SharedBy::kProcess);
+    users_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void RemoveUser() {
+    NoteSharedWrite(SharedBy::kProcess);
+    users_.fetch_sub(1, std::memory_order_relaxed);
+  }
   uint64_t FairShare() const {
     const uint32_t users = users_.load(std::memory_order_relaxed);
     return users > 1 ? bytes_max_ / users : bytes_max_;
@@ -66,14 +77,27 @@ class BufferBudget {
   uint64_t bytes() const { return account_.bytes(); }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  // After a reclaim that has brought nothing there is none for so long. Without
+  // this pause, each read of each stream would ask all holders as long as the
+  // budget is exhausted.
+  static constexpr std::chrono::milliseconds kReclaimPause{10};
+
   bool Reserve(size_t size);
+  // Whether idle buffers came back.
+  bool Reclaim() URING_EXCLUDES(mutex_);
+  void Unlink(Holder* holder) URING_REQUIRES(mutex_);
   AlignedBuffer Allocate(size_t size, size_t alignment) const;
 
   const Use use_;
   const uint64_t bytes_max_;
-  MemoryAccount account_;
+  // Of Clock: no reclaim before.
+  std::atomic<Clock::rep> reclaim_at_{
+      Clock::time_point::min().time_since_epoch().count()};
+  // Written with every buffer, and so apart from what lies around.
+  alignas(kCacheLineBytes) MemoryAccount account_;
   std::atomic<uint32_t> users_{0};
-  Mutex mutex_;
+  alignas(kCacheLineBytes) Mutex mutex_;
   Holder* holders_ URING_GUARDED_BY(mutex_) = nullptr;
 };
 

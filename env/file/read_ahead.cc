@@ -51,12 +51,12 @@ ReadAhead::~ReadAhead() {
     }
     return;
   }
-  bool registered = false;
+  bool was_registered = false;
   {
     MutexLock lock(&mutex_);
-    registered = registered_;
+    was_registered = was_registered_;
   }
-  if (registered) {
+  if (was_registered) {
     budget()->Remove(this);
   }
   MutexLock lock(&mutex_);
@@ -65,12 +65,13 @@ ReadAhead::~ReadAhead() {
   }
 }
 
-ReadAhead::Slot* ReadAhead::OldestFree() {
+ReadAhead::Slot* ReadAhead::OldestFree(bool settle) {
   Slot* oldest = nullptr;
   for (Slot& slot : slots_) {
     // A busy one is another thread's; one whose window is on its way would have
     // to be waited for.
-    if (slot.busy || (slot.window != nullptr && slot.window->InFlight())) {
+    if (slot.busy || (slot.window != nullptr && slot.window->InFlight() &&
+                      !(settle && slot.window->Settle()))) {
       continue;
     }
     if (oldest == nullptr || slot.used < oldest->used) {
@@ -90,16 +91,17 @@ ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
     }
   }
   *size_before = 0;
-  Slot* oldest = OldestFree();
+  Slot* oldest = OldestFree(/*settle=*/false);
   if (oldest == nullptr) {
-    // Windows may have arrived without being read since: Poll notices.
-    engine()->Poll();
-    oldest = OldestFree();
+    oldest = OldestFree(/*settle=*/true);
   }
   if (oldest == nullptr) {
     return nullptr;
   }
   oldest->window.reset();
+  if (oldest->stream.file == 0) {
+    streams_.fetch_add(1, std::memory_order_relaxed);
+  }
   oldest->stream = ReadStream();
   if (seen != nullptr) {
     oldest->stream = *seen;
@@ -164,6 +166,13 @@ void ReadAhead::MoveWindow(Slot* slot, size_t size_before) {
   ReadStream* const stream = &slot->stream;
   if (slot->window != nullptr) {
     slot->window->Pass(stream->start, stream->end);
+    // At the end of the file: its buffers are of use to others at once.
+    if (slot->window->empty() &&
+        (stream->direction == Direction::kBackward ? stream->start == 0
+                                                   : stream->end >= end_)) {
+      slot->window.reset();
+      return;
+    }
   }
   const uint64_t bytes =
       engine()->asynchronous() ? BytesWanted(stream, size_before) : 0;
@@ -191,6 +200,7 @@ bool ReadAhead::MakeWindow(Slot* slot) {
   {
     MutexLock lock(&mutex_);
     std::swap(registered, registered_);
+    was_registered_ = true;
   }
   if (!registered) {
     budget()->Add(this);
@@ -199,30 +209,42 @@ bool ReadAhead::MakeWindow(Slot* slot) {
 }
 
 void ReadAhead::ForgetStreamAt(uint64_t offset) {
-  if (forked()) {
+  if (streams_.load(std::memory_order_relaxed) == 0 || forked()) {
     return;
   }
   MutexLock lock(&mutex_);
   for (Slot& slot : slots_) {
-    if (!slot.busy && slot.stream.end == offset) {
-      slot = Slot();
+    if (slot.busy || slot.stream.file == 0 || slot.stream.end != offset) {
+      continue;
+    }
+    // The window stays until its reads have ended, since to destroy it would
+    // wait for the device.
+    slot.stream = ReadStream();
+    streams_.fetch_sub(1, std::memory_order_relaxed);
+    if (slot.window != nullptr) {
+      slot.window->Cancel();
     }
   }
 }
 
-void ReadAhead::ReclaimIdle() {
+// Tried, not waited for: a thread that waits for this budget with the lock held
+// would wait for ever.
+bool ReadAhead::ReclaimIdle() {
   if (!mutex_.TryLock()) {
-    return;
+    return true;
   }
-  engine()->Poll();
   const Clock::time_point now = Clock::now();
+  bool holds = false;
   for (Slot& slot : slots_) {
     if (!slot.busy && slot.window != nullptr && now - slot.used > kIdleTime &&
-        !slot.window->InFlight()) {
+        slot.window->Settle()) {
       slot.window.reset();
     }
+    holds = holds || slot.busy || slot.window != nullptr;
   }
+  registered_ = holds;
   mutex_.Unlock();
+  return holds;
 }
 
 }  // namespace rocksdb_uring

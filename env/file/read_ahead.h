@@ -17,6 +17,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -51,10 +52,11 @@ class ReadAhead final : public BufferBudget::Holder {
   size_t Read(const ReadStream* seen, uint64_t offset, size_t size,
               char* scratch);
 
-  // RocksDB reads this stream asynchronously on its own: keep out.
+  // RocksDB reads this stream asynchronously on its own: keep out. Does not
+  // wait, and takes no lock where there is no stream.
   void ForgetStreamAt(uint64_t offset);
 
-  void ReclaimIdle() override;
+  bool ReclaimIdle() override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -73,7 +75,9 @@ class ReadAhead final : public BufferBudget::Holder {
   // `*size_before` is the size of the stream's last read, 0 if there was none.
   Slot* FindOrStart(const ReadStream* seen, uint64_t offset, size_t size,
                     size_t* size_before) URING_REQUIRES(mutex_);
-  Slot* OldestFree() URING_REQUIRES(mutex_);
+  // With `settle`, windows that have arrived without being read since count as
+  // free, too.
+  Slot* OldestFree(bool settle) URING_REQUIRES(mutex_);
   // Bytes that are to be ahead of the stream after its last read; 0 if what is
   // ahead is enough.
   uint64_t BytesWanted(ReadStream* stream, size_t size_before) const;
@@ -92,9 +96,14 @@ class ReadAhead final : public BufferBudget::Holder {
   const uint64_t end_;
   StreamHistory* const history_;
 
-  Mutex mutex_;
+  Mutex mutex_{SharedBy::kFile};
   std::array<Slot, kStreamsMax> slots_ URING_GUARDED_BY(mutex_);
+  // In the budget's list, and whether it ever was: then a thread may still be
+  // about to take it out.
   bool registered_ URING_GUARDED_BY(mutex_) = false;
+  bool was_registered_ URING_GUARDED_BY(mutex_) = false;
+  // Slots that have a stream, for threads that look without the lock.
+  std::atomic<uint32_t> streams_{0};
 };
 
 }  // namespace rocksdb_uring

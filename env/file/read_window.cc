@@ -46,6 +46,27 @@ bool ReadWindow::InFlight() const {
   return false;
 }
 
+// A read that has come back is known to be complete only once a thread has
+// taken it off its ring: for the windows of a scan that stands still, nobody
+// does.
+bool ReadWindow::Settle() {
+  for (size_t i = 0; i < count_; ++i) {
+    IoOp* const op = &at(i)->op;
+    if (op->state() != IoState::kIdle && !engine()->Wait(op, 0)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void ReadWindow::Cancel() {
+  for (size_t i = 0; i < count_; ++i) {
+    if (at(i)->op.state() != IoState::kIdle) {
+      engine()->Cancel(&at(i)->op);
+    }
+  }
+}
+
 void ReadWindow::Finish(Piece* piece) {
   if (piece->op.state() == IoState::kIdle) {
     return;
@@ -122,11 +143,7 @@ void ReadWindow::DropFirst() {
 }
 
 void ReadWindow::DropAll() {
-  for (size_t i = 0; i < count_; ++i) {
-    if (at(i)->op.state() != IoState::kIdle) {
-      engine()->Cancel(&at(i)->op);
-    }
-  }
+  Cancel();
   while (count_ > 0) {
     DropFirst();
   }

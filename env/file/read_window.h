@@ -47,6 +47,10 @@ class ReadWindow {
   uint64_t edge() const;
   bool empty() const { return count_ == 0; }
   bool InFlight() const;
+  // Whether no piece is in flight, after a look at the ring. Does not wait.
+  bool Settle();
+  // Asks for an early end of what is in flight. Does not wait.
+  void Cancel();
 
  private:
   struct Piece {
