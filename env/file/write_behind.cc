@@ -44,9 +44,13 @@ void WriteBehind::Collect(Write* write) {
   --in_flight_count_;
 }
 
+// One look at the ring for all of them: each would take the shard's lock.
 void WriteBehind::CollectCompleted() {
+  if (in_flight_count_ > 0) {
+    (void)file_->engine->engine()->Wait(&Oldest()->op, 0);
+  }
   for (size_t i = in_flight_count_; i > 0; --i) {
-    if (file_->engine->engine()->Wait(&in_flight_[i - 1]->op, 0)) {
+    if (in_flight_[i - 1]->op.completed()) {
       Collect(in_flight_[i - 1]);
     }
   }

@@ -94,7 +94,7 @@ class WriteBehind {
 
   const std::shared_ptr<const OpenFile> file_;
 
-  Mutex mutex_;
+  Mutex mutex_{SharedBy::kFile};
   std::array<Write, kWritesMax> writes_ URING_GUARDED_BY(mutex_);
   // Started and not collected, in the order of their start.
   std::array<Write*, kWritesMax> in_flight_ URING_GUARDED_BY(mutex_) = {};
