@@ -359,8 +359,11 @@ std::optional<bool> UringFileSystem::ReadsAsynchronously() {
   if (options_.paths.reads == PathChoice::kPosix) {
     return false;
   }
-  Status ignored;
-  const std::shared_ptr<SharedEngine> engine = Engine(&ignored);
+  SharedEngine* engine = published_engine_.load(std::memory_order_acquire);
+  if (engine == nullptr || engine->forked()) {
+    Status ignored;
+    engine = Engine(&ignored).get();
+  }
   return engine != nullptr && engine->engine()->asynchronous();
 }
 

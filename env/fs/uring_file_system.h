@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -144,8 +145,13 @@ class UringFileSystem final : public VersionedFileSystem {
   bool configuring_ = false;
   bool switched_off_ = false;
 
-  mutable Mutex mutex_;
+  mutable Mutex mutex_{SharedBy::kFileSystem};
   std::shared_ptr<SharedEngine> engine_ URING_GUARDED_BY(mutex_);
+  // The same for threads that have no lock: RocksDB 9 asks for every block that
+  // it fetches whether reads are asynchronous. What it points to lives as long
+  // as this object: only a forked child replaces it, and there the parent's
+  // engine is never destroyed.
+  std::atomic<SharedEngine*> published_engine_{nullptr};
   // After `engine_`: its destructor still reports on the engine.
   std::unique_ptr<StatsFile> stats_file_ URING_GUARDED_BY(mutex_);
 };

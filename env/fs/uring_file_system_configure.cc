@@ -185,6 +185,7 @@ Status UringFileSystem::AcquireEngine() {
     // The first engine, or a forked child's own.
     stats_file_.reset();
     engine_ = std::move(engine);
+    published_engine_.store(engine_.get(), std::memory_order_release);
   }
   // From here on ToString shows the values in force.
   const EngineOptions& in_force = engine_->options();
