@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "env/base/sharing.h"
 #include "env/base/small_vector.h"
 #include "env/file/open_file.h"
 #include "env/file/page_cache_ahead.h"
@@ -66,12 +67,14 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   rocksdb::IOStatus ReadError(const IoOp& op) const;
 
   const std::shared_ptr<const OpenFile> file_;
-  mutable StreamHistory streams_;
   // At most one of them: for direct and for buffered files whose streams are
-  // read ahead.
+  // read ahead. The first keeps the address of `streams_`.
   const std::unique_ptr<ReadAhead> read_ahead_;
   const std::unique_ptr<PageCacheAhead> page_cache_ahead_;
-  mutable PageCacheHint page_cache_;
+  // What reads write to, on lines of its own: what every read looks at, above,
+  // stays in the caches of all processors.
+  alignas(kCacheLineBytes) mutable StreamHistory streams_;
+  alignas(kCacheLineBytes) mutable PageCacheHint page_cache_;
 };
 
 }  // namespace rocksdb_uring

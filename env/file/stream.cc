@@ -14,6 +14,8 @@
 #include <array>
 #include <new>
 
+#include "env/base/sharing.h"
+
 namespace rocksdb_uring {
 
 namespace {
@@ -160,7 +162,10 @@ void StreamHistory::Record(const ReadStream& stream) {
   const int64_t before = average->load(std::memory_order_relaxed);
   const int64_t after =
       before == 0 ? span : before + (span - before) / kSpanWeight;
-  average->store(static_cast<uint32_t>(after), std::memory_order_relaxed);
+  if (after != before) {
+    NoteSharedWrite(SharedBy::kFile);
+    average->store(static_cast<uint32_t>(after), std::memory_order_relaxed);
+  }
 }
 
 void StreamHistory::Share::Add(bool is_one) {
@@ -169,6 +174,7 @@ void StreamHistory::Share::Add(bool is_one) {
   const int64_t step = (now - before) / kShareWeight;
   // Where all reads are point reads, threads share the line without writing.
   if (step != 0) {
+    NoteSharedWrite(SharedBy::kFile);
     value.store(static_cast<uint32_t>(before + step),
                 std::memory_order_relaxed);
   }
