@@ -66,6 +66,48 @@ size_t QueueBytes(const io_uring_params& params) {
 // the thread sanitizer knows nothing.
 std::atomic<unsigned> rings_destroyed{0};
 
+// Puts the request into a submission entry, without its user_data.
+void Fill(const RingRequest& request, io_uring_sqe* sqe) {
+  const unsigned length = static_cast<unsigned>(request.length);
+  const auto* iov = static_cast<const iovec*>(request.address);
+  switch (request.opcode) {
+    case RingOpcode::kNop:
+      io_uring_prep_nop(sqe);
+      break;
+    case RingOpcode::kRead:
+      io_uring_prep_read(sqe, request.fd, request.address, length,
+                         request.offset);
+      break;
+    case RingOpcode::kWrite:
+      io_uring_prep_write(sqe, request.fd, request.address, length,
+                          request.offset);
+      break;
+    case RingOpcode::kReadv:
+      io_uring_prep_readv(sqe, request.fd, iov, length, request.offset);
+      break;
+    case RingOpcode::kWritev:
+      io_uring_prep_writev(sqe, request.fd, iov, length, request.offset);
+      break;
+    case RingOpcode::kFsync:
+      io_uring_prep_fsync(
+          sqe, request.fd,
+          request.flags == kRingFsyncDataOnly ? IORING_FSYNC_DATASYNC : 0);
+      break;
+    case RingOpcode::kSyncFileRange:
+      io_uring_prep_sync_file_range(sqe, request.fd, length, request.offset,
+                                    static_cast<int>(request.flags));
+      break;
+    case RingOpcode::kFallocate:
+      io_uring_prep_fallocate(sqe, request.fd, static_cast<int>(request.flags),
+                              static_cast<off_t>(request.offset),
+                              static_cast<off_t>(request.length));
+      break;
+    case RingOpcode::kCancel:
+      io_uring_prep_cancel64(sqe, request.target, 0);
+      break;
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<LiburingRing> LiburingRing::Create(const RingOptions& options,
@@ -109,48 +151,11 @@ LiburingRing::~LiburingRing() {
 }
 
 bool LiburingRing::Prepare(const RingRequest& request) {
-  io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+  io_uring_sqe* const sqe = io_uring_get_sqe(&ring_);
   if (sqe == nullptr) {
     return false;
   }
-  const unsigned length = static_cast<unsigned>(request.length);
-  const auto* iov = static_cast<const iovec*>(request.address);
-  switch (request.opcode) {
-    case RingOpcode::kNop:
-      io_uring_prep_nop(sqe);
-      break;
-    case RingOpcode::kRead:
-      io_uring_prep_read(sqe, request.fd, request.address, length,
-                         request.offset);
-      break;
-    case RingOpcode::kWrite:
-      io_uring_prep_write(sqe, request.fd, request.address, length,
-                          request.offset);
-      break;
-    case RingOpcode::kReadv:
-      io_uring_prep_readv(sqe, request.fd, iov, length, request.offset);
-      break;
-    case RingOpcode::kWritev:
-      io_uring_prep_writev(sqe, request.fd, iov, length, request.offset);
-      break;
-    case RingOpcode::kFsync:
-      io_uring_prep_fsync(
-          sqe, request.fd,
-          request.flags == kRingFsyncDataOnly ? IORING_FSYNC_DATASYNC : 0);
-      break;
-    case RingOpcode::kSyncFileRange:
-      io_uring_prep_sync_file_range(sqe, request.fd, length, request.offset,
-                                    static_cast<int>(request.flags));
-      break;
-    case RingOpcode::kFallocate:
-      io_uring_prep_fallocate(sqe, request.fd, static_cast<int>(request.flags),
-                              static_cast<off_t>(request.offset),
-                              static_cast<off_t>(request.length));
-      break;
-    case RingOpcode::kCancel:
-      io_uring_prep_cancel64(sqe, request.target, 0);
-      break;
-  }
+  Fill(request, sqe);
   io_uring_sqe_set_data64(sqe, request.user_data);
   return true;
 }
