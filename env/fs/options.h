@@ -35,6 +35,9 @@ struct FileSystemOptions {
   std::string stats_file;
   // Seconds between two writes of the statistics file; 0: at the end only.
   uint32_t stats_interval_s = 10;
+  // Not an option: ROCKSDB_URING=off in the environment. The file system below
+  // serves everything.
+  bool switched_off = false;
 };
 
 // For Configurable::RegisterOptions on a FileSystemOptions. A bad value is

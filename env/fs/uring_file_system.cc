@@ -1,13 +1,11 @@
-// Opens files, answers Poll and AbortIO, and takes part in forks.
+// Opens files, and answers Poll and AbortIO.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "env/fs/uring_file_system.h"
 
-#include <pthread.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <utility>
@@ -40,44 +38,6 @@ using rocksdb::Status;
 
 namespace {
 
-// All existing file systems. A forked child continues to use them, and must not
-// find one locked by a thread that exists only in the parent.
-struct Registry {
-  Mutex mutex;
-  std::vector<UringFileSystem*> file_systems URING_GUARDED_BY(mutex);
-};
-
-void LockAll() URING_NO_THREAD_SAFETY_ANALYSIS;
-void UnlockAll() URING_NO_THREAD_SAFETY_ANALYSIS;
-
-Registry* TheRegistry() {
-  static auto* registry = [] {
-    // Handlers that lock run in the reverse order of registration, and a file
-    // system takes the locks of these two while it holds its own.
-    SharedEngine::RegisterForkHandler();
-    StatsFile::RegisterForkHandler();
-    pthread_atfork(LockAll, UnlockAll, UnlockAll);
-    return new Registry();
-  }();
-  return registry;
-}
-
-void LockAll() {
-  Registry* const registry = TheRegistry();
-  registry->mutex.Lock();
-  for (UringFileSystem* file_system : registry->file_systems) {
-    file_system->LockForFork();
-  }
-}
-
-void UnlockAll() {
-  Registry* const registry = TheRegistry();
-  for (UringFileSystem* file_system : registry->file_systems) {
-    file_system->UnlockAfterFork();
-  }
-  registry->mutex.Unlock();
-}
-
 // The engine's answer, for the status of an open.
 IOStatus ToIOStatus(const Status& status) {
   return rocksdb::status_to_io_status(Status(status));
@@ -100,44 +60,46 @@ std::string KernelRelease() {
 }  // namespace
 
 UringFileSystem::UringFileSystem(const std::shared_ptr<FileSystem>& base)
-    : VersionedFileSystem(base != nullptr ? base : FileSystem::Default()) {
-  RegisterOptions("UringFileSystemOptions", &options_,
-                  FileSystemOptionsTypeInfo());
-  Registry* const registry = TheRegistry();
-  MutexLock lock(&registry->mutex);
-  registry->file_systems.push_back(this);
+    : ConfiguredFileSystem(base != nullptr ? base : FileSystem::Default()),
+      engine_(mutable_options()) {}
+
+Status UringFileSystem::Create(const std::string& text, bool ready,
+                               std::unique_ptr<UringFileSystem>* result) {
+  auto self = std::make_unique<UringFileSystem>(nullptr);
+  Status status = self->Configure(text, ready);
+  if (status.ok()) {
+    *result = std::move(self);
+  }
+  return status;
 }
 
-UringFileSystem::~UringFileSystem() {
-  {
-    Registry* const registry = TheRegistry();
-    MutexLock lock(&registry->mutex);
-    std::vector<UringFileSystem*>* const all = &registry->file_systems;
-    all->erase(std::find(all->begin(), all->end(), this));
-  }
-  // Outside the lock: the last report calls back into this object.
-  std::unique_ptr<StatsFile> last;
-  {
-    MutexLock lock(&mutex_);
-    last = std::move(stats_file_);
-  }
+Status UringFileSystem::Start() {
+  const Status status = CheckBase();
+  return status.ok() ? engine_.Start() : status;
 }
 
-std::shared_ptr<SharedEngine> UringFileSystem::Engine(Status* status) {
-  MutexLock lock(&mutex_);
-  if (engine_ == nullptr || engine_->forked()) {
-    *status = AcquireEngine();
-    if (!status->ok()) {
-      return nullptr;
-    }
+Status UringFileSystem::CheckBase() const {
+  if (target()->CheckedCast<UringFileSystem>() != nullptr) {
+    return Status::InvalidArgument(
+        std::string("target=") + target()->Name() +
+            ": the file system below is already a uring file system",
+        "remove target=");
   }
-  return engine_;
+  if (target()->IsInstanceOf("posix") ||
+      target()->IsInstanceOf(FileSystem::kDefaultName())) {
+    return Status::OK();
+  }
+  return Status::InvalidArgument(
+      std::string("target=") + target()->Name() +
+          ": the uring file system opens files itself and would bypass the "
+          "file system below it",
+      "put the uring file system on the default one, and the other above it");
 }
 
 IOStatus UringFileSystem::Context(FileContext* context) {
   Status status;
-  context->engine = Engine(&status);
-  context->paths = options_.paths;
+  context->engine = engine_.Get(&status);
+  context->paths = options().paths;
   return ToIOStatus(status);
 }
 
@@ -289,14 +251,6 @@ IOStatus UringFileSystem::NewDirectory(const std::string& name,
   return status;
 }
 
-FallbackState UringFileSystem::WhyPosix(const SharedEngine* engine) const {
-  if (switched_off()) {
-    return {"ROCKSDB_URING=off in the environment",
-            "remove ROCKSDB_URING from the environment", /*active=*/true};
-  }
-  return engine == nullptr ? FallbackState() : engine->fallback();
-}
-
 IOStatus UringFileSystem::NewLogger(const std::string& name,
                                     const IOOptions& options,
                                     std::shared_ptr<Logger>* result,
@@ -306,9 +260,8 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
     return status;
   }
   Status ignored;
-  const std::shared_ptr<SharedEngine> engine =
-      switched_off() ? nullptr : Engine(&ignored);
-  const FallbackState fallback = WhyPosix(engine.get());
+  const std::shared_ptr<SharedEngine> engine = engine_.Get(&ignored);
+  const FallbackState fallback = engine_.WhyPosix(engine.get());
   // A new logger accepts only errors; RocksDB sets its level later.
   Logger* const logger = result->get();
   const rocksdb::InfoLogLevel level = logger->GetInfoLogLevel();
@@ -356,26 +309,10 @@ std::optional<bool> UringFileSystem::ReadsAsynchronously() {
   if (switched_off()) {
     return std::nullopt;
   }
-  if (options_.paths.reads == PathChoice::kPosix) {
+  if (options().paths.reads == PathChoice::kPosix) {
     return false;
   }
-  SharedEngine* engine = published_engine_.load(std::memory_order_acquire);
-  if (engine == nullptr || engine->forked()) {
-    Status ignored;
-    engine = Engine(&ignored).get();
-  }
-  return engine != nullptr && engine->engine()->asynchronous();
-}
-
-std::string UringFileSystem::Report(const SharedEngine* engine) const {
-  return StatsToJson(engine, WhyPosix(engine));
-}
-
-std::string UringFileSystem::StatisticsJson() {
-  Status ignored;
-  const std::shared_ptr<SharedEngine> engine =
-      switched_off() ? nullptr : Engine(&ignored);
-  return Report(engine.get());
+  return engine_.asynchronous();
 }
 
 }  // namespace rocksdb_uring

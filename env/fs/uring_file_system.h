@@ -3,43 +3,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "env/base/mutex.h"
-#include "env/engine/shared_engine.h"
 #include "env/file/open_file.h"
 #include "env/file/rocksdb_compat.h"
+#include "env/fs/configured_file_system.h"
+#include "env/fs/file_system_engine.h"
 #include "env/fs/options.h"
-#include "env/fs/stats_file.h"
 
 namespace rocksdb_uring {
 
 // Opens files and directories itself, and reads, writes and syncs them through
 // the shared engine. Passes names, attributes, locks and memory-mapped files on
 // to the default file system below it. Safe for concurrent use.
-class UringFileSystem final : public VersionedFileSystem {
+class UringFileSystem final : public ConfiguredFileSystem {
  public:
   // `base` must be RocksDB's POSIX file system, because this class opens files
   // without it, and must not be a uring file system. Null means
   // FileSystem::Default(). Options are set by ConfigureFromMap or
   // ConfigureFromString, and take effect in PrepareOptions.
   explicit UringFileSystem(const std::shared_ptr<rocksdb::FileSystem>& base);
-  ~UringFileSystem() override;
 
-  // Creates a file system with the options of the environment (ROCKSDB_URING,
-  // ROCKSDB_URING_OPTIONS), overridden by those of `text`, in any form that
-  // ParseOptionText accepts. If `ready`, also prepares it; otherwise more
-  // options may follow.
+  // Creates a file system and configures it (ConfiguredFileSystem::Configure).
   static rocksdb::Status Create(const std::string& text, bool ready,
                                 std::unique_ptr<UringFileSystem>* result);
-  // What Create does to a new object. Needs Env::Default(), as every parser of
-  // RocksDB's options does.
-  // REQUIRES: external synchronization, and no other call before it.
-  rocksdb::Status Configure(const std::string& text, bool ready);
 
   static const char* kClassName() { return "UringFileSystem"; }
   static const char* kNickName() { return kFileSystemId; }
@@ -47,7 +37,6 @@ class UringFileSystem final : public VersionedFileSystem {
   const char* NickName() const override { return kNickName(); }
   // This id and the options, as a string, re-create the object.
   std::string GetId() const override { return kNickName(); }
-  rocksdb::Status PrepareOptions(const rocksdb::ConfigOptions& config) override;
 
   // Files that are not regular files (pipes, terminals, devices) are opened by
   // the base file system, for reading and for writing.
@@ -100,60 +89,27 @@ class UringFileSystem final : public VersionedFileSystem {
   // True while the engine is on rings and `reads` allows them.
   std::optional<bool> ReadsAsynchronously() override;
 
-  // Around fork(), so that the child finds everything unlocked.
-  void LockForFork() URING_ACQUIRE(mutex_) { mutex_.Lock(); }
-  void UnlockAfterFork() URING_RELEASE(mutex_) { mutex_.Unlock(); }
-
   // Statistics as in the statistics file.
-  std::string StatisticsJson() URING_EXCLUDES(mutex_);
+  std::string StatisticsJson() { return engine_.StatisticsJson(); }
 
  protected:
-  // Rejects text that names no option; RocksDB would ignore it.
-  rocksdb::Status ParseStringOptions(const rocksdb::ConfigOptions& config,
-                                     const std::string& text) override;
-  // Opens and starts nothing before the whole configuration is accepted.
-  rocksdb::Status ConfigureOptions(
-      const rocksdb::ConfigOptions& config,
-      const std::unordered_map<std::string, std::string>& options,
-      std::unordered_map<std::string, std::string>* unused) override;
+  rocksdb::Status Start() override;
 
  private:
   // ROCKSDB_URING=off: the base file system serves everything.
-  bool switched_off() const { return switched_off_; }
-  // The engine of this process; null, with `*status` set, if there is none.
-  std::shared_ptr<SharedEngine> Engine(rocksdb::Status* status)
-      URING_EXCLUDES(mutex_);
-  rocksdb::Status AcquireEngine() URING_REQUIRES(mutex_);
+  bool switched_off() const { return options().switched_off; }
   // What a file of this file system needs.
-  rocksdb::IOStatus Context(FileContext* context) URING_EXCLUDES(mutex_);
+  rocksdb::IOStatus Context(FileContext* context);
   // Opens a file with `open`, which gets that, and counts it. Defined in the
   // .cc: only this class uses it.
   template <typename Open>
-  rocksdb::IOStatus OpenWith(const Open& open) URING_EXCLUDES(mutex_);
+  rocksdb::IOStatus OpenWith(const Open& open);
   bool ServesWritesOf(const rocksdb::FileOptions& options) const {
     return !switched_off() && !options.use_mmap_writes;
   }
-  rocksdb::Status ConfigureFromText(const rocksdb::ConfigOptions& config,
-                                    const std::string& text);
   rocksdb::Status CheckBase() const;
-  void StartReporting() URING_REQUIRES(mutex_);
-  std::string Report(const SharedEngine* engine) const;
-  FallbackState WhyPosix(const SharedEngine* engine) const;
 
-  FileSystemOptions options_;
-  // Options are being set; preparing must wait.
-  bool configuring_ = false;
-  bool switched_off_ = false;
-
-  mutable Mutex mutex_{SharedBy::kFileSystem};
-  std::shared_ptr<SharedEngine> engine_ URING_GUARDED_BY(mutex_);
-  // The same for threads that have no lock: RocksDB 9 asks for every block that
-  // it fetches whether reads are asynchronous. What it points to lives as long
-  // as this object: only a forked child replaces it, and there the parent's
-  // engine is never destroyed.
-  std::atomic<SharedEngine*> published_engine_{nullptr};
-  // After `engine_`: its destructor still reports on the engine.
-  std::unique_ptr<StatsFile> stats_file_ URING_GUARDED_BY(mutex_);
+  FileSystemEngine engine_;
 };
 
 }  // namespace rocksdb_uring

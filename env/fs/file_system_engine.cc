@@ -1,0 +1,170 @@
+// Acquires the engine, reports on it, and takes part in forks.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include "env/fs/file_system_engine.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace rocksdb_uring {
+
+using rocksdb::Status;
+
+namespace {
+
+// The engines of all existing file systems. A forked child continues to use
+// them, and must not find one locked by a thread that exists only in the
+// parent.
+struct Registry {
+  Mutex mutex;
+  std::vector<FileSystemEngine*> engines URING_GUARDED_BY(mutex);
+};
+
+void LockAll() URING_NO_THREAD_SAFETY_ANALYSIS;
+void UnlockAll() URING_NO_THREAD_SAFETY_ANALYSIS;
+
+Registry* TheRegistry() {
+  static auto* registry = [] {
+    // Handlers that lock run in the reverse order of registration, and Start
+    // takes the locks of these two while it holds its own.
+    SharedEngine::RegisterForkHandler();
+    StatsFile::RegisterForkHandler();
+    pthread_atfork(LockAll, UnlockAll, UnlockAll);
+    return new Registry();
+  }();
+  return registry;
+}
+
+void LockAll() {
+  Registry* const registry = TheRegistry();
+  registry->mutex.Lock();
+  for (FileSystemEngine* engine : registry->engines) {
+    engine->LockForFork();
+  }
+}
+
+void UnlockAll() {
+  Registry* const registry = TheRegistry();
+  for (FileSystemEngine* engine : registry->engines) {
+    engine->UnlockAfterFork();
+  }
+  registry->mutex.Unlock();
+}
+
+}  // namespace
+
+FileSystemEngine::FileSystemEngine(FileSystemOptions* options)
+    : options_(options) {
+  Registry* const registry = TheRegistry();
+  MutexLock lock(&registry->mutex);
+  registry->engines.push_back(this);
+}
+
+FileSystemEngine::~FileSystemEngine() {
+  {
+    Registry* const registry = TheRegistry();
+    MutexLock lock(&registry->mutex);
+    std::vector<FileSystemEngine*>* const all = &registry->engines;
+    all->erase(std::find(all->begin(), all->end(), this));
+  }
+  // Outside the lock: the last report calls back into this object.
+  std::unique_ptr<StatsFile> last;
+  {
+    MutexLock lock(&mutex_);
+    last = std::move(stats_file_);
+  }
+}
+
+Status FileSystemEngine::Start() {
+  MutexLock lock(&mutex_);
+  if (options_->switched_off) {
+    StartReporting();
+    return Status::OK();
+  }
+  return Acquire();
+}
+
+std::shared_ptr<SharedEngine> FileSystemEngine::Get(Status* status) {
+  *status = Status::OK();
+  if (options_->switched_off) {
+    return nullptr;
+  }
+  MutexLock lock(&mutex_);
+  if (engine_ == nullptr || engine_->forked()) {
+    *status = Acquire();
+    if (!status->ok()) {
+      return nullptr;
+    }
+  }
+  return engine_;
+}
+
+bool FileSystemEngine::asynchronous() {
+  SharedEngine* engine = published_.load(std::memory_order_acquire);
+  if (engine == nullptr || engine->forked()) {
+    Status ignored;
+    engine = Get(&ignored).get();
+  }
+  return engine != nullptr && engine->engine()->asynchronous();
+}
+
+Status FileSystemEngine::Acquire() {
+  std::string conflict;
+  std::shared_ptr<SharedEngine> engine =
+      SharedEngine::Acquire(options_->engine, &conflict);
+  if (engine == nullptr) {
+    return Status::InvalidArgument(conflict);
+  }
+  if (options_->fallback == Fallback::kRequire) {
+    const FallbackState refusal = engine->TryRing();
+    if (!refusal.reason.empty()) {
+      return Status::NotSupported(
+          "fallback=require, and io_uring cannot be used: " + refusal.reason,
+          refusal.remedy);
+    }
+  }
+  if (engine != engine_) {
+    // The first engine, or a forked child's own.
+    stats_file_.reset();
+    engine_ = std::move(engine);
+    published_.store(engine_.get(), std::memory_order_release);
+  }
+  // From here on ToString shows the values in force.
+  const EngineOptions& in_force = engine_->options();
+  options_->engine.queue_depth = in_force.queue_depth;
+  options_->engine.rings_max = in_force.rings_max;
+  options_->engine.readahead_bytes = in_force.readahead_bytes;
+  options_->engine.write_buffer_bytes = in_force.write_buffer_bytes;
+  StartReporting();
+  return Status::OK();
+}
+
+void FileSystemEngine::StartReporting() {
+  if (stats_file_ == nullptr && !options_->stats_file.empty()) {
+    stats_file_ = std::make_unique<StatsFile>(
+        options_->stats_file, options_->stats_interval_s,
+        [this, engine = engine_] { return Report(engine.get()); });
+  }
+}
+
+FallbackState FileSystemEngine::WhyPosix(const SharedEngine* engine) const {
+  if (options_->switched_off) {
+    return {"ROCKSDB_URING=off in the environment",
+            "remove ROCKSDB_URING from the environment", /*active=*/true};
+  }
+  return engine == nullptr ? FallbackState() : engine->fallback();
+}
+
+std::string FileSystemEngine::Report(const SharedEngine* engine) const {
+  return StatsToJson(engine, WhyPosix(engine));
+}
+
+std::string FileSystemEngine::StatisticsJson() {
+  Status ignored;
+  return Report(Get(&ignored).get());
+}
+
+}  // namespace rocksdb_uring

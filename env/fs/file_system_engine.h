@@ -1,0 +1,71 @@
+// The engine that serves one file system, and the reports about it.
+//
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "env/base/mutex.h"
+#include "env/engine/shared_engine.h"
+#include "env/file/rocksdb_compat.h"
+#include "env/fs/options.h"
+#include "env/fs/stats_file.h"
+
+namespace rocksdb_uring {
+
+// Acquires the engine of the process by the file system's options, acquires a
+// new one in a forked child, and writes the statistics file that the options
+// name. Safe for concurrent use.
+class FileSystemEngine {
+ public:
+  // `options` are those of the file system; not owned. They must not change
+  // after Start, which sets those of the engine to the values in force.
+  explicit FileSystemEngine(FileSystemOptions* options);
+  // Writes the statistics file a last time.
+  ~FileSystemEngine();
+  FileSystemEngine(const FileSystemEngine&) = delete;
+  FileSystemEngine& operator=(const FileSystemEngine&) = delete;
+
+  // Acquires the engine, unless the file system is switched off, and starts the
+  // statistics file. InvalidArgument if the engine runs with other options,
+  // NotSupported if fallback=require cannot be met.
+  rocksdb::Status Start() URING_EXCLUDES(mutex_);
+
+  // The engine of this process. Null if the file system is switched off, and if
+  // there is none; then `*status` is that of Start.
+  std::shared_ptr<SharedEngine> Get(rocksdb::Status* status)
+      URING_EXCLUDES(mutex_);
+
+  // Whether the engine of this process takes asynchronous operations now.
+  // RocksDB 9 and newer ask for every block that they fetch: no lock, and
+  // nothing shared is written to, once there is an engine.
+  bool asynchronous() URING_EXCLUDES(mutex_);
+
+  // Why POSIX serves. `engine` is what Get returned.
+  FallbackState WhyPosix(const SharedEngine* engine) const;
+  // Statistics as in the statistics file.
+  std::string StatisticsJson() URING_EXCLUDES(mutex_);
+
+  // Around fork(), so that the child finds everything unlocked.
+  void LockForFork() URING_ACQUIRE(mutex_) { mutex_.Lock(); }
+  void UnlockAfterFork() URING_RELEASE(mutex_) { mutex_.Unlock(); }
+
+ private:
+  rocksdb::Status Acquire() URING_REQUIRES(mutex_);
+  void StartReporting() URING_REQUIRES(mutex_);
+  std::string Report(const SharedEngine* engine) const;
+
+  FileSystemOptions* const options_;
+  Mutex mutex_{SharedBy::kFileSystem};
+  std::shared_ptr<SharedEngine> engine_ URING_GUARDED_BY(mutex_);
+  // The same for threads without the lock. What it points to lives as long as
+  // this object: only a forked child replaces the engine, and never destroys
+  // that of its parent.
+  std::atomic<SharedEngine*> published_{nullptr};
+  // After `engine_`: its destructor still reports on the engine.
+  std::unique_ptr<StatsFile> stats_file_ URING_GUARDED_BY(mutex_);
+};
+
+}  // namespace rocksdb_uring
