@@ -4,12 +4,11 @@
 #include "env/file/writable_file.h"
 
 #include <fcntl.h>
-#include <sys/vfs.h>
 
 #include <algorithm>
 #include <cassert>
-#include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "env/base/debug_log.h"
@@ -49,16 +48,6 @@ std::unique_ptr<WriteBehind> MakeWriteBehind(
 std::string WritingAt(uint64_t offset, uint64_t length) {
   return "While appending to file at offset " + std::to_string(offset) +
          " len " + std::to_string(length);
-}
-
-// The default file system knows of the same two cases.
-bool SyncFileRangeWorks(int fd) {
-  constexpr __fsword_t kZfsMagic = 0x2fc12fc1;
-  struct statfs attributes = {};
-  if (fstatfs(fd, &attributes) == 0 && attributes.f_type == kZfsMagic) {
-    return false;
-  }
-  return sync_file_range(fd, 0, 0, 0) == 0 || errno != ENOSYS;
 }
 
 }  // namespace
@@ -318,45 +307,27 @@ IOStatus UringWritableFile::InvalidateCache(size_t offset, size_t length) {
   return status.ok() ? DropFromPageCache(*file_, offset, length) : status;
 }
 
-bool UringWritableFile::RangeSyncSupported() {
-  if (!range_sync_supported_) {
-    range_sync_supported_ = SyncFileRangeWorks(file_->fd.get());
-  }
-  return *range_sync_supported_;
-}
-
-IOStatus UringWritableFile::RangeSyncStrictly(uint64_t end) {
-  const IOStatus status = DrainWrites();
-  if (!status.ok()) {
-    return status;
-  }
-  // From the beginning of the file, and after what is being written out: the
-  // amount of dirty data stays bounded.
-  IoOp op;
-  file_->Describe(IoKind::kSyncFileRange, StatKind::kSyncFileRange, 0, end,
-                  nullptr, &op);
-  op.flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE;
-  const int64_t result = file_->Run(&op, file_->paths.syncs);
-  return result < 0 ? Failed("While sync_file_range", result) : IOStatus::OK();
-}
-
 IOStatus UringWritableFile::RangeSync(uint64_t offset, uint64_t nbytes,
                                       const IOOptions& options,
                                       IODebugContext* dbg) {
-  const IOStatus status = CheckWrites();
+  const bool supported = write_out_.supported();
+  const bool strict = supported && strict_bytes_per_sync_;
+  const IOStatus status = strict ? DrainWrites() : CheckWrites();
   if (!status.ok()) {
     return status;
   }
-  if (!RangeSyncSupported()) {
+  if (!supported) {
     return FSWritableFile::RangeSync(offset, nbytes, options, dbg);
   }
-  if (strict_bytes_per_sync_) {
-    return RangeSyncStrictly(offset + nbytes);
+  int64_t result = 0;
+  if (strict) {
+    result = write_out_.RunStrictly(offset + nbytes);
+  } else {
+    const uint64_t size = size_.load(std::memory_order_relaxed);
+    const uint64_t complete =
+        write_behind_ == nullptr ? size : write_behind_->CompleteBelow(size);
+    result = write_out_.Request(offset, offset + nbytes, complete);
   }
-  const uint64_t size = size_.load(std::memory_order_relaxed);
-  const uint64_t complete =
-      write_behind_ == nullptr ? size : write_behind_->CompleteBelow(size);
-  const int64_t result = write_out_.Request(offset, offset + nbytes, complete);
   return result < 0 ? Failed("While sync_file_range", result) : IOStatus::OK();
 }
 

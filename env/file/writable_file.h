@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "env/file/open_file.h"
@@ -107,8 +106,6 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
                            Verification verification) const;
   rocksdb::IOStatus SyncWith(IoKind kind, StatKind stat_kind,
                              const std::string& what);
-  rocksdb::IOStatus RangeSyncStrictly(uint64_t end);
-  bool RangeSyncSupported();
 
   const std::shared_ptr<OpenFile> file_;
   const bool allow_fallocate_;
@@ -118,7 +115,6 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
   // Null where appends are written before they return.
   std::unique_ptr<WriteBehind> write_behind_;
   WriteOut write_out_;
-  std::optional<bool> range_sync_supported_;
   std::atomic<uint64_t> size_;
 };
 

@@ -4,12 +4,36 @@
 #include "env/file/write_out.h"
 
 #include <fcntl.h>
+#include <sys/vfs.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace rocksdb_uring {
 
+namespace {
+
+// The default file system knows the same two cases: ZFS, and kernels without
+// the call (WSL).
+bool SyncFileRangeWorks(int fd) {
+  constexpr __fsword_t kZfsMagic = 0x2fc12fc1;
+  struct statfs attributes = {};
+  if (fstatfs(fd, &attributes) == 0 && attributes.f_type == kZfsMagic) {
+    return false;
+  }
+  return sync_file_range(fd, 0, 0, 0) == 0 || errno != ENOSYS;
+}
+
+}  // namespace
+
 WriteOut::~WriteOut() { (void)Finish(); }
+
+bool WriteOut::supported() {
+  if (!supported_) {
+    supported_ = SyncFileRangeWorks(file_->fd.get());
+  }
+  return *supported_;
+}
 
 int64_t WriteOut::Finish() {
   if (op_.state() == IoState::kIdle) {
@@ -21,6 +45,10 @@ int64_t WriteOut::Finish() {
   return result;
 }
 
+// RocksDB requests a range for each bytes_per_sync that it has appended. While
+// a range is in flight, another one is only noted: the device is busy with this
+// file, and the next call submits all that is noted as one range. Bytes that
+// are not in the kernel yet are noted as well.
 int64_t WriteOut::Request(uint64_t begin, uint64_t end, uint64_t complete) {
   begin_ = std::min(begin_.value_or(begin), begin);
   end_ = std::max(end_, end);
@@ -42,11 +70,23 @@ int64_t WriteOut::Request(uint64_t begin, uint64_t end, uint64_t complete) {
                   stop - *begin_, nullptr, &op_);
   op_.flags = SYNC_FILE_RANGE_WRITE;
   begin_ = stop;
+  // A ring with syncs=auto too: the system call blocks while the queue of the
+  // device is full, and through a ring a thread of the kernel blocks instead.
   if (file_->paths.syncs == PathChoice::kPosix || !engine->Submit(&op_)) {
     file_->Run(&op_, PathChoice::kPosix);
     return Finish();
   }
   return 0;
+}
+
+int64_t WriteOut::RunStrictly(uint64_t end) const {
+  // From the beginning of the file, and after what is being written out: the
+  // amount of dirty data stays bounded.
+  IoOp op;
+  file_->Describe(IoKind::kSyncFileRange, StatKind::kSyncFileRange, 0, end,
+                  nullptr, &op);
+  op.flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE;
+  return file_->Run(&op, file_->paths.syncs);
 }
 
 }  // namespace rocksdb_uring

@@ -22,6 +22,9 @@ class WriteOut {
   WriteOut(const WriteOut&) = delete;
   WriteOut& operator=(const WriteOut&) = delete;
 
+  // Whether sync_file_range works for this file.
+  bool supported();
+
   // [begin, end) is to go to the device, as far as it is below `complete`,
   // where the kernel has all of the file; the rest is remembered for the next
   // call. Does not wait where the engine takes asynchronous operations.
@@ -31,8 +34,13 @@ class WriteOut {
   // Waits for what is in flight; returns as Request, 0 if there is nothing.
   int64_t Finish();
 
+  // Writes out what the kernel has below `end`, for strict_bytes_per_sync.
+  // Blocks until earlier write-outs are complete. Returns as Request.
+  int64_t RunStrictly(uint64_t end) const;
+
  private:
   const std::shared_ptr<const OpenFile> file_;
+  std::optional<bool> supported_;
   IoOp op_;
   // What was asked for and not started.
   std::optional<uint64_t> begin_;
