@@ -1,5 +1,9 @@
 // ftruncate, and what the default file system does to preallocated space.
 //
+// RocksDB preallocates space ahead of its appends and leaves the rest to the
+// file object. The rest must be returned when the file is closed: it uses up
+// the disk, and without fallocate_with_keep_size it counts as the file's size.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/file_end.h"
 
@@ -33,7 +37,9 @@ bool IsNameOf(int fd, const std::string& name) {
          open_file.st_ino == named.st_ino && open_file.st_dev == named.st_dev;
 }
 
-// Some filesystems keep blocks behind a size that does not change.
+// Some filesystems keep blocks behind a size that does not change. The default
+// file system compares the same two numbers: blocks of the size, and blocks
+// allocated, which the kernel counts in sectors of 512 bytes.
 bool KeepsBlocksBehindItsSize(int fd) {
   constexpr int64_t kSectorBytes = 512;
   struct stat attributes = {};
@@ -45,6 +51,8 @@ bool KeepsBlocksBehindItsSize(int fd) {
 
 void CutPreallocation(const OpenFile& file, uint64_t size, uint64_t allocated,
                       bool punches) {
+  // On most filesystems this returns the blocks, even if the size stays the
+  // same. A hole is punched only where blocks remain.
   (void)CutFile(file, size);
   const int fd = file.fd.get();
   if (!punches || allocated <= size || !KeepsBlocksBehindItsSize(fd)) {
@@ -73,7 +81,9 @@ void TrimPreallocation(const OpenFile& file, uint64_t size, uint64_t allocated,
     return;
   }
   // RocksDB 7.8 hands a WAL to its next writer before it closes this one: a log
-  // that has another name by now belongs to that writer.
+  // that has another name by now belongs to that writer. Cutting it to the size
+  // that this writer knows would lose acknowledged records. The lock keeps
+  // OpenForReuse from renaming the log between the check and the cut.
   const LogReuseLock lock(file.fd.get());
   if (IsNameOf(file.fd.get(), file.name)) {
     CutPreallocation(file, size, allocated, punches);

@@ -1,5 +1,12 @@
 // Appends, syncs and the end of one file that is written.
 //
+// Most calls begin in the same way: they wait for the writes in flight, if what
+// they promise needs that, and return the failure of an earlier write. Such a
+// failure stays. RocksDB has dropped its buffer, so the bytes exist nowhere
+// else, and no later call can write them. The failure of an operation that the
+// call itself waits for is returned once. RocksDB keeps track of what a call
+// has returned, and a WAL must be able to continue after ENOSPC and Resume().
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/writable_file.h"
 
@@ -30,7 +37,13 @@ namespace {
 
 // RocksDB reads no table before it is closed, and drops an unfinished one after
 // a crash, so writes of a table may be in flight. A blob file may be read while
-// it grows: its Flush waits, unless RocksDB has promised not to read it.
+// it grows: its Flush waits, unless RocksDB has promised not to read it. A WAL
+// has no writes in flight: what was appended before its Flush must survive the
+// process. Submitting is not enough for that: of 128 buffered writes in flight
+// a killed process lost 127.
+//
+// With writes=auto only direct files: no buffered append gained from a ring
+// (env/MEASUREMENTS.md, Appends).
 std::unique_ptr<WriteBehind> MakeWriteBehind(
     const std::shared_ptr<const OpenFile>& file) {
   const bool may =
@@ -86,6 +99,8 @@ IOStatus UringWritableFile::Failed(const std::string& what,
   return status;
 }
 
+// Does not wait. A failure is known when its write has been collected, by a
+// later Append or by a call that drains.
 IOStatus UringWritableFile::CheckWrites() {
   if (write_behind_ == nullptr) {
     return IOStatus::OK();
@@ -128,6 +143,7 @@ IOStatus UringWritableFile::WriteNow(uint64_t offset, const Slice& data,
 
 IOStatus UringWritableFile::WriteBehindPiece(uint64_t offset, const Slice& data,
                                              Verification verification) {
+  // Reserve may collect a write that has failed, so it comes before the check.
   char* const buffer = write_behind_->Reserve(offset, data.size());
   const IOStatus earlier = CheckWrites();
   if (!earlier.ok()) {
@@ -136,6 +152,8 @@ IOStatus UringWritableFile::WriteBehindPiece(uint64_t offset, const Slice& data,
   if (buffer == nullptr) {
     return WriteNow(offset, data, verification);
   }
+  // The copy is verified, not the original: it is what will be written. A
+  // buffer that does not match is not started, and serves the next Reserve.
   memcpy(buffer, data.data(), data.size());
   const IOStatus verified =
       Verify(offset, Slice(buffer, data.size()), verification);
@@ -211,6 +229,7 @@ IOStatus UringWritableFile::PositionedAppend(
 IOStatus UringWritableFile::Truncate(uint64_t size,
                                      const IOOptions& /*options*/,
                                      IODebugContext* /*dbg*/) {
+  // A write that completes after the cut would make the file longer again.
   const IOStatus status = DrainWrites();
   if (!status.ok()) {
     return status;
@@ -224,6 +243,9 @@ IOStatus UringWritableFile::Truncate(uint64_t size,
   return IOStatus::OK();
 }
 
+// The order is fixed. Operations in flight use the descriptor, so they end
+// first. Their failures decide the size, and the size decides what is trimmed.
+// The descriptor is closed last, whatever failed before.
 IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
                                   IODebugContext* /*dbg*/) {
   if (write_behind_ != nullptr) {
@@ -235,7 +257,7 @@ IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
     status = Failed("While sync_file_range", written_out);
   }
   if (write_behind_ != nullptr && write_behind_->failure()) {
-    // What lies behind a write that failed is not the file.
+    // The file ends before the hole, even if later writes succeeded.
     size_.store(std::min(size_.load(std::memory_order_relaxed),
                          write_behind_->failure()->offset),
                 std::memory_order_relaxed);
@@ -260,11 +282,14 @@ IOStatus UringWritableFile::Flush(const IOOptions& /*options*/,
 
 IOStatus UringWritableFile::SyncWith(IoKind kind, StatKind stat_kind,
                                      const std::string& what) {
-  // A sync covers what completed before it was submitted.
+  // A sync covers what completed before it was submitted. After a failed write
+  // there is none: it could return success for a file with a hole.
   const IOStatus status = DrainWrites();
   if (!status.ok()) {
     return status;
   }
+  // Never repeated: the kernel reports a lost page to one sync only, and the
+  // next one returns success.
   IoOp op;
   file_->Describe(kind, stat_kind, 0, 0, nullptr, &op);
   const int64_t result = file_->Run(&op, file_->paths.syncs);
@@ -310,6 +335,8 @@ IOStatus UringWritableFile::InvalidateCache(size_t offset, size_t length) {
 IOStatus UringWritableFile::RangeSync(uint64_t offset, uint64_t nbytes,
                                       const IOOptions& options,
                                       IODebugContext* dbg) {
+  // Without the call the base class serves: a full sync if strict, else
+  // nothing.
   const bool supported = write_out_.supported();
   const bool strict = supported && strict_bytes_per_sync_;
   const IOStatus status = strict ? DrainWrites() : CheckWrites();
@@ -337,6 +364,8 @@ IOStatus UringWritableFile::Allocate(uint64_t offset, uint64_t len,
   if (!allow_fallocate_) {
     return IOStatus::OK();
   }
+  // Synchronous: the next append needs the space, and the kernel serialises
+  // fallocate with the writes of a file in any case.
   const IoStatsTimer timer(&rocksdb::IOStatsContext::allocate_nanos);
   IoOp op;
   file_->Describe(IoKind::kFallocate, StatKind::kFallocate, offset, len,

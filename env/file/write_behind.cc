@@ -1,5 +1,15 @@
 // Pieces of a file in flight: copied, submitted, waited for in order.
 //
+// RocksDB's data are valid only during its call, so each piece is copied into a
+// buffer of the file. Reserve returns the buffer, Start submits the write, and
+// Collect takes the result and frees the buffer for the next piece. Writes have
+// no callback: the next call on the file collects what has completed.
+//
+// One lock protects all of it, and is held during waits. Sync and Fsync may run
+// beside Append (IsSyncThreadSafe), and two threads that wait for the same
+// write would both collect it. The lock is rarely contended: RocksDB syncs only
+// WALs beside appends (DB::SyncWAL), and a WAL has no WriteBehind.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/write_behind.h"
 
@@ -30,6 +40,9 @@ void WriteBehind::AcquireBuffer(size_t size, Write* write) {
       RoundUp(size, alignment), alignment);
 }
 
+// Writes complete in any order, so the first failure collected may not be the
+// first in the file. The failure with the lowest offset is kept: synchronous
+// writes would have reported that one, and Close ends the file before it.
 void WriteBehind::Collect(Write* write) {
   file_->engine->engine()->Wait(&write->op);
   const IoOp& op = write->op;
@@ -49,6 +62,7 @@ void WriteBehind::CollectCompleted() {
   if (in_flight_count_ > 0) {
     (void)file_->engine->engine()->Wait(&Oldest()->op, 0);
   }
+  // From the back: Collect moves what is behind the write one place forward.
   for (size_t i = in_flight_count_; i > 0; --i) {
     if (in_flight_[i - 1]->op.completed()) {
       Collect(in_flight_[i - 1]);
@@ -66,6 +80,10 @@ WriteBehind::Write* WriteBehind::Oldest() {
   return in_flight_count_ == 0 ? nullptr : in_flight_[0];
 }
 
+// The kernel executes writes in any order. Of two overlapping writes in flight
+// the older one could reach the file last. RocksDB makes such writes with
+// direct I/O: it pads the last block with zeros, and writes the same block
+// again with the data that follow.
 bool WriteBehind::Overlaps(uint64_t offset, size_t size) const {
   return std::any_of(in_flight_.begin(), in_flight_.begin() + in_flight_count_,
                      [=](const Write* write) {
@@ -74,6 +92,9 @@ bool WriteBehind::Overlaps(uint64_t offset, size_t size) const {
                      });
 }
 
+// A write keeps its buffer for the next piece, which nearly always has the same
+// size. A file then takes at most kWritesMax buffers from the budget, not one
+// for each piece.
 WriteBehind::Write* WriteBehind::FindFree(size_t size) {
   Write* without_buffer = nullptr;
   for (Write& write : writes_) {
@@ -97,9 +118,16 @@ WriteBehind::Write* WriteBehind::FindFree(size_t size) {
   return without_buffer->buffer.data() == nullptr ? nullptr : without_buffer;
 }
 
+// Waits for writes of this file, never for buffers of another one. A file keeps
+// its idle buffers until it is closed, and one thread writes several files: a
+// compaction writes a table and a blob file. It would wait for buffers that
+// only it can return.
 char* WriteBehind::Reserve(uint64_t offset, size_t size) {
   MutexLock lock(&mutex_);
   CollectCompleted();
+  // Before any return of null: the caller then writes by itself, and that write
+  // must not overlap either. Draining all writes is simple, and rare: RocksDB
+  // rewrites a block only after a Flush or Sync in the middle of a file.
   if (Overlaps(offset, size)) {
     DrainLocked();
   }
@@ -124,9 +152,11 @@ void WriteBehind::Start(uint64_t offset, size_t size) {
   Write* const write = std::exchange(reserved_, nullptr);
   file_->Describe(IoKind::kWrite, StatKind::kWriteBehind, offset, size,
                   write->buffer.data(), &write->op);
+  // CountOverlap must not count writes that completed during the copy.
   CollectCompleted();
   if (!file_->engine->engine()->Submit(&write->op)) {
-    // No ring any more, or no room: written before anything goes on.
+    // No ring any more, or no room: written before the call returns. The result
+    // is collected like all others, so a failure is found in one place.
     file_->Run(&write->op, PathChoice::kPosix);
   }
   write->started = true;
@@ -161,6 +191,8 @@ std::optional<WriteFailure> WriteBehind::failure() {
   return failure_;
 }
 
+// For sync_file_range, which writes out the dirty pages that exist: it misses
+// bytes that have not reached the page cache yet.
 uint64_t WriteBehind::CompleteBelow(uint64_t size) {
   MutexLock lock(&mutex_);
   CollectCompleted();
