@@ -1,5 +1,11 @@
 // An asynchronous read from its start to its callback.
 //
+// RocksDB relies on more than its file_system.h says. A callback runs once, on
+// the thread that calls ReadAsync, Poll or AbortIO: the prefetch buffer that it
+// changes has no lock. Poll returns when all of its reads are complete, failed
+// ones included, because RocksDB then frees the handles and reuses the buffers.
+// The error of a read goes to its callback: RocksDB 7.8 ignores Poll's status.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/async_read.h"
 
@@ -23,6 +29,10 @@ AsyncRead::AsyncRead(std::shared_ptr<const OpenFile> file,
                   request.len, request.scratch, &op_);
 }
 
+// RocksDB deletes a handle after Poll or AbortIO, when nothing is in flight. A
+// caller that deletes it earlier may free the buffer next, so the destructor
+// waits. Cancelling shortens the wait only for a read that is still queued: the
+// kernel does not stop a request that has reached the device.
 AsyncRead::~AsyncRead() {
   if (op_.state() != IoState::kIdle && !op_.completed()) {
     Cancel();
@@ -52,6 +62,10 @@ IOStatus AsyncRead::StatusOf() const {
                       file_->name, op_);
 }
 
+// Two passes: all waits, then all callbacks. The engine waits for many reads at
+// once, in their order of completion, and a callback may take its time. The
+// list is linked through the reads, because waiting must not need memory, and
+// `listed_` skips a handle that is passed twice.
 void AsyncRead::WaitAndDeliver(void* const* handles, size_t count) {
   AsyncRead* first = nullptr;
   AsyncRead** link = &first;
@@ -76,10 +90,12 @@ void AsyncRead::WaitAndDeliver(void* const* handles, size_t count) {
 }
 
 AsyncRead* AsyncRead::WaitForPiece(AsyncRead* first) {
+  // On the stack, because waiting must not need memory.
   constexpr size_t kPiece = 64;
   IoOp* ops[kPiece];
   size_t count = 0;
-  // Nearly always they are all of the one engine.
+  // Nearly always all reads are of one engine. Only a forked child has reads of
+  // two, its own and its parent's.
   IoEngine* const engine = first->engine();
   AsyncRead* read = first;
   for (; read != nullptr && count < kPiece && read->engine() == engine;
@@ -94,6 +110,8 @@ void AsyncRead::Deliver() {
   if (std::exchange(delivered_, true)) {
     return;
   }
+  // All fields are set: RocksDB asserts that the result begins at `scratch`,
+  // and with direct I/O its callback needs the offset.
   FSReadRequest answer;
   answer.offset = op_.offset;
   answer.len = op_.length;

@@ -27,13 +27,14 @@ using rocksdb::Slice;
 
 namespace {
 
-// Whether streams of the file are read ahead at all: others than tables and
-// blobs may change.
+// Whether streams of the file are read ahead at all. Only tables and blobs are:
+// other files may change after they were read ahead.
 bool HasStreams(const OpenFile& file) {
   return (file.kind == FileKind::kTable || file.kind == FileKind::kBlob) &&
          file.engine->options().readahead_bytes > 0;
 }
 
+// Needs rings: a window is in flight while the caller works.
 std::unique_ptr<ReadAhead> MakeReadAhead(
     const std::shared_ptr<const OpenFile>& file, uint64_t file_size,
     StreamHistory* history) {
@@ -83,6 +84,8 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
                                      Slice* result, char* scratch,
                                      IODebugContext* /*dbg*/) const {
   AssertAligned(*file_, offset, n, scratch);
+  // A direct file copies what its windows have, and reads the rest. A buffered
+  // file makes the read, and announces what comes next. All others just read.
   ReadStream* const stream =
       read_ahead_ != nullptr || page_cache_ahead_ != nullptr
           ? NoteRead(&streams_, offset, n)
@@ -96,7 +99,9 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
     }
   }
   // A window that ends inside a sector ends where the file did. A table still
-  // ends there; a blob file may have grown since.
+  // ends there, and a read of the rest would have an offset that direct I/O
+  // refuses. A blob file may have grown since, so its last sector is read
+  // again.
   bool at_end = file_->direct() && !IsAligned(done, file_->alignment);
   if (at_end && file_->kind != FileKind::kTable) {
     done -= done % file_->alignment;
@@ -122,6 +127,8 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
 IOStatus UringRandomAccessFile::MultiRead(FSReadRequest* requests, size_t count,
                                           const IOOptions& options,
                                           IODebugContext* /*dbg*/) {
+  // The call itself returns OK whatever the reads return: RocksDB would apply
+  // its error to all requests, and one bad block would fail the whole batch.
   ReadOps ops(count);
   // One piece, unless memory is short.
   for (size_t done = 0; done < count;) {
@@ -156,6 +163,9 @@ void UringRandomAccessFile::ReadPiece(FSReadRequest* requests, size_t count,
   }
 }
 
+// A read that hits needs no request, no submission and no completion: 9 % more
+// keys from an asynchronous MultiGet that finds all of them cached
+// (env/MEASUREMENTS.md). With reads=uring the user has chosen the ring.
 bool UringRandomAccessFile::ReadFromPageCache(size_t length, AsyncRead* read) {
   if (file_->direct() || file_->paths.reads != PathChoice::kAuto ||
       !page_cache_.SingleAsks(length)) {
@@ -173,12 +183,14 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
                                           IOHandleDeleter* deleter,
                                           IODebugContext* /*dbg*/) {
   AssertAligned(*file_, request.offset, request.len, request.scratch);
-  // RocksDB takes NotSupported for an answer when a scan begins, and fails a
-  // scan that meets it later: only what holds for ever may say so. A ring that
-  // is refused or fails on the way makes the read synchronous.
+  // RocksDB accepts NotSupported when a scan begins, and fails a scan that gets
+  // it later. So only permanent causes return it. A ring that is refused now or
+  // fails later makes the read synchronous instead.
   if (file_->paths.reads == PathChoice::kPosix || !file_->engine->has_rings()) {
     return IOStatus::NotSupported("ReadAsync");
   }
+  // RocksDB now reads this stream ahead itself. A window as well would read
+  // every byte twice.
   if (read_ahead_ != nullptr) {
     read_ahead_->ForgetStreamAt(request.offset);
   }
@@ -189,6 +201,8 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
     read->ReadNow();
     complete = true;
   }
+  // Without a handle RocksDB need not poll. The callback may run here: this is
+  // the caller's thread.
   if (complete && kNullHandleMeansDelivered) {
     read->Deliver();
     *io_handle = nullptr;
@@ -205,6 +219,9 @@ IOStatus UringRandomAccessFile::Prefetch(uint64_t offset, size_t n,
   if (file_->direct()) {
     return IOStatus::OK();
   }
+  // RocksDB prefetches ahead of forward scans, and PageCacheAhead may have
+  // found the same scan. Each notes in the stream's horizon how far it has
+  // gone, so the other does not announce the same bytes again.
   ReadStream* const stream = page_cache_ahead_ != nullptr
                                  ? StreamExpecting(streams_, offset)
                                  : nullptr;

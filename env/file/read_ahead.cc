@@ -1,5 +1,10 @@
 // Which stream a read belongs to, and how much of it is read ahead.
 //
+// Many threads read the same file, so the lock protects only the table of
+// streams, and is not held while a window copies or waits for the device. The
+// thread that uses a window marks its slot busy; all others skip busy slots.
+// Reads of one stream follow one another, so a stream rarely misses its slot.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/read_ahead.h"
 
@@ -44,7 +49,9 @@ ReadAhead::ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size,
 
 ReadAhead::~ReadAhead() {
   if (forked()) {
-    // What lies behind them is not here (AlignedBuffer::NotInherited).
+    // The child leaks the windows on purpose. Their buffers are not mapped here
+    // (AlignedBuffer::NotInherited), so they cannot be freed, and their reads
+    // are in the parent's ring, so they cannot be waited for.
     MutexLock lock(&mutex_);
     for (Slot& slot : slots_) {
       (void)slot.window.release();
@@ -56,6 +63,8 @@ ReadAhead::~ReadAhead() {
     MutexLock lock(&mutex_);
     was_registered = was_registered_;
   }
+  // Without this object's lock, because the budget's lock comes first. Remove
+  // waits for a running ReclaimIdle, and no other starts after it.
   if (was_registered) {
     budget()->Remove(this);
   }
@@ -81,6 +90,9 @@ ReadAhead::Slot* ReadAhead::OldestFree(bool settle) {
   return oldest;
 }
 
+// A read that continues no stream takes over the least recently used slot. With
+// more than kStreamsMax streams they take each other's windows: that costs
+// reads ahead, and the statistics count them as discarded.
 ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
                                         size_t size, size_t* size_before) {
   for (Slot& slot : slots_) {
@@ -93,6 +105,8 @@ ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
   *size_before = 0;
   Slot* oldest = OldestFree(/*settle=*/false);
   if (oldest == nullptr) {
+    // A window whose stream has ended stays in flight until a thread reaps its
+    // completions, and its slot stays occupied.
     oldest = OldestFree(/*settle=*/true);
   }
   if (oldest == nullptr) {
@@ -104,6 +118,7 @@ ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
   }
   oldest->stream = ReadStream();
   if (seen != nullptr) {
+    // From the thread's table, with its direction and origin.
     oldest->stream = *seen;
     oldest->stream.window = 0;
   } else {
@@ -132,6 +147,8 @@ size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
     }
     slot->busy = true;
   }
+  // In this order: pieces that were copied out return their buffers, and the
+  // new pieces at the far end need buffers.
   const size_t copied =
       slot->window == nullptr ? 0 : slot->window->Take(offset, size, scratch);
   MoveWindow(slot, size_before);
@@ -143,11 +160,15 @@ size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
 
 uint64_t ReadAhead::BytesWanted(ReadStream* stream, size_t size_before) const {
   const uint64_t size = stream->end - stream->start;
+  // Small reads come as far as this only in a stream that NoteRead has found,
+  // and the history of the file says how much such streams need.
   if (size < kLargeReadMin) {
     const uint64_t more = history_->NextWindow(*stream, kSmallWindowMax);
     stream->window = more > 0 ? static_cast<uint32_t>(more) : stream->window;
     return more > 0 ? stream->ahead() + more : 0;
   }
+  // Large reads come from RocksDB's own readahead, so the size of the last one
+  // predicts the next.
   const bool sure = size >= kSureStreamBytes && file_->kind == FileKind::kTable;
   // RocksDB makes no reverse scan in large reads. Large reads that go backwards
   // open a table: its index lies before its footer.
@@ -194,8 +215,13 @@ bool ReadAhead::MakeWindow(Slot* slot) {
   if (slot->window == nullptr) {
     return false;
   }
+  // Here, and not where streams are found: the statistics count streams that
+  // were read ahead.
   file_->engine->statistics()->Count(
       StreamEvent(file_->kind, slot->stream.direction));
+  // The budget takes idle buffers back from registered files. A file registers
+  // with its first window, so files with point reads only are not in the list.
+  // If two threads make windows at once, one of them finds `false`.
   bool registered = true;
   {
     MutexLock lock(&mutex_);
@@ -227,8 +253,9 @@ void ReadAhead::ForgetStreamAt(uint64_t offset) {
   }
 }
 
-// Tried, not waited for: a thread that waits for this budget with the lock held
-// would wait for ever.
+// Called by the thread of any file that needs a buffer, with the budget's list
+// locked. It must not wait, or all files that need a buffer wait with it. A
+// file whose lock is taken is in use, and has little to give back.
 bool ReadAhead::ReclaimIdle() {
   if (!mutex_.TryLock()) {
     return true;

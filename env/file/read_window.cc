@@ -1,5 +1,10 @@
 // Pieces are started at the far end and copied out of at the near one.
 //
+// A window is several requests, not one large one. The device serves them in
+// parallel, the first bytes are there when the first piece is, and each piece
+// that is used up makes room for another. Pieces of 64 or 128 KiB made point
+// reads beside a scan slower than pieces of 512 KiB (env/MEASUREMENTS.md).
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/read_window.h"
 
@@ -79,6 +84,8 @@ void ReadWindow::Finish(Piece* piece) {
   piece->op.Reset();
 }
 
+// May end early: the caller reads what lies behind the copied bytes. Waits only
+// for pieces that the read needs; those further ahead stay in flight.
 size_t ReadWindow::TakeForward(uint64_t offset, size_t size, char* scratch) {
   uint64_t at_byte = offset;
   const uint64_t stop = offset + size;
@@ -104,6 +111,10 @@ size_t ReadWindow::TakeForward(uint64_t offset, size_t size, char* scratch) {
   return at_byte - offset;
 }
 
+// All or nothing. The window begins where the read ends, so a partial copy
+// would have the last bytes of the read, and the caller can only add bytes
+// behind a copy. The loop goes from the last byte to the first, as the pieces
+// lie.
 size_t ReadWindow::TakeBackward(uint64_t offset, size_t size, char* scratch) {
   uint64_t stop = offset + size;
   for (size_t i = 0; i < count_ && stop > offset; ++i) {
@@ -133,6 +144,7 @@ size_t ReadWindow::Take(uint64_t offset, size_t size, char* scratch) {
 void ReadWindow::DropFirst() {
   Piece* const piece = at(0);
   Finish(piece);
+  // Repeated reads may have taken more bytes than the piece has.
   const uint64_t unused = piece->length - std::min(piece->length, piece->taken);
   if (unused > 0) {
     file_->engine->statistics()->Count(StatEvent::kReadAheadDiscarded, unused);
@@ -143,6 +155,8 @@ void ReadWindow::DropFirst() {
 }
 
 void ReadWindow::DropAll() {
+  // Cancels all before it waits for the first, so that they end together. The
+  // waits are necessary: until the completion the kernel may write to a buffer.
   Cancel();
   while (count_ > 0) {
     DropFirst();
@@ -178,6 +192,8 @@ void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes) {
     DropAll();
   }
   // Streams share the budget: the more there are, the less each has ahead.
+  // Otherwise a compaction with many inputs would have windows for the first of
+  // them, and wait for the device in all others.
   bytes = std::min(bytes, std::max(budget()->FairShare(), kPieceBytesMin));
   const uint64_t goal =
       back ? start - std::min(start, bytes) : std::min(stop + bytes, end_);
@@ -185,11 +201,14 @@ void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes) {
     const uint64_t far = count_ > 0 ? edge() : FirstEdge(start, stop);
     const uint64_t missing =
         back ? far - std::min(far, goal) : goal - std::min(far, goal);
+    // A refused piece ends it: the next read tries again.
     if (missing == 0 ||
         !Start(far, std::min<uint64_t>(missing, kPieceBytesMax))) {
       break;
     }
   }
+  // One spare is enough: a steady stream starts a piece for each one that it
+  // drops. Other streams can use the rest.
   ReleaseSpares(1);
 }
 
@@ -205,6 +224,8 @@ bool ReadWindow::Start(uint64_t edge, uint64_t bytes) {
   piece->taken = 0;
   file_->Describe(IoKind::kRead, StatKind::kReadAhead, piece->start, bytes,
                   piece->buffer.data(), &piece->op);
+  // Without room or a ring the stream continues without a window. Reading the
+  // piece here would make this read wait for bytes that are not needed yet.
   if (!engine()->Submit(&piece->op)) {
     Keep(std::move(piece->buffer));
     return false;
@@ -222,6 +243,7 @@ AlignedBuffer ReadWindow::GetBuffer(uint64_t* bytes) {
     std::swap(*found, spares_[spare_count_ - 1]);
     return std::move(spares_[--spare_count_]);
   }
+  // Spares that are too small go back first: the budget may lack their bytes.
   ReleaseSpares(0);
   const size_t alignment = file_->buffer_alignment();
   AlignedBuffer buffer = budget()->Acquire(*bytes, alignment);
