@@ -71,12 +71,13 @@ IOStatus UringDirectory::FsyncWithDirOptions(
     }
   }
   if (!file_->fd.valid()) {
-    // As the default file system: closed, so there is nothing to sync.
+    // As in the default file system: once closed, there is nothing to sync.
     return IOStatus::OK();
   }
   const int64_t result = SyncFile(*file_);
-  // Reported once, as the kernel does: a directory lives as long as its
-  // database, which may recover from the error.
+  // Reported once, as the kernel does: a directory object lives as long as its
+  // database, which may recover from the error. A failure that stayed would
+  // make every later flush and compaction fail.
   return result < 0 ? MakeIOStatus("While fsync a directory", file_->name,
                                    Errno::FromResult(result))
                     : IOStatus::OK();

@@ -1,5 +1,9 @@
 // Codes and texts of the default file system for each errno.
 //
+// Not a matter of wording: RocksDB's error handler decides by code, sub-code
+// and retryable flag whether a database stops, and whether it resumes by
+// itself. A full disk (NoSpace, retryable) is the case that it resumes from.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/io_status.h"
 

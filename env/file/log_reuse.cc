@@ -1,5 +1,9 @@
 // The locks of logs that are closed or reused, and their fork handlers.
 //
+// The handlers take all locks before a fork and release them after it, in the
+// parent and in the child. Otherwise a child could find a lock held by a thread
+// that exists only in the parent, and its first close of a WAL would hang.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/log_reuse.h"
 

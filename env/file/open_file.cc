@@ -104,12 +104,17 @@ IOStatus OpenForReuse(const std::string& name, const std::string& old_name,
                       const rocksdb::FileOptions& options,
                       const FileContext& context,
                       std::shared_ptr<OpenFile>* result) {
+  // Opened before it is renamed: if that fails, the log still has its name. Not
+  // truncated: its blocks are the reason to reuse it.
   FileDescriptor fd;
   const Errno error =
       OpenRetried(old_name, O_WRONLY, options.use_direct_writes, options, &fd);
   if (!error.ok()) {
     return MakeIOStatus("while reopen file for write", name, error);
   }
+  // The old writer may close the log at this moment. It cuts off preallocated
+  // space either before the rename, when this writer has written nothing, or
+  // never: TrimPreallocation leaves a log with another name as it is.
   int renamed = 0;
   {
     const LogReuseLock lock(fd.get());

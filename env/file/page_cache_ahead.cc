@@ -25,6 +25,9 @@ bool PageCacheAhead::IsCached(uint64_t offset) {
   return calls->PreadNoWait(file_->fd.get(), &byte, 1, offset) == 1;
 }
 
+// Announces far ahead and seldom: NextWindow returns 0 until half of the last
+// window has been read. The horizon moves even if nothing is announced, so that
+// a cached part is asked about once.
 void PageCacheAhead::Announce(const StreamHistory& history,
                               ReadStream* stream) {
   const uint64_t bytes = history.NextWindow(*stream, kWindowMax);
@@ -81,6 +84,8 @@ int64_t PageCacheAhead::Read(const StreamHistory& history, ReadStream* stream,
     if (Ask(op)) {
       return op->result;
     }
+    // Never reset: a stream that missed once is announced to its end, and its
+    // reads no longer ask.
     stream->cold = true;
     // What is waited for goes to the device first.
     (void)file_->engine->options().system_calls->WillNeed(op->fd, op->offset,

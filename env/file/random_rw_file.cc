@@ -1,5 +1,8 @@
 // Buffered reads and writes in place, one operation for each call.
 //
+// Nothing is in flight between calls, so Flush has nothing to do, and Sync and
+// Fsync cover every write that has returned.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/random_rw_file.h"
 
