@@ -23,7 +23,8 @@ Installs what is missing (as root), builds, and runs the tests.
                  Default: all of them, but release only built, sanitizers on
                  the suites of the code that the plugin is made of, and
                  clang17 (which fuzz compiles with) and packages with --full
-                 only.
+                 only. kernels, filesystems and rocksdb run beside the parts
+                 behind dev, and print what they have to say at the end.
   --quick        before each commit: one build, and the suites of the engine, the
                  files and databases on it, without sanitizers
   --full         all suites under the sanitizers, more repetitions, each with
@@ -60,8 +61,10 @@ readonly packages=(
 # Debian.
 readonly full_packages=(golang-go rustc default-jdk-headless debootstrap)
 readonly default_parts=(
-  dev kernels filesystems rocksdb versions asan tsan fuzz clang20 gcc20 release
-  coverage)
+  dev versions asan tsan fuzz clang20 gcc20 release coverage)
+# These run the dev build elsewhere, and wait for disks and an emulator more than
+# half of their time: by default they run beside the parts behind dev.
+readonly beside_parts=(kernels filesystems rocksdb)
 readonly full_parts=(clang17 packages)
 # What runs under a sanitizer by default: suites of the engine, the files and
 # databases on them. The others run these through programs of their own.
@@ -94,7 +97,7 @@ if ((quick)); then
   chosen=(dev)
 fi
 for name in ${chosen[@]+"${chosen[@]}"}; do
-  if [[ " ${default_parts[*]} ${full_parts[*]} " != *" $name "* ]]; then
+  if [[ " ${default_parts[*]} ${beside_parts[*]} ${full_parts[*]} " != *" $name "* ]]; then
     echo "unknown preset: $name" >&2
     usage >&2
     exit 2
@@ -114,8 +117,11 @@ readonly seed="${ROCKSDB_URING_TEST_SEED:-0}"
 export ROCKSDB_URING_TEST_FULL="${ROCKSDB_URING_TEST_FULL:-}"
 ((full)) && ROCKSDB_URING_TEST_FULL=1
 # Every test process appends its name and its sums: faults injected, bad inputs.
-export ROCKSDB_URING_TEST_COUNTS="$PWD/build/test_counts"
-mkdir -p build && : >"$ROCKSDB_URING_TEST_COUNTS"
+mkdir -p build
+if [[ -z ${ROCKSDB_URING_TEST_COUNTS:-} ]]; then
+  export ROCKSDB_URING_TEST_COUNTS="$PWD/build/test_counts"
+  : >"$ROCKSDB_URING_TEST_COUNTS"
+fi
 
 title() { printf '\n== %s\n' "$*"; }
 
@@ -288,16 +294,9 @@ need_dev() {
   build dev --preset dev
 }
 
-# other_place NAME COMMAND...: a script that runs tests of the dev build
-# elsewhere, and has the sums in its last line.
-other_place() {
-  local name="$1" log="build/dev/$1.log" status more=() sums=()
-  shift
-  need_dev >/dev/null || return
-  title "testing $name"
-  ((full)) && more=(--full)
-  "$@" ${more[@]+"${more[@]}"} 2>&1 | tee "$log"
-  status="${PIPESTATUS[0]}"
+# add_sums NAME LOG STATUS: the sums in the last line of a script's output.
+add_sums() {
+  local name="$1" log="$2" status="$3" sums=()
   read -ra sums < <(tail -n 1 "$log" | sed -nE \
     's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p')
   if ((${#sums[@]} == 0)); then
@@ -311,6 +310,44 @@ other_place() {
   if ((status != 0 && status != 77 && sums[1] == 0)); then
     case_failed "$name: exit status $status"
   fi
+}
+
+# other_place NAME COMMAND...: a script that runs tests of the dev build
+# elsewhere, and has the sums in its last line.
+other_place() {
+  local name="$1" log="build/dev/$1.log" more=()
+  shift
+  need_dev >/dev/null || return
+  title "testing $name"
+  ((full)) && more=(--full)
+  "$@" ${more[@]+"${more[@]}"} 2>&1 | tee "$log"
+  add_sums "$name" "$log" "${PIPESTATUS[0]}"
+}
+
+# The parts that run beside the others, as a run of their own whose output comes
+# at the end.
+beside_pid=
+trap '[[ -z $beside_pid ]] || kill "$beside_pid" 2>/dev/null' EXIT
+begin_beside() {
+  local name arguments=()
+  for name in "${beside_parts[@]}"; do
+    arguments+=("--preset=$name")
+  done
+  title "beginning ${beside_parts[*]}, beside what follows"
+  tests/run.sh "${arguments[@]}" >build/beside.log 2>&1 &
+  beside_pid=$!
+}
+
+end_beside() {
+  local status=0
+  [[ -n $beside_pid ]] || return 0
+  wait "$beside_pid" || status=$?
+  beside_pid=
+  cat build/beside.log
+  while read -r name; do
+    failures+=("$name")
+  done < <(sed -n '/^== summary/,$ s/^FAILED: //p' build/beside.log)
+  add_sums "${beside_parts[*]}" build/beside.log "$status"
 }
 
 # RocksDB's own suites and db_stress; a newer db_stress reads asynchronously.
@@ -393,13 +430,18 @@ fi
 only=$((${#chosen[@]} > 0))
 if ((!only)); then
   chosen=("${default_parts[@]}")
-  ((full)) && chosen+=("${full_parts[@]}")
+  ((full)) && chosen+=("${beside_parts[@]}" "${full_parts[@]}")
 fi
 for name in "${chosen[@]}"; do
   began=$SECONDS
   run "$name"
   printf '\n-- %s: %d s\n' "$name" $((SECONDS - began))
+  # One after the other with --full: its suites change limits of the machine.
+  if ((!only && !full)) && [[ $name == dev ]]; then
+    begin_beside
+  fi
 done
+end_beside
 
 title "summary"
 [[ -z $coverage ]] || echo "$coverage"
