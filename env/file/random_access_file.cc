@@ -79,6 +79,29 @@ IOStatus UringRandomAccessFile::ReadError(const IoOp& op) const {
                       file_->name, op);
 }
 
+size_t UringRandomAccessFile::ReadFromWindow(const ReadStream* stream,
+                                             uint64_t offset, size_t n,
+                                             char* scratch,
+                                             bool* at_end) const {
+  if (read_ahead_ == nullptr) {
+    return 0;
+  }
+  const size_t done = read_ahead_->Read(stream, offset, n, scratch);
+  if (done > 0) {
+    file_->engine->statistics()->Count(StatKind::kRead, IoPath::kReadAhead, 1,
+                                       done, 0);
+  }
+  // A window that ends inside a sector ends where the file did. A table still
+  // ends there, and a read of the rest would have an offset that direct I/O
+  // refuses. A blob file may have grown since, so its last sector is read
+  // again.
+  if (file_->kind != FileKind::kTable) {
+    return done - done % file_->alignment;
+  }
+  *at_end = !IsAligned(done, file_->alignment);
+  return done;
+}
+
 IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
                                      const IOOptions& /*options*/,
                                      Slice* result, char* scratch,
@@ -90,23 +113,8 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
       read_ahead_ != nullptr || page_cache_ahead_ != nullptr
           ? NoteRead(&streams_, offset, n)
           : nullptr;
-  size_t done = 0;
-  if (read_ahead_ != nullptr) {
-    done = read_ahead_->Read(stream, offset, n, scratch);
-    if (done > 0) {
-      file_->engine->statistics()->Count(StatKind::kRead, IoPath::kReadAhead, 1,
-                                         done, 0);
-    }
-  }
-  // A window that ends inside a sector ends where the file did. A table still
-  // ends there, and a read of the rest would have an offset that direct I/O
-  // refuses. A blob file may have grown since, so its last sector is read
-  // again.
-  bool at_end = file_->direct() && !IsAligned(done, file_->alignment);
-  if (at_end && file_->kind != FileKind::kTable) {
-    done -= done % file_->alignment;
-    at_end = false;
-  }
+  bool at_end = false;
+  size_t done = ReadFromWindow(stream, offset, n, scratch, &at_end);
   if (done < n && !at_end) {
     IoOp op;
     file_->Describe(IoKind::kRead, StatKind::kRead, offset + done, n - done,

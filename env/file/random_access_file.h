@@ -59,6 +59,10 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
  private:
   using ReadOps = SmallVector<IoOp, 32>;
 
+  // Copies the first bytes that a window of the read-ahead has; returns how
+  // many. Sets `*at_end` if the file ends behind them.
+  size_t ReadFromWindow(const ReadStream* stream, uint64_t offset, size_t n,
+                        char* scratch, bool* at_end) const;
   // What MultiRead does, for as many requests as `ops`, empty, has room for.
   void ReadPiece(rocksdb::FSReadRequest* requests, size_t count,
                  const rocksdb::IOOptions& options, ReadOps* ops);
