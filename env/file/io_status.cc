@@ -2,7 +2,7 @@
 //
 // Not a matter of wording: RocksDB's error handler decides by code, sub-code
 // and retryable flag whether a database stops, and whether it resumes by
-// itself. A full disk (NoSpace, retryable) is the case that it resumes from.
+// itself.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/io_status.h"

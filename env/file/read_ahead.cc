@@ -91,8 +91,8 @@ ReadAhead::Slot* ReadAhead::OldestFree(bool settle) {
 }
 
 // A read that continues no stream takes over the least recently used slot. With
-// more than kStreamsMax streams they take each other's windows: that costs
-// reads ahead, and the statistics count them as discarded.
+// more than kStreamsMax streams they take each other's windows: the statistics
+// count the unread bytes as discarded.
 ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
                                         size_t size, size_t* size_before) {
   for (Slot& slot : slots_) {
@@ -167,7 +167,7 @@ uint64_t ReadAhead::BytesWanted(ReadStream* stream, size_t size_before) const {
     stream->window = more > 0 ? static_cast<uint32_t>(more) : stream->window;
     return more > 0 ? stream->ahead() + more : 0;
   }
-  // Large reads come from RocksDB's own readahead, so the size of the last one
+  // Large reads are mostly RocksDB's own readahead, so the size of the last one
   // predicts the next.
   const bool sure = size >= kSureStreamBytes && file_->kind == FileKind::kTable;
   // RocksDB makes no reverse scan in large reads. Large reads that go backwards
