@@ -56,8 +56,7 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
   for (size_t i = 0; i < shard_count_; ++i) {
     AsyncShard::Options shard;
     shard.ring.entries = options.queue_depth;
-    shard.ring.completion_entries =
-        options.queue_depth * InFlightPerEntry(shard_count_);
+    shard.ring.completion_entries = InFlightMax(options.queue_depth);
     shard.backlog_max = options.queue_depth * kWaitingPerEntry;
     shard.index = static_cast<uint32_t>(i);
     shards_[i] = std::make_unique<AsyncShard>(shard, completer_, &rings_);

@@ -59,7 +59,7 @@ struct EngineOptions {
 };
 
 class UringEngine final : public IoEngine {
-  static constexpr size_t kShardsMin = 4;
+  static constexpr size_t kShardsMin = 16;
   static constexpr size_t kShardsMax = 128;
 
  public:
@@ -67,17 +67,15 @@ class UringEngine final : public IoEngine {
   // of its submission queue.
   static constexpr uint32_t kWaitingPerEntry = 16;
   // Those that may be in flight, less a few that are kept for cancel requests.
-  // The more shards there are the fewer: each takes 32 bytes of a shard's
-  // completion queue and table, used or not.
-  static constexpr uint32_t InFlightPerEntry(size_t shards) {
-    // 16 in each of four shards, 4 in each of sixteen and more.
-    return static_cast<uint32_t>(std::clamp<size_t>(64 / shards, 4, 16));
+  // Each takes 32 bytes of a shard's completion queue and table, used or not.
+  static constexpr uint32_t InFlightMax(uint32_t queue_depth) {
+    return std::max<uint32_t>(4 * queue_depth, 64);
   }
-  // One for each processor: threads that share one meet at its lock, which is
-  // held in io_uring_enter, and wait for its leader. Four at least, since the
-  // threads of two processors may all wait for the device.
+  // Four for each processor: threads that share a shard meet at its lock, which
+  // is held in io_uring_enter, and wake each other up (env/MEASUREMENTS.md).
+  // What a shard takes it takes when it is used.
   static constexpr size_t ShardCount(size_t cpus) {
-    return ShardsFor(cpus, kShardsMin, kShardsMax);
+    return ShardsFor(4 * cpus, kShardsMin, kShardsMax);
   }
 
   // Creates no ring. `statistics` and `account` are not owned and must outlive

@@ -121,9 +121,9 @@ TEST_F(NoRoom, EndsSubmissionsOneByOne) {
   while (taken < batch.size() && engine_->IoEngine::Submit(&batch[taken])) {
     ++taken;
   }
-  constexpr size_t kRoom = 8 * UringEngine::InFlightPerEntry(4);
-  EXPECT_EQ(taken, 2 * kRoom - 16);
-  EXPECT_EQ(kernel_.withheld(), kRoom - 16);
+  constexpr size_t kInFlight = UringEngine::InFlightMax(8) - 16;
+  EXPECT_EQ(taken, kInFlight + 8 * UringEngine::kWaitingPerEntry);
+  EXPECT_EQ(kernel_.withheld(), kInFlight);
   EXPECT_EQ(batch[taken].state(), IoState::kIdle);
   kernel_.StopWithholding();
   for (size_t i = 0; i < taken; ++i) {

@@ -13,7 +13,7 @@ namespace rocksdb_uring {
 namespace {
 
 // The rest of the completion queue is kept for cancel requests.
-constexpr size_t kCapacity = 64 * UringEngine::InFlightPerEntry(4) - 16;
+constexpr size_t kCapacity = UringEngine::InFlightMax(64) - 16;
 
 class Cancel : public AsyncFixture {};
 
@@ -343,7 +343,7 @@ TEST_F(DyingRing, AtAWait) {
   ReadBatch batch(file_.fd(), 0, Ranges(kCapacity + 100));
   SubmitAll(&batch);
   Threads waiters;
-  for (const size_t i : {size_t{0}, size_t{500}, kCapacity + 99}) {
+  for (const size_t i : {size_t{0}, kCapacity / 2, kCapacity + 99}) {
     waiters.Start([&, i] { EXPECT_TRUE(engine_->Wait(&batch[i])); });
   }
   ASSERT_TRUE(kernel_.AwaitWaiting(1));

@@ -24,8 +24,6 @@ class AsyncFixture : public ::testing::Test {
     options.queue_depth = queue_depth;
     options.ring_factory = std::move(factory);
     options.system_calls = &calls_;
-    // Four shards, wherever the test runs.
-    options.cpus = 2;
     engine_ = std::make_unique<UringEngine>(options, &statistics_, &account_);
   }
 

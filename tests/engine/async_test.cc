@@ -24,6 +24,7 @@ namespace {
 class AsyncTest : public AsyncFixture {};
 
 TEST_F(AsyncTest, AThousandInFlightCompleteInReverse) {
+  MakeEngine(kernel_.factory(), 256);
   kernel_.WithholdAll();
   ReadBatch batch(file_.fd(), 0, Ranges(1000));
   SubmitAll(&batch);
@@ -201,19 +202,19 @@ TEST_F(AsyncTest, ABatchThatFindsNoRingGoesThroughAShard) {
 // finds its own operation complete, or has no time, does not go on for them.
 TEST_F(AsyncTest, AWaiterTakesOneHarvestAndLooks) {
   kernel_.WithholdAll();
-  ReadBatch batch(file_.fd(), 0, Ranges(300));
+  ReadBatch batch(file_.fd(), 0, Ranges(200));
   SubmitAll(&batch);
   kernel_.ReleaseAll();
   const auto completed = [&] {
     size_t count = 0;
-    for (size_t i = 0; i < 300; ++i) {
+    for (size_t i = 0; i < 200; ++i) {
       count += batch[i].completed() ? 1 : 0;
     }
     return count;
   };
   EXPECT_TRUE(engine_->Wait(&batch[0], 0));
   EXPECT_LE(completed(), ShardQueue::Harvest::kMax);
-  EXPECT_FALSE(engine_->Wait(&batch[299], 0));
+  EXPECT_FALSE(engine_->Wait(&batch[199], 0));
   EXPECT_LE(completed(), 2 * ShardQueue::Harvest::kMax);
   WaitAll(&batch);
   EXPECT_TRUE(batch.Matches(file_.model()));
@@ -222,10 +223,10 @@ TEST_F(AsyncTest, AWaiterTakesOneHarvestAndLooks) {
 // What finds no room waits for it in order, and what finds not even that is
 // refused and untouched.
 TEST_F(AsyncTest, BeyondAllRoomIsRefusedAndNothingIsLost) {
-  constexpr size_t kRoom = 64 * UringEngine::InFlightPerEntry(4);
-  constexpr size_t kCapacity = kRoom - 16;
+  constexpr size_t kRoom = 64 * UringEngine::kWaitingPerEntry;
+  constexpr size_t kCapacity = UringEngine::InFlightMax(64) - 16;
   kernel_.WithholdAll();
-  ReadBatch batch(file_.fd(), 0, Ranges(3 * kCapacity));
+  ReadBatch batch(file_.fd(), 0, Ranges(kCapacity + kRoom + 100));
   const std::vector<IoOp*> ops = batch.pointers();
   size_t taken = engine_->Submit(ops.data(), ops.size());
   EXPECT_EQ(taken, kCapacity + kRoom);

@@ -143,7 +143,7 @@ TEST_F(RingCalls, ThousandsOnTheSmallestQueues) {
     stop = true;
     stranger.Join();
     EXPECT_LE(kernel_.observations().in_flight_max,
-              uint64_t{8} * UringEngine::InFlightPerEntry(4));
+              UringEngine::InFlightMax(8));
   }
   EXPECT_GT(Event(StatEvent::kUnknownCompletion), 0u);
 }

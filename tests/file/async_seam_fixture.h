@@ -17,10 +17,10 @@ class AsyncSeamTest : public ::testing::Test {
  protected:
   static constexpr size_t kFileSize = 4 << 20;
   // A queue of this depth has room for so many reads that wait in line, and
-  // for nearly as many in flight.
+  // for fewer in flight.
   static constexpr uint32_t kSmallDepth = 8;
   static constexpr size_t kSmallRoom =
-      kSmallDepth * UringEngine::InFlightPerEntry(4);
+      kSmallDepth * UringEngine::kWaitingPerEntry;
 
   void SetUp() override {
     // Reads take the ring, although the page cache has it all.
@@ -45,8 +45,6 @@ class AsyncSeamTest : public ::testing::Test {
     options.queue_depth = queue_depth;
     options.ring_factory = kernel_.factory();
     options.system_calls = &calls_;
-    // Four shards, wherever the test runs.
-    options.cpus = 2;
     engine_ = MakeEngine(options);
     file_ = OpenOnEngine(engine_, path_, /*direct=*/false);
     ASSERT_NE(file_, nullptr);

@@ -84,7 +84,7 @@ class OneRingEngine final : public IoEngine {
     AsyncShard::Options shard;
     shard.ring.entries = options.queue_depth;
     shard.ring.completion_entries =
-        options.queue_depth * UringEngine::InFlightPerEntry(4);
+        UringEngine::InFlightMax(options.queue_depth);
     shard.backlog_max = shard.ring.completion_entries;
     return shard;
   }
