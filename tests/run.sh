@@ -105,10 +105,10 @@ for name in ${chosen[@]+"${chosen[@]}"}; do
 done
 
 cd "$(dirname "$0")/.." || exit 1
-# shellcheck source-path=SCRIPTDIR source=report.sh
-. tests/report.sh
-# shellcheck source-path=SCRIPTDIR source=archive.sh
-. tests/archive.sh
+# shellcheck source-path=SCRIPTDIR source=scripts/report.sh
+. tests/scripts/report.sh
+# shellcheck source-path=SCRIPTDIR source=scripts/archive.sh
+. tests/scripts/archive.sh
 jobs="${JOBS:-$(nproc)}"
 coverage=
 # Of what takes 0 for any.
@@ -275,7 +275,7 @@ run_fuzzers() {
     check "build/fuzz/bin/${name}_fuzz" -timeout=60 -error_exitcode=1 \
       -verbosity=0 -print_final_stats=1 -detect_leaks="$leaks" \
       "-max_total_time=$seconds" "-seed=$seed" "-artifact_prefix=build/fuzz/$name-" \
-      "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name"
+      "build/fuzz/corpus/$name" "tests/random/fuzz/corpus/$name"
   done
 }
 
@@ -352,15 +352,15 @@ end_beside() {
 
 # RocksDB's own suites and db_stress; a newer db_stress reads asynchronously.
 test_rocksdb() {
-  other_place rocksdb tests/rocksdb/run.sh
-  ((full)) && check_as_root tests/rocksdb/trixie.sh
+  other_place rocksdb tests/platforms/rocksdb/run.sh
+  ((full)) && check_as_root tests/platforms/rocksdb/trixie.sh
 }
 
 # Other versions of RocksDB, the plugin inside RocksDB's own build, and RocksDB
 # with what patches/ has.
 test_versions() {
   local suite
-  check tests/versions/headers.sh
+  check tests/platforms/versions/headers.sh
   # Scripts that only CMake knows how to call.
   if need_dev >/dev/null; then
     check ctest --test-dir build/dev --no-tests=error --output-on-failure \
@@ -368,18 +368,18 @@ test_versions() {
   fi
   ((full)) || return 0
   for suite in bookworm trixie sid; do
-    check tests/intree/run.sh --suite "$suite"
-    check tests/coroutines/run.sh --suite "$suite"
+    check tests/platforms/intree/run.sh --suite "$suite"
+    check tests/platforms/coroutines/run.sh --suite "$suite"
   done
-  check tests/coroutines/run.sh --sanitize address
-  check tests/coroutines/run.sh --sanitize thread
-  check_as_root tests/versions/run.sh --intree
+  check tests/platforms/coroutines/run.sh --sanitize address
+  check tests/platforms/coroutines/run.sh --sanitize thread
+  check_as_root tests/platforms/versions/run.sh --intree
 }
 
 # The packages of the optimised build, installed on a bare Debian.
 test_packages() {
   build release --preset release || return
-  check_as_root tests/load/clean_root.sh build/release
+  check_as_root tests/platforms/packages/run.sh build/release
 }
 
 # The engine's tests alone, with counters; what they never run with --full only.
@@ -387,7 +387,7 @@ measure_coverage() {
   local report="build/coverage.txt" arguments=(--summary)
   title "coverage of the engine"
   ((full)) && arguments=()
-  if JOBS="$jobs" tests/coverage.sh ${arguments[@]+"${arguments[@]}"} \
+  if JOBS="$jobs" tests/scripts/coverage.sh ${arguments[@]+"${arguments[@]}"} \
       >"$report"; then
     cat "$report"
     coverage="$(tail -n 1 "$report")"
@@ -411,8 +411,8 @@ run() {
     clang20) compile_only clang20 clang clang++ 20 ;;
     gcc20) compile_only gcc20 gcc g++ 20 ;;
     coverage) measure_coverage ;;
-    kernels) other_place kernels tests/kernel/run.sh build/dev ;;
-    filesystems) other_place filesystems tests/filesystems/run.sh build/dev ;;
+    kernels) other_place kernels tests/platforms/kernels/run.sh build/dev ;;
+    filesystems) other_place filesystems tests/platforms/filesystems/run.sh build/dev ;;
     rocksdb) test_rocksdb ;;
     versions) test_versions ;;
     packages) test_packages ;;

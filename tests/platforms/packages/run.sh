@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# run.sh BUILD_DIRECTORY: makes the Debian packages of a build, and runs
+# the block "With the package installed" of plugin/README.md in a Debian 12 that
+# has nothing else; then follows README.md there from the start: quickstart.sh,
+# the build, and every block of the README files of the top, plugin/ and tools/,
+# in order. As root, with debootstrap; takes ten minutes. The root is made below
+# $TEST_TMPDIR or /tmp and removed at the end.
+#
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+
+build=$(cd "$1" && pwd)
+source=$(cd "$(dirname "$0")/../../.." && pwd)
+root=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-root.XXXXXX")
+
+clean_up() {
+  umount "$root/proc" 2>/dev/null || true
+  rm -rf --one-file-system "$root"
+}
+trap clean_up EXIT
+
+cd "$source"
+rm -rf "$build/package"
+cpack --config "$build/CPackConfig.cmake"
+
+debootstrap --variant=minbase bookworm "$root" \
+  "$(. "$source/tests/scripts/archive.sh" && debian_archive)"
+# As this machine reaches the archive.
+cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+rm -f "$root"/etc/apt/apt.conf.d/*docker*
+mkdir -p "$root/work/build/release/package"
+cp "$build"/package/*.deb "$root/work/build/release/package/"
+mount -t proc proc "$root/proc"
+
+inside() {
+  chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+inside apt-get update -q
+blocks_of() { "$source/tests/scripts/readme_block.sh" "$source/$1" "${@:2}"; }
+block=$(blocks_of plugin/README.md "With the package installed")
+inside ROCKSDB_URING_OPTIONS="stats_interval_s=0;stats_file=/work/uring-%p.json" \
+  bash -euo pipefail -c "cd /work; $block"
+
+# Both ways have used the plugin, and the package has brought all it needs.
+used=$(grep -lE '"opens": [1-9]' "$root"/work/uring-*.json | wc -l)
+if ((used < 2)); then
+  echo "packages/run.sh: $used of 2 programs have used the plugin" >&2
+  exit 1
+fi
+inside uring_probe --program=/usr/bin/db_bench
+# What compiles against it comes with the development package.
+inside bash -c "apt-get install -qy --no-install-recommends g++ pkg-config \
+  cmake make /work/build/release/package/librocksdb-uring-dev_*.deb"
+cp -r "$source/plugin/examples" "$root/work/"
+# shellcheck disable=SC2016  # expanded inside
+inside bash -euo pipefail -c '
+  cd /work/examples
+  cc env.c -o /work/env_c $(pkg-config --cflags --libs rocksdb_uring)
+  /work/env_c /work/db_c
+  cmake -S . -B /work/cmake && cmake --build /work/cmake
+  /work/cmake/uring_example /work/db_cc'
+# Nothing stays when it goes.
+inside apt-get purge -qy rocksdb-uring
+if find "$root/usr" -name '*rocksdb_uring*' | grep .; then
+  echo "packages/run.sh: the package has left files" >&2
+  exit 1
+fi
+
+# README.md from the start.
+mkdir "$root/work/source"
+tar c -C "$source" --exclude=./build --exclude=./.git . |
+  tar x -C "$root/work/source"
+# The first command, on a machine that has none of what it needs.
+inside /work/source/tools/quickstart.sh --quick --size=64M \
+  >"$root/work/start.log" 2>&1 || { tail -n 40 "$root/work/start.log"; exit 1; }
+takes=$(sed -n 's/^Requires //p' "$source/plugin/README.md" |
+  grep -o '`[a-z0-9-]*`' | tr -d '`')
+# shellcheck disable=SC2086  # a list
+inside apt-get install -qy --no-install-recommends $takes >/dev/null
+for file in README.md plugin/README.md tools/README.md; do
+  while read -r heading; do
+    # Takes a RocksDB tree: tests/platforms/intree/run.sh.
+    [[ $heading != "Inside RocksDB's own build" ]] || continue
+    echo "packages/run.sh: $file: $heading"
+    block=$(blocks_of "$file" "$heading")
+    inside bash -euo pipefail -c "cd /work/source; $block" \
+      >"$root/work/block.log" 2>&1 </dev/null ||
+      { tail -n 40 "$root/work/block.log"; echo "FAILED: $heading" >&2; exit 1; }
+  done < <(blocks_of "$file")
+done
+echo "packages/run.sh: passed"

@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# Builds and tests the project in other Debians. See usage below.
+#
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: tests/platforms/versions/run.sh [--suite NAME]... [--intree]
+                                       [--work DIRECTORY]
+
+Makes a root of each suite of Debian with debootstrap, and in it runs
+`tests/run.sh --preset dev`: the whole project, built and tested with the RocksDB,
+the liburing and the compiler that this suite has. As root.
+
+  --suite NAME      Default: trixie (RocksDB 9.10.0, liburing 2.9) and sid
+  --intree          also tests/platforms/intree/run.sh there: that RocksDB with
+                    the plugin inside, by cmake, shared
+  --work DIRECTORY  keeps the roots there, and goes on with what it holds.
+                    Default: a new one below $TEST_TMPDIR or /tmp, removed at the
+                    end
+  --help            this text
+
+Exit codes: 0 passed, 1 failed, 2 bad usage, 77 skipped: no root, no debootstrap,
+or no archive. With ROCKSDB_URING_REQUIRE=1 the last is a failure.
+
+Environment: JOBS=N, DEBIAN_MIRROR=URL, ROCKSDB_URING_REQUIRE,
+ROCKSDB_URING_TEST_SEED
+TEXT
+}
+
+suites=()
+intree=0
+work=
+while (($# > 0)); do
+  case "$1" in
+    --suite | --work)
+      (($# > 1)) || { usage >&2; exit 2; }
+      if [[ $1 == --suite ]]; then suites+=("$2"); else mkdir -p "$2"; work=$(cd "$2" && pwd); fi
+      shift
+      ;;
+    --intree) intree=1 ;;
+    --help | -h) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+  shift
+done
+((${#suites[@]} > 0)) || suites=(trixie sid)
+
+skip() {
+  echo "versions/run.sh: skipped: $*" >&2
+  [[ ${ROCKSDB_URING_REQUIRE:-} == 1 ]] && exit 1
+  exit 77
+}
+((EUID == 0)) || skip "another Debian takes root"
+command -v debootstrap >/dev/null || skip "no debootstrap"
+
+top=$(cd "$(dirname "$0")/../../.." && pwd)
+readonly top
+temporary=0
+if [[ -z $work ]]; then
+  work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-versions.XXXXXX")
+  temporary=1
+fi
+mounted=()
+
+# shellcheck disable=SC2317  # the trap calls it
+clean_up() {
+  local i
+  for ((i = ${#mounted[@]} - 1; i >= 0; --i)); do
+    umount "${mounted[i]}" || temporary=0
+  done
+  # Never through a mount that would not go.
+  ((temporary == 0)) || rm -rf --one-file-system "$work"
+}
+trap clean_up EXIT
+
+# mount_in DIRECTORY MOUNT_ARGUMENTS...
+mount_in() {
+  mountpoint -q "$1" && return
+  mount "${@:2}" "$1"
+  mounted+=("$1")
+}
+
+# Makes the root of the suite $1, unless it is there.
+make_root() {
+  local suite="$1" root="$work/$1"
+  [[ -e $root/etc/debian_version ]] ||
+    debootstrap --variant=minbase "$suite" "$root" \
+      "$(. "$top/tests/scripts/archive.sh" && debian_archive)" || return
+  # As this machine reaches the archive.
+  cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/" || return
+  rm -f "$root"/etc/apt/apt.conf.d/*docker*
+  # What tests look for: processes, block devices, loop devices.
+  mount_in "$root/proc" -t proc proc || return
+  mount_in "$root/sys" -t sysfs -o ro sysfs || return
+  mount_in "$root/dev" --bind /dev || return
+  # What was built there before saves time.
+  mkdir -p "$root/work/source" || return
+  find "$root/work/source" -mindepth 1 -maxdepth 1 ! -name build \
+    -exec rm -rf {} + || return
+  (cd "$top" && tar c --exclude=./build --exclude=./.git .) |
+    tar x -C "$root/work/source"
+}
+
+inside() {
+  local root="$1"
+  shift
+  chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    DEBIAN_FRONTEND=noninteractive JOBS="${JOBS:-$(nproc)}" \
+    DEBIAN_MIRROR="${DEBIAN_MIRROR:-}" \
+    ROCKSDB_URING_REQUIRE="${ROCKSDB_URING_REQUIRE:-}" \
+    ROCKSDB_URING_TEST_SEED="${ROCKSDB_URING_TEST_SEED:-}" \
+    CMAKE_C_COMPILER_LAUNCHER="${launcher:-}" \
+    CMAKE_CXX_COMPILER_LAUNCHER="${launcher:-}" "$@"
+}
+
+# In the root of the suite $1.
+test_suite() {
+  local suite="$1" root="$work/$1" start=$SECONDS launcher=
+  [[ -x $root/usr/bin/ccache ]] && launcher=ccache
+  inside "$root" /work/source/tests/run.sh --preset dev || return
+  if ((intree)); then
+    inside "$root" /work/source/tests/platforms/intree/run.sh --suite "$suite" \
+      --builder cmake --link shared || return
+  fi
+  echo "passed: $(inside "$root" dpkg-query -W librocksdb-dev liburing-dev g++ |
+    tr '\t\n' ' ,') $((SECONDS - start)) s"
+}
+
+bad=0
+for suite in "${suites[@]}"; do
+  make_root "$suite" || skip "no root of $suite can be made"
+  test_suite "$suite" || { echo "FAILED: $suite" >&2; bad=1; }
+done
+exit "$bad"

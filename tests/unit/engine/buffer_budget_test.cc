@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "env/engine/buffer_budget.h"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tests/support/engine/test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+constexpr size_t kPage = 4096;
+
+// Holds buffers, and gives them back when asked if they are idle.
+class FakeHolder final : public BufferBudget::Holder {
+ public:
+  explicit FakeHolder(BufferBudget* budget) : budget_(budget) {}
+  ~FakeHolder() override {
+    budget_->Remove(this);
+    ReleaseAll();
+  }
+
+  bool Take(size_t size) {
+    AlignedBuffer buffer = budget_->Acquire(size, kPage);
+    if (buffer.data() == nullptr) {
+      return false;
+    }
+    buffers_.push_back(std::move(buffer));
+    budget_->Add(this);
+    return true;
+  }
+  void set_idle(bool idle) { idle_ = idle; }
+  int asked() const { return asked_; }
+
+  bool ReclaimIdle() override {
+    ++asked_;
+    if (idle_) {
+      ReleaseAll();
+    }
+    return !buffers_.empty();
+  }
+
+ private:
+  void ReleaseAll() {
+    for (AlignedBuffer& buffer : buffers_) {
+      budget_->Release(std::move(buffer));
+    }
+    buffers_.clear();
+  }
+
+  BufferBudget* const budget_;
+  std::vector<AlignedBuffer> buffers_;
+  bool idle_ = false;
+  int asked_ = 0;
+};
+
+class BufferBudgetTest : public ::testing::Test {
+ protected:
+  void TearDown() override { EXPECT_EQ(budget_.bytes(), 0u); }
+
+  BufferBudget budget_{BufferBudget::Use::kForWrites, 4 * kPage};
+};
+
+TEST_F(BufferBudgetTest, IsALimit) {
+  FakeHolder holder(&budget_);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(holder.Take(kPage));
+  }
+  EXPECT_EQ(budget_.bytes(), 4 * kPage);
+  EXPECT_FALSE(FakeHolder(&budget_).Take(kPage));
+  EXPECT_FALSE(FakeHolder(&budget_).Take(5 * kPage));
+}
+
+TEST_F(BufferBudgetTest, TakesIdleBuffersBack) {
+  FakeHolder idle(&budget_);
+  FakeHolder busy(&budget_);
+  ASSERT_TRUE(idle.Take(2 * kPage));
+  ASSERT_TRUE(busy.Take(2 * kPage));
+  idle.set_idle(true);
+  FakeHolder next(&budget_);
+  EXPECT_TRUE(next.Take(2 * kPage));
+  EXPECT_EQ(idle.asked(), 1);
+  EXPECT_EQ(busy.asked(), 1);
+}
+
+// One that holds nothing any more has left the list, and comes back with its
+// next buffer.
+TEST_F(BufferBudgetTest, AsksOnlyThoseThatHoldSomething) {
+  FakeHolder first(&budget_);
+  FakeHolder second(&budget_);
+  ASSERT_TRUE(first.Take(4 * kPage));
+  first.set_idle(true);
+  ASSERT_TRUE(second.Take(4 * kPage));
+  ASSERT_EQ(first.asked(), 1);
+  second.set_idle(true);
+  FakeHolder third(&budget_);
+  EXPECT_TRUE(third.Take(4 * kPage));
+  EXPECT_EQ(first.asked(), 1);
+  EXPECT_EQ(second.asked(), 1);
+  third.set_idle(true);
+  EXPECT_TRUE(first.Take(kPage));
+  first.set_idle(false);
+  EXPECT_FALSE(second.Take(4 * kPage));
+  EXPECT_EQ(first.asked(), 2);
+}
+
+// Each read of each stream asks for a buffer: if each of them asked all files
+// in turn, an exhausted budget would be one lock for the process.
+TEST_F(BufferBudgetTest, AsksSeldomWhereNothingIsIdle) {
+  FakeHolder busy(&budget_);
+  ASSERT_TRUE(busy.Take(4 * kPage));
+  FakeHolder other(&budget_);
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_FALSE(other.Take(kPage));
+  }
+  const auto took = std::chrono::steady_clock::now() - began;
+  EXPECT_LE(busy.asked(), 1 + took / std::chrono::milliseconds(10));
+  // And not never.
+  busy.set_idle(true);
+  while (!other.Take(kPage)) {
+    ASSERT_LT(std::chrono::steady_clock::now() - began,
+              std::chrono::seconds(60));
+  }
+}
+
+TEST_F(BufferBudgetTest, AnExhaustedBudgetIsNotWrittenTo) {
+#ifdef NDEBUG
+  GTEST_SKIP() << "writes are counted in builds with assertions";
+#else
+  FakeHolder busy(&budget_);
+  ASSERT_TRUE(busy.Take(4 * kPage));
+  constexpr auto kProcess = static_cast<size_t>(SharedBy::kProcess);
+  EXPECT_EQ(budget_.Acquire(kPage, kPage).data(), nullptr);
+  const SharingCounts before = this_threads_sharing;
+  const auto began = std::chrono::steady_clock::now();
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(budget_.Acquire(kPage, kPage).data(), nullptr);
+  }
+  if (std::chrono::steady_clock::now() - began < std::chrono::milliseconds(5)) {
+    EXPECT_EQ(this_threads_sharing.writes[kProcess], before.writes[kProcess]);
+    EXPECT_EQ(this_threads_sharing.locks[kProcess], before.locks[kProcess]);
+  }
+#endif
+}
+
+TEST_F(BufferBudgetTest, ManyThreadsTakeAndGiveBack) {
+  Threads threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.Start([this, t] {
+      for (int i = 0; i < 300; ++i) {
+        FakeHolder holder(&budget_);
+        // Idle before it is listed: other threads' reclaims are its owners'.
+        (void)holder.Take(kPage * (1 + (t + i) % 3));
+        EXPECT_LE(budget_.bytes(), 8 * 3 * kPage);
+      }
+    });
+  }
+  threads.Join();
+}
+
+}  // namespace
+}  // namespace rocksdb_uring

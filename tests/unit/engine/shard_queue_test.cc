@@ -1,0 +1,218 @@
+// ShardQueue and ShardWaiters alone: no thread waits in a kernel.
+//
+// SPDX-License-Identifier: Apache-2.0
+#include "env/engine/shard_queue.h"
+
+#include <cerrno>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "env/engine/shard_waiters.h"
+#include "tests/support/engine/fake_ring.h"
+#include "tests/support/engine/test_support.h"
+
+namespace rocksdb_uring {
+namespace {
+
+class ShardQueueTest : public ::testing::Test {
+ protected:
+  static constexpr size_t kBacklogMax = 4;
+
+  void SetUp() override {
+    ShardQueue::Options options;
+    options.ring.entries = 8;
+    options.ring.completion_entries = 32;
+    options.backlog_max = kBacklogMax;
+    options.index = 3;
+    queue_ = std::make_unique<ShardQueue>(options, &environment_);
+    ASSERT_TRUE(queue_->EnsureRing(false));
+    kernel_.WithholdAll();
+  }
+  void TearDown() override {
+    queue_.reset();
+    EXPECT_EQ(account_.bytes(), 0u);
+    EXPECT_EQ(kernel_.observations().overflows, 0u);
+  }
+
+  std::vector<ReadBatch::Range> Ranges(size_t count) {
+    return std::vector<ReadBatch::Range>(count, {0, 100});
+  }
+  size_t Add(ReadBatch* batch) {
+    const std::vector<IoOp*> ops = batch->pointers();
+    return queue_->Add(ops.data(), ops.size());
+  }
+  ShardQueue::Harvest Reap() {
+    ShardQueue::Harvest harvest;
+    queue_->Reap(&harvest);
+    return harvest;
+  }
+
+  FakeKernel kernel_;
+  Breaker breaker_;
+  Statistics statistics_;
+  MemoryAccount account_;
+  const RingEnvironment environment_{kernel_.factory(), &breaker_, &statistics_,
+                                     &account_};
+  TestFile file_{4096};
+  std::unique_ptr<ShardQueue> queue_;
+};
+
+TEST_F(ShardQueueTest, HoldsAnOperationUntilItIsReaped) {
+  ReadBatch batch(file_.fd(), 0, Ranges(1));
+  EXPECT_EQ(queue_->ring_to_wait_on(), nullptr);
+  ASSERT_EQ(Add(&batch), 1u);
+  EXPECT_EQ(batch[0].shard, 3u);
+  EXPECT_TRUE(queue_->Holds(batch[0]));
+  EXPECT_NE(queue_->ring_to_wait_on(), nullptr);
+  EXPECT_EQ(Reap().count, 0u);
+  kernel_.StopWithholding();
+  const ShardQueue::Harvest harvest = Reap();
+  ASSERT_EQ(harvest.count, 1u);
+  EXPECT_EQ(harvest.items[0].op, &batch[0]);
+  EXPECT_EQ(harvest.items[0].result, 100);
+  EXPECT_FALSE(harvest.items[0].orphan);
+  EXPECT_FALSE(queue_->Holds(batch[0]));
+  EXPECT_EQ(queue_->ring_to_wait_on(), nullptr);
+}
+
+// 32 completions, of which 16 are kept for cancel requests; 4 more may wait.
+TEST_F(ShardQueueTest, IsBoundedAndRefillsTheRing) {
+  ReadBatch batch(file_.fd(), 0, Ranges(30));
+  ASSERT_EQ(Add(&batch), 16 + kBacklogMax);
+  EXPECT_EQ(batch[16].state(), IoState::kQueued);
+  EXPECT_EQ(batch[20].state(), IoState::kIdle);
+  EXPECT_TRUE(queue_->has_waiting());
+  EXPECT_TRUE(queue_->TakeWaiting(&batch[17]));
+  EXPECT_FALSE(queue_->TakeWaiting(&batch[0]));
+  kernel_.StopWithholding();
+  EXPECT_EQ(Reap().count, 16u);
+  queue_->Pump();
+  EXPECT_FALSE(queue_->has_waiting());
+  EXPECT_EQ(Reap().count, kBacklogMax - 1);
+}
+
+TEST_F(ShardQueueTest, GivesBackWhatADeadRingHasNotConsumed) {
+  ReadBatch consumed(file_.fd(), 0, Ranges(2));
+  ASSERT_EQ(Add(&consumed), 2u);
+  kernel_.SetSubmitError(-EAGAIN);
+  ReadBatch left(file_.fd(), 0, Ranges(3));
+  ASSERT_EQ(Add(&left), 3u);
+  queue_->GiveUp("io_uring_enter", Errno::FromErrno(EBADF));
+  EXPECT_FALSE(queue_->has_ring());
+  ShardQueue::Harvest harvest;
+  queue_->TakeOrphans(&harvest);
+  ASSERT_EQ(harvest.count, 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(harvest.items[i].op, &left[i]);
+    EXPECT_TRUE(harvest.items[i].orphan);
+  }
+  EXPECT_TRUE(queue_->Holds(consumed[0]));
+  EXPECT_FALSE(queue_->EnsureRing(false)) << "its buffers are the kernel's";
+  kernel_.SetSubmitError(0);
+  kernel_.StopWithholding();
+  EXPECT_EQ(Reap().count, 2u);
+  EXPECT_FALSE(queue_->EnsureRing(true)) << "a thread waits on it";
+  EXPECT_TRUE(queue_->EnsureRing(false));
+  EXPECT_EQ(kernel_.observations().rings_made, 2u);
+}
+
+TEST_F(ShardQueueTest, EvidenceOfARingThatIsGoneDoesNotCount) {
+  const uint64_t number = Reap().ring_number;
+  queue_->GiveUp("io_uring_enter", Errno::FromErrno(EBADF));
+  ASSERT_TRUE(queue_->EnsureRing(false));
+  RingEvidence seen;
+  seen.refused = 1;
+  seen.last_refusal = -EACCES;
+  queue_->Judge(seen, number);
+  EXPECT_TRUE(queue_->has_ring());
+  queue_->Judge(seen, Reap().ring_number);
+  EXPECT_FALSE(queue_->has_ring());
+}
+
+// What a completion does to sleeping threads.
+class ShardWaitersTest : public ShardQueueTest {
+ protected:
+  // Sleeps as a follower until `op` is complete; counts how often it woke.
+  void Follow(IoOp* op) {
+    ShardWaiters::Waiter self(&op, 1);
+    MutexLock lock(&mutex_);
+    ++sleeping_;
+    while (!self.DropCompleted()) {
+      waiters_.Follow(&self, &mutex_, ShardWaiters::Clock::time_point::max());
+      ++woken_;
+    }
+  }
+  void AwaitSleeping(int count) {
+    for (;;) {
+      MutexLock lock(&mutex_);
+      if (sleeping_ == count) {
+        return;
+      }
+    }
+  }
+  int woken() {
+    MutexLock lock(&mutex_);
+    return woken_;
+  }
+
+  Mutex mutex_;
+  ShardWaiters waiters_ URING_GUARDED_BY(mutex_);
+  int sleeping_ URING_GUARDED_BY(mutex_) = 0;
+  int woken_ URING_GUARDED_BY(mutex_) = 0;
+};
+
+TEST_F(ShardWaitersTest, ACompletionWakesTheThreadThatItConcerns) {
+  ReadBatch batch(file_.fd(), 0, Ranges(2));
+  ASSERT_EQ(Add(&batch), 2u);
+  Threads first;
+  Threads second;
+  first.Start([&] { Follow(&batch[0]); });
+  second.Start([&] { Follow(&batch[1]); });
+  AwaitSleeping(2);
+  kernel_.StopWithholding();
+  EXPECT_EQ(Reap().count, 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    CompleteAll(&batch[i], 1);
+    {
+      MutexLock lock(&mutex_);
+      waiters_.WakeFinished();
+    }
+    (i == 0 ? first : second).Join();
+    EXPECT_EQ(woken(), static_cast<int>(i) + 1);
+  }
+}
+
+TEST_F(ShardWaitersTest, OneFollowerIsWokenToLeadUnlessThereIsALeader) {
+  ReadBatch batch(file_.fd(), 0, Ranges(2));
+  ASSERT_EQ(Add(&batch), 2u);
+  Threads threads;
+  threads.Start([&] { Follow(&batch[0]); });
+  threads.Start([&] { Follow(&batch[1]); });
+  AwaitSleeping(2);
+  {
+    MutexLock lock(&mutex_);
+    waiters_.BeginToLead();
+    waiters_.HandOver(*queue_);
+    waiters_.EndToLead();
+    waiters_.HandOver(*queue_);
+    // It has not had the lock yet: a second one is not needed.
+    waiters_.HandOver(*queue_);
+  }
+  while (woken() == 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(woken(), 1);
+  kernel_.StopWithholding();
+  EXPECT_EQ(Reap().count, 2u);
+  CompleteAll(&batch[0], 1);
+  CompleteAll(&batch[1], 1);
+  {
+    MutexLock lock(&mutex_);
+    waiters_.WakeFinished();
+  }
+  threads.Join();
+}
+
+}  // namespace
+}  // namespace rocksdb_uring
