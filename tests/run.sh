@@ -77,30 +77,24 @@ readonly quick_suites=("${sanitized_suites[@]}" layer_test tools_test)
 full=0
 quick=0
 chosen=()
-while (($# > 0)); do
+# shellcheck source-path=SCRIPTDIR source=scripts/options.sh
+. "$(dirname "$0")/scripts/options.sh"
+option() {
   case "$1" in
     --full) full=1 ;;
     --quick) quick=1 ;;
-    --preset)
-      (($# > 1)) || { usage >&2; exit 2; }
-      chosen+=("$2")
-      shift
-      ;;
-    --preset=*) chosen+=("${1#*=}") ;;
-    --help | -h) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
+    --preset) chosen+=("$2") ;;
   esac
-  shift
-done
+}
+read_options full,quick,preset: 0 "$@"
 if ((quick)); then
-  ((!full && ${#chosen[@]} == 0)) || { usage >&2; exit 2; }
+  ((!full && ${#chosen[@]} == 0)) || bad_usage
   chosen=(dev)
 fi
 for name in ${chosen[@]+"${chosen[@]}"}; do
   if [[ " ${default_parts[*]} ${beside_parts[*]} ${full_parts[*]} " != *" $name "* ]]; then
     echo "unknown preset: $name" >&2
-    usage >&2
-    exit 2
+    bad_usage
   fi
 done
 
@@ -364,7 +358,7 @@ test_versions() {
   # Scripts that only CMake knows how to call.
   if need_dev >/dev/null; then
     check ctest --test-dir build/dev --no-tests=error --output-on-failure \
-      -R '^(Versions|InTree)[.]'
+      -R '^(Versions|InTree|Scripts)[.]'
   fi
   ((full)) || return 0
   for suite in bookworm trixie sid; do

@@ -39,23 +39,17 @@ suite=bookworm
 source=
 sanitize=
 work=
-while (($# > 0)); do
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+option() {
   case "$1" in
-    --suite | --source | --sanitize | --work)
-      (($# > 1)) || { usage >&2; exit 2; }
-      case "$1" in
-        --suite) suite="$2" ;;
-        --source) source=$(cd "$2" && pwd) ;;
-        --sanitize) sanitize="$2" ;;
-        --work) mkdir -p "$2" && work=$(cd "$2" && pwd) ;;
-      esac
-      shift
-      ;;
-    --help | -h) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
+    --suite) suite="$2" ;;
+    --source) source=$(cd "$2" && pwd) ;;
+    --sanitize) sanitize="$2" ;;
+    --work) mkdir -p "$2" && work=$(cd "$2" && pwd) ;;
   esac
-  shift
-done
+}
+read_options suite:,source:,sanitize:,work: 0 "$@"
 
 top=$(cd "$(dirname "$0")/../../.." && pwd)
 readonly top
@@ -75,7 +69,7 @@ case "$sanitize" in
     flags+=("--eval=db/db_basic_test.o: CXXFLAGS += -fno-sanitize=vptr")
     ;;
   thread) flags+=(COMPILE_WITH_TSAN=1) ;;
-  *) usage >&2; exit 2 ;;
+  *) bad_usage ;;
 esac
 # shellcheck source=/dev/null
 . "$top/tests/scripts/private_apt.sh"

@@ -30,32 +30,24 @@ TEXT
 
 full=0
 names=()
-build=
-arguments=("$@")
-while (($# > 0)); do
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+option() {
   case "$1" in
     --full) full=1 ;;
-    --on)
-      (($# > 1)) || { usage >&2; exit 2; }
-      names+=("$2")
-      shift
-      ;;
-    --on=*) names+=("${1#*=}") ;;
-    --help | -h) usage; exit 0 ;;
-    -*) usage >&2; exit 2 ;;
-    *) build="$1" ;;
+    --on) names+=("$2") ;;
   esac
-  shift
-done
+}
+read_options full,on: 1 "$@"
 ((${#names[@]} > 0)) || names=(ext4 xfs btrfs tmpfs overlay)
 for name in "${names[@]}"; do
   case "$name" in
     ext4 | xfs | btrfs | tmpfs | overlay) ;;
-    *) usage >&2; exit 2 ;;
+    *) bad_usage ;;
   esac
 done
-[[ -n $build && -d $build ]] || { usage >&2; exit 2; }
-build=$(cd "$build" && pwd)
+[[ -d ${operands[0]} ]] || bad_usage
+build=$(cd "${operands[0]}" && pwd)
 top=$(cd "$(dirname "$0")/../../.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=../../scripts/report.sh
 . "$top/tests/scripts/report.sh"
@@ -70,7 +62,7 @@ if [[ -z ${FILESYSTEMS_PRIVATE_MOUNTS:-} ]]; then
   # shellcheck disable=SC2016  # expanded inside
   exec unshare --mount --propagation unchanged bash -c \
     'mount --make-rprivate / 2>/dev/null; exec "$0" "$@"' \
-    "$top/tests/platforms/filesystems/run.sh" "${arguments[@]}"
+    "$top/tests/platforms/filesystems/run.sh" "$@"
 fi
 
 jobs="${JOBS:-$(nproc)}"

@@ -38,26 +38,20 @@ source=
 builders=(make cmake)
 links=(static shared)
 work=
-while (($# > 0)); do
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+option() {
   case "$1" in
-    --suite | --source | --builder | --link | --work)
-      (($# > 1)) || { usage >&2; exit 2; }
-      case "$1" in
-        --suite) suite="$2" ;;
-        --source) source=$(cd "$2" && pwd) ;;
-        --builder) builders=("$2") ;;
-        --link) links=("$2") ;;
-        --work) mkdir -p "$2" && work=$(cd "$2" && pwd) ;;
-      esac
-      shift
-      ;;
-    --help | -h) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
+    --suite) suite="$2" ;;
+    --source) source=$(cd "$2" && pwd) ;;
+    --builder) builders=("$2") ;;
+    --link) links=("$2") ;;
+    --work) mkdir -p "$2" && work=$(cd "$2" && pwd) ;;
   esac
-  shift
-done
+}
+read_options suite:,source:,builder:,link:,work: 0 "$@"
 [[ "${builders[*]} ${links[*]}" =~ ^(make|cmake|make cmake)\ (static|shared|static shared)$ ]] ||
-  { usage >&2; exit 2; }
+  bad_usage
 
 top=$(cd "$(dirname "$0")/../../.." && pwd)
 readonly top

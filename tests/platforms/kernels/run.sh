@@ -25,22 +25,15 @@ TEXT
 
 full=0
 kernels=()
-build=
-while (($# > 0)); do
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+option() {
   case "$1" in
     --full) full=1 ;;
-    --kernel)
-      (($# > 1)) || { usage >&2; exit 2; }
-      kernels+=("$2")
-      shift
-      ;;
-    --kernel=*) kernels+=("${1#*=}") ;;
-    --help | -h) usage; exit 0 ;;
-    -*) usage >&2; exit 2 ;;
-    *) build="$1" ;;
+    --kernel) kernels+=("$2") ;;
   esac
-  shift
-done
+}
+read_options full,kernel: 1 "$@"
 ((${#kernels[@]} > 0)) || kernels=(5.10 6.1 6.12)
 
 # The release of Debian that has the series.
@@ -54,10 +47,10 @@ suite_of() {
 }
 
 for series in "${kernels[@]}"; do
-  suite_of "$series" >/dev/null || { usage >&2; exit 2; }
+  suite_of "$series" >/dev/null || bad_usage
 done
-[[ -n $build && -d $build ]] || { usage >&2; exit 2; }
-build=$(cd "$build" && pwd)
+[[ -d ${operands[0]} ]] || bad_usage
+build=$(cd "${operands[0]}" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 scripts=$(cd "$here/../../scripts" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../../scripts/report.sh

@@ -1,15 +1,26 @@
 #!/usr/bin/env bash
-# run.sh BUILD_DIRECTORY: makes the Debian packages of a build, and runs
-# the block "With the package installed" of plugin/README.md in a Debian 12 that
-# has nothing else; then follows README.md there from the start: quickstart.sh,
-# the build, and every block of the README files of the top, plugin/ and tools/,
-# in order. As root, with debootstrap; takes ten minutes. The root is made below
-# $TEST_TMPDIR or /tmp and removed at the end.
+# The Debian packages on a bare Debian. See usage below.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
-build=$(cd "$1" && pwd)
+usage() {
+  cat <<'TEXT'
+usage: tests/platforms/packages/run.sh BUILD_DIRECTORY
+
+Makes the Debian packages of a build, and runs the block "With the package
+installed" of plugin/README.md in a Debian 12 that has nothing else; then follows
+README.md there from the start: quickstart.sh, the build, and every block of the
+README files of the top, plugin/ and tools/, in order. As root, with debootstrap;
+takes ten minutes. The root is made below $TEST_TMPDIR or /tmp and removed at the
+end.
+TEXT
+}
+
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+read_options '' 1 "$@"
+build=$(cd "${operands[0]}" && pwd)
 source=$(cd "$(dirname "$0")/../../.." && pwd)
 root=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-root.XXXXXX")
 

@@ -1,18 +1,24 @@
 #!/usr/bin/env bash
-# get_source.sh DIRECTORY: unpacks below DIRECTORY the source package that the
-# installed librocksdb was built from, with what patches/ has for its version,
-# and prints where it is. Needs dpkg-dev. The machine's own apt configuration is
-# read and left as it is.
+# Fetches RocksDB's source. See usage below.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
-if (($# != 1)) || [[ $1 == --help || $1 == -h ]]; then
-  sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"
-  exit $(($# == 1 ? 0 : 2))
-fi
-mkdir -p "$1"
-directory=$(cd "$1" && pwd)
+usage() {
+  cat <<'TEXT'
+usage: tests/platforms/rocksdb/get_source.sh DIRECTORY
+
+Unpacks below DIRECTORY the source package that the installed librocksdb was
+built from, with what patches/ has for its version, and prints where it is. Needs
+dpkg-dev. The machine's own apt configuration is read and left as it is.
+TEXT
+}
+
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+read_options '' 1 "$@"
+mkdir -p "${operands[0]}"
+directory=$(cd "${operands[0]}" && pwd)
 top=$(cd "$(dirname "$0")/../../.." && pwd)
 patches=$top/patches
 # shellcheck source=/dev/null

@@ -69,25 +69,19 @@ preset=dev
 minutes=
 suites=()
 stress=1
-while (($# > 0)); do
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+option() {
   case "$1" in
     --full) full=1 ;;
-    --preset | --suites | --minutes)
-      (($# > 1)) || { usage >&2; exit 2; }
-      case "$1" in
-        --preset) preset=$2 ;;
-        --minutes) minutes=$2 ;;
-        --suites) read -ra suites <<<"$2" ;;
-      esac
-      shift
-      ;;
+    --minutes) minutes=$2 ;;
+    --preset) preset=$2 ;;
+    --suites) read -ra suites <<<"$2" ;;
     --no-suites) suites=(none) ;;
     --no-stress) stress=0 ;;
-    --help | -h) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
   esac
-  shift
-done
+}
+read_options full,minutes:,preset:,suites:,no-suites,no-stress 0 "$@"
 if [[ -z $minutes ]]; then
   minutes=3
   ((full)) && minutes=30

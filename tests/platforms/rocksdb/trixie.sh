@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
-# trixie.sh [MINUTES]: builds the plugin and db_stress in a Debian 13 (RocksDB
-# 9.10) and runs stress.py there, default 30 minutes: db_stress passes
-# asynchronous reads on only since RocksDB 7.10. As root, with debootstrap; the
-# root is made below $TEST_TMPDIR or /tmp and removed at the end.
+# db_stress with asynchronous reads. See usage below.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
-if [[ ${1:-} == --help || ${1:-} == -h ]]; then
-  sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"
-  exit 0
-fi
-minutes=${1:-30}
+usage() {
+  cat <<'TEXT'
+usage: tests/platforms/rocksdb/trixie.sh [MINUTES]
+
+Builds the plugin and db_stress in a Debian 13 (RocksDB 9.10) and runs stress.py
+there, default 30 minutes: db_stress passes asynchronous reads on only since
+RocksDB 7.10. As root, with debootstrap; the root is made below $TEST_TMPDIR or
+/tmp and removed at the end.
+TEXT
+}
+
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+read_options '' '[01]' "$@"
+minutes=${operands[0]:-30}
 source=$(cd "$(dirname "$0")/../../.." && pwd)
 root=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-trixie.XXXXXX")
 

@@ -31,18 +31,15 @@ TEXT
 
 suites=()
 includes=()
-while (($# > 0)); do
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+option() {
   case "$1" in
-    --suite | --include)
-      (($# > 1)) || { usage >&2; exit 2; }
-      if [[ $1 == --suite ]]; then suites+=("$2"); else includes+=("$2"); fi
-      shift
-      ;;
-    --help | -h) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
+    --suite) suites+=("$2") ;;
+    --include) includes+=("$2") ;;
   esac
-  shift
-done
+}
+read_options suite:,include: 0 "$@"
 ((${#suites[@]} + ${#includes[@]} > 0)) || suites=(trixie sid)
 
 for ((i = 0; i < ${#includes[@]}; ++i)); do

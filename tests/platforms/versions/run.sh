@@ -32,19 +32,16 @@ TEXT
 suites=()
 intree=0
 work=
-while (($# > 0)); do
+# shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
+. "$(dirname "$0")/../../scripts/options.sh"
+option() {
   case "$1" in
-    --suite | --work)
-      (($# > 1)) || { usage >&2; exit 2; }
-      if [[ $1 == --suite ]]; then suites+=("$2"); else mkdir -p "$2"; work=$(cd "$2" && pwd); fi
-      shift
-      ;;
+    --suite) suites+=("$2") ;;
     --intree) intree=1 ;;
-    --help | -h) usage; exit 0 ;;
-    *) usage >&2; exit 2 ;;
+    --work) mkdir -p "$2" && work=$(cd "$2" && pwd) ;;
   esac
-  shift
-done
+}
+read_options suite:,intree,work: 0 "$@"
 ((${#suites[@]} > 0)) || suites=(trixie sid)
 
 skip() {
