@@ -52,7 +52,7 @@ TEXT
 readonly packages=(
   cmake ninja-build make g++ clang pkg-config liburing-dev librocksdb-dev
   rocksdb-tools libgflags-dev libgtest-dev libgmock-dev nlohmann-json3-dev
-  e2fsprogs mount libseccomp-dev fuse3 libfuse3-dev valgrind
+  e2fsprogs mount libseccomp-dev fuse3 libfuse3-dev valgrind gcovr
   # An example of README.md, and the Debian packages.
   python3 dpkg-dev file binutils
   # Other filesystems, and other kernels in an emulator.
@@ -376,13 +376,11 @@ test_packages() {
   check_as_root tests/platforms/packages/run.sh build/release
 }
 
-# The engine's tests alone, with counters; what they never run with --full only.
+# The engine's tests alone, with counters.
 measure_coverage() {
-  local report="build/coverage.txt" arguments=(--summary)
+  local report="build/coverage.txt"
   title "coverage of the engine"
-  ((full)) && arguments=()
-  if JOBS="$jobs" tests/scripts/coverage.sh ${arguments[@]+"${arguments[@]}"} \
-      >"$report"; then
+  if JOBS="$jobs" tests/scripts/coverage.sh >"$report"; then
     cat "$report"
     coverage="$(tail -n 1 "$report")"
   else
