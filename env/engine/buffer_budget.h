@@ -67,9 +67,11 @@ class BufferBudget {
     NoteSharedWrite(SharedBy::kProcess);
     users_.fetch_sub(1, std::memory_order_relaxed);
   }
-  uint64_t FairShare() const {
+  uint64_t FairShare() const { return FairShareOf(bytes_max_); }
+  // The same of less than the limit.
+  uint64_t FairShareOf(uint64_t bytes) const {
     const uint32_t users = users_.load(std::memory_order_relaxed);
-    return users > 1 ? bytes_max_ / users : bytes_max_;
+    return users > 1 ? bytes / users : bytes;
   }
 
   uint64_t bytes_max() const { return bytes_max_; }

@@ -18,6 +18,11 @@ namespace {
 
 // Of streams of small reads.
 constexpr uint64_t kSmallWindowMax = 512 << 10;
+// Of all of them together, down to kSmallWindowMin each: beyond this the device
+// has enough to do, and larger windows only cost page faults and caches
+// (env/MEASUREMENTS.md).
+constexpr uint64_t kSmallWindowsTotal = 16 << 20;
+constexpr uint64_t kSmallWindowMin = 32 << 10;
 // Larger reads than this are read ahead in part.
 constexpr uint64_t kLargeWindowMax = 4 << 20;
 // A single read of a table of this size can only be a compaction's.
@@ -93,14 +98,31 @@ ReadAhead::Slot* ReadAhead::OldestFree(bool settle) {
 // A read that continues no stream takes over the least recently used slot. With
 // more than kStreamsMax streams they take each other's windows: the statistics
 // count the unread bytes as discarded.
-ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
-                                        size_t size, size_t* size_before) {
+// Of several the one whose window has the read. A scan that has stopped here,
+// or has been here before, would take the reads of the one that comes after it,
+// and leave the window of that one to be thrown away.
+ReadAhead::Slot* ReadAhead::FindStream(uint64_t offset, size_t size) {
+  Slot* found = nullptr;
   for (Slot& slot : slots_) {
-    *size_before = slot.stream.end - slot.stream.start;
-    if (!slot.busy && slot.stream.file != 0 &&
-        slot.stream.Continue(offset, size)) {
+    if (slot.busy || slot.stream.file == 0 ||
+        !slot.stream.IsNear(offset, size) ||
+        !ReadStream(slot.stream).Continue(offset, size)) {
+      continue;
+    }
+    if (slot.window != nullptr && slot.window->Has(offset, offset + size)) {
       return &slot;
     }
+    found = found != nullptr ? found : &slot;
+  }
+  return found;
+}
+
+ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
+                                        size_t size, size_t* size_before) {
+  if (Slot* const found = FindStream(offset, size)) {
+    *size_before = found->stream.end - found->stream.start;
+    found->stream.Continue(offset, size);
+    return found;
   }
   *size_before = 0;
   Slot* oldest = OldestFree(/*settle=*/false);
@@ -158,12 +180,17 @@ size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
   return copied;
 }
 
+uint64_t ReadAhead::SmallWindowMax() const {
+  return std::clamp(budget()->FairShareOf(kSmallWindowsTotal), kSmallWindowMin,
+                    kSmallWindowMax);
+}
+
 uint64_t ReadAhead::BytesWanted(ReadStream* stream, size_t size_before) const {
   const uint64_t size = stream->end - stream->start;
   // Small reads come as far as this only in a stream that NoteRead has found,
   // and the history of the file says how much such streams need.
   if (size < kLargeReadMin) {
-    const uint64_t more = history_->NextWindow(*stream, kSmallWindowMax);
+    const uint64_t more = history_->NextWindow(*stream, SmallWindowMax());
     stream->window = more > 0 ? static_cast<uint32_t>(more) : stream->window;
     return more > 0 ? stream->ahead() + more : 0;
   }
@@ -187,10 +214,8 @@ void ReadAhead::MoveWindow(Slot* slot, size_t size_before) {
   ReadStream* const stream = &slot->stream;
   if (slot->window != nullptr) {
     slot->window->Pass(stream->start, stream->end);
-    // At the end of the file: its buffers are of use to others at once.
-    if (slot->window->empty() &&
-        (stream->direction == Direction::kBackward ? stream->start == 0
-                                                   : stream->end >= end_)) {
+    // Its buffers are of use to others at once.
+    if (slot->window->empty() && AtEnd(*stream)) {
       slot->window.reset();
       return;
     }

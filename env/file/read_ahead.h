@@ -70,7 +70,9 @@ class ReadAhead final : public BufferBudget::Holder {
     std::unique_ptr<ReadWindow> window;
   };
 
-  // The stream that the read belongs to, noted, else one to be used anew; null
+  // The stream that the read goes on with; null if there is none.
+  Slot* FindStream(uint64_t offset, size_t size) URING_REQUIRES(mutex_);
+  // The same, noted, else one to be used anew; null
   // if all are busy.
   // `*size_before` is the size of the stream's last read, 0 if there was none.
   Slot* FindOrStart(const ReadStream* seen, uint64_t offset, size_t size,
@@ -81,9 +83,17 @@ class ReadAhead final : public BufferBudget::Holder {
   // Bytes that are to be ahead of the stream after its last read; 0 if what is
   // ahead is enough.
   uint64_t BytesWanted(ReadStream* stream, size_t size_before) const;
+  // The most that a stream of small reads gets at once.
+  uint64_t SmallWindowMax() const;
   void MoveWindow(Slot* slot, size_t size_before);
   // False if there is no memory for one.
   bool MakeWindow(Slot* slot);
+
+  // At the end of the file, which ends the stream.
+  bool AtEnd(const ReadStream& stream) const {
+    return stream.direction == Direction::kBackward ? stream.start == 0
+                                                    : stream.end >= end_;
+  }
 
   // In a forked child: windows and locks are as the parent's threads had them
   // at that moment, and are left alone.

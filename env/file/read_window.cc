@@ -41,6 +41,16 @@ uint64_t ReadWindow::edge() const {
                                             : last->start + last->length;
 }
 
+bool ReadWindow::Has(uint64_t start, uint64_t stop) const {
+  if (empty()) {
+    return false;
+  }
+  const Piece* const first = at(0);
+  return direction_ == Direction::kBackward
+             ? edge() < stop && stop <= first->start + first->length
+             : first->start <= start && start < edge();
+}
+
 bool ReadWindow::InFlight() const {
   for (size_t i = 0; i < count_; ++i) {
     const IoOp& op = at(i)->op;

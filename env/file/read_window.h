@@ -46,6 +46,9 @@ class ReadWindow {
   // REQUIRES: !empty().
   uint64_t edge() const;
   bool empty() const { return count_ == 0; }
+  // Whether it has the beginning of a read of [start, stop), in the direction
+  // of the stream, or is about to.
+  bool Has(uint64_t start, uint64_t stop) const;
   bool InFlight() const;
   // Whether no piece is in flight, after a look at the ring. Does not wait.
   bool Settle();
