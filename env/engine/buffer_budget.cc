@@ -7,16 +7,30 @@
 
 namespace rocksdb_uring {
 
+BufferBudget::BufferBudget(Use use, uint64_t bytes_max)
+    : use_(use),
+      bytes_max_(bytes_max),
+      // Those for writes are the allocator's, which keeps some by itself.
+      kept_(use == Use::kForReads ? bytes_max / 4 : 0) {}
+
+// The last one clears up: what is kept is not to be held by an idle process.
+void BufferBudget::RemoveUser() {
+  NoteSharedWrite(SharedBy::kProcess);
+  if (users_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    kept_.Clear();
+  }
+}
+
 // Booked before it is compared: of two threads that ask for the last bytes at
 // once both may be refused, which costs speed, but never both be served. Looked
 // at before it is booked: where the budget is exhausted, every read of a stream
 // comes here, and must not write to a line that all of them share.
 bool BufferBudget::Reserve(size_t size) {
-  if (account_.bytes() + size > bytes_max_) {
+  if (held() + size > bytes_max_) {
     return false;
   }
   account_.Add(size);
-  if (account_.bytes() <= bytes_max_) {
+  if (held() <= bytes_max_) {
     return true;
   }
   account_.Subtract(size);
@@ -26,6 +40,14 @@ bool BufferBudget::Reserve(size_t size) {
 AlignedBuffer BufferBudget::Allocate(size_t size, size_t alignment) const {
   return use_ == Use::kForReads ? AlignedBuffer::NotInherited(size)
                                 : AlignedBuffer(size, alignment);
+}
+
+AlignedBuffer BufferBudget::TakeKept(size_t size) {
+  AlignedBuffer kept = kept_.Take(size);
+  if (kept.data() != nullptr && !Reserve(kept.size())) {
+    return AlignedBuffer();
+  }
+  return kept;
 }
 
 // One thread at a time: the others would find what it has left.
@@ -58,7 +80,12 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
   if (size > bytes_max_) {
     return AlignedBuffer();
   }
-  if (!Reserve(size) && !(Reclaim() && Reserve(size))) {
+  AlignedBuffer kept = TakeKept(size);
+  if (kept.data() != nullptr) {
+    return kept;
+  }
+  if (!Reserve(size) && !(kept_.Clear() && Reserve(size)) &&
+      !(Reclaim() && Reserve(size))) {
     return AlignedBuffer();
   }
   AlignedBuffer buffer = Allocate(size, alignment);
@@ -70,6 +97,9 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
 
 void BufferBudget::Release(AlignedBuffer buffer) {
   account_.Subtract(buffer.size());
+  if (held() + buffer.size() <= bytes_max_) {
+    kept_.Keep(std::move(buffer));
+  }
 }
 
 void BufferBudget::Add(Holder* holder) {

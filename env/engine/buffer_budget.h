@@ -13,6 +13,7 @@
 #include "env/base/memory_account.h"
 #include "env/base/mutex.h"
 #include "env/base/sharing.h"
+#include "env/engine/kept_buffers.h"
 
 namespace rocksdb_uring {
 
@@ -42,8 +43,7 @@ class BufferBudget {
   // child may go on with a file of which a write is in flight.
   enum class Use : uint8_t { kForWrites, kForReads };
 
-  BufferBudget(Use use, uint64_t bytes_max)
-      : use_(use), bytes_max_(bytes_max) {}
+  BufferBudget(Use use, uint64_t bytes_max);
 
   // A buffer of at least `size` bytes within the limit, idle buffers of others
   // taken back if need be; an empty one if there is none. `alignment` as for
@@ -63,10 +63,7 @@ class BufferBudget {
     NoteSharedWrite(SharedBy::kProcess);
     users_.fetch_add(1, std::memory_order_relaxed);
   }
-  void RemoveUser() {
-    NoteSharedWrite(SharedBy::kProcess);
-    users_.fetch_sub(1, std::memory_order_relaxed);
-  }
+  void RemoveUser();
   uint64_t FairShare() const { return FairShareOf(bytes_max_); }
   // The same of less than the limit.
   uint64_t FairShareOf(uint64_t bytes) const {
@@ -75,7 +72,8 @@ class BufferBudget {
   }
 
   uint64_t bytes_max() const { return bytes_max_; }
-  // Bytes that are out now.
+  // Bytes that are out now. Besides, up to a quarter of the limit is kept for
+  // the next who asks, within the limit, while there are users.
   uint64_t bytes() const { return account_.bytes(); }
 
  private:
@@ -85,11 +83,14 @@ class BufferBudget {
   // budget is exhausted.
   static constexpr std::chrono::milliseconds kReclaimPause{10};
 
+  // Bytes that are out or kept.
+  uint64_t held() const { return account_.bytes() + kept_.bytes(); }
   bool Reserve(size_t size);
   // Whether idle buffers came back.
   bool Reclaim() URING_EXCLUDES(mutex_);
   void Unlink(Holder* holder) URING_REQUIRES(mutex_);
   AlignedBuffer Allocate(size_t size, size_t alignment) const;
+  AlignedBuffer TakeKept(size_t size);
 
   const Use use_;
   const uint64_t bytes_max_;
@@ -99,6 +100,7 @@ class BufferBudget {
   // Written with every buffer, and so apart from what lies around.
   alignas(kCacheLineBytes) MemoryAccount account_;
   std::atomic<uint32_t> users_{0};
+  KeptBuffers kept_;
   alignas(kCacheLineBytes) Mutex mutex_;
   Holder* holders_ URING_GUARDED_BY(mutex_) = nullptr;
 };

@@ -147,6 +147,74 @@ TEST_F(BufferBudgetTest, AnExhaustedBudgetIsNotWrittenTo) {
 #endif
 }
 
+// Memory that is given back is kept while somebody uses the budget, within its
+// limit, and goes with the last one.
+TEST(KeptBuffersTest, AreGivenToTheNextWhoAsks) {
+  BufferBudget budget(BufferBudget::Use::kForReads, 64 * kPage);
+  budget.AddUser();
+  AlignedBuffer first = budget.Acquire(8 * kPage, kPage);
+  char* const memory = first.data();
+  ASSERT_NE(memory, nullptr);
+  budget.Release(std::move(first));
+  EXPECT_EQ(budget.bytes(), 0u);
+  AlignedBuffer second = budget.Acquire(7 * kPage, kPage);
+  EXPECT_EQ(second.data(), memory);
+  EXPECT_EQ(budget.bytes(), 8 * kPage) << "all of it counts";
+  budget.Release(std::move(second));
+  AlignedBuffer other = budget.Acquire(2 * kPage, kPage);
+  EXPECT_NE(other.data(), memory) << "much smaller: a buffer of its own";
+  budget.Release(std::move(other));
+  budget.RemoveUser();
+}
+
+TEST(KeptBuffersTest, MakeRoomForOthers) {
+  BufferBudget budget(BufferBudget::Use::kForReads, 64 * kPage);
+  budget.AddUser();
+  budget.Release(budget.Acquire(16 * kPage, kPage));
+  AlignedBuffer all = budget.Acquire(64 * kPage, kPage);
+  EXPECT_NE(all.data(), nullptr);
+  EXPECT_EQ(budget.Acquire(kPage, kPage).data(), nullptr);
+  budget.Release(std::move(all));
+  budget.RemoveUser();
+}
+
+TEST(KeptBuffersTest, KeepALimitedNumberOfBytes) {
+  KeptBuffers kept(4 * kPage);
+  kept.Keep(AlignedBuffer::NotInherited(8 * kPage));
+  EXPECT_EQ(kept.bytes(), 0u);
+  for (int i = 0; i < 10; ++i) {
+    kept.Keep(AlignedBuffer::NotInherited(kPage));
+  }
+  EXPECT_EQ(kept.bytes(), 4 * kPage);
+  EXPECT_TRUE(kept.Clear());
+  EXPECT_EQ(kept.bytes(), 0u);
+  EXPECT_FALSE(kept.Clear());
+}
+
+TEST(KeptBuffersTest, ManyThreads) {
+  BufferBudget budget(BufferBudget::Use::kForReads, 64 * kPage);
+  Threads threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.Start([&budget, t] {
+      for (int i = 0; i < 500; ++i) {
+        budget.AddUser();
+        AlignedBuffer buffer = budget.Acquire(
+            kPage * static_cast<size_t>(1 + (t + i) % 16), kPage);
+        if (buffer.data() != nullptr) {
+          // A buffer that two had would be noticed.
+          buffer.data()[0] = static_cast<char>(t);
+          std::this_thread::yield();
+          EXPECT_EQ(buffer.data()[0], static_cast<char>(t));
+          budget.Release(std::move(buffer));
+        }
+        budget.RemoveUser();
+      }
+    });
+  }
+  threads.Join();
+  EXPECT_EQ(budget.bytes(), 0u);
+}
+
 TEST_F(BufferBudgetTest, ManyThreadsTakeAndGiveBack) {
   Threads threads;
   for (int t = 0; t < 8; ++t) {
