@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "env/ring/forwarding_ring.h"
+#include "tests/support/engine/decorated_rings.h"
 
 namespace rocksdb_uring {
 
@@ -137,13 +137,7 @@ class DelayedRing final : public ForwardingRing {
 };
 
 RingFactory CompletionDelay::factory() {
-  return [this](const RingOptions& options) {
-    RingOrError made = CreateRing(options);
-    if (made.ring != nullptr) {
-      made.ring = std::make_unique<DelayedRing>(std::move(made.ring), this);
-    }
-    return made;
-  };
+  return DecoratedRings<DelayedRing>(this);
 }
 
 }  // namespace rocksdb_uring

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tests/faults/errors/injector.h"
+#include "tests/support/engine/decorated_rings.h"
 
 namespace rocksdb_uring {
 
@@ -42,15 +43,7 @@ bool IsSync(const RingRequest& request) {
 
 }  // namespace
 
-RingFactory InjectingRing::Factory() {
-  return [](const RingOptions& options) {
-    RingOrError made = CreateRing(options);
-    if (made.ring != nullptr) {
-      made.ring = std::make_unique<InjectingRing>(std::move(made.ring));
-    }
-    return made;
-  };
-}
+RingFactory InjectingRing::Factory() { return DecoratedRings<InjectingRing>(); }
 
 bool InjectingRing::Prepare(const RingRequest& request) {
   Injector* const injector = Injector::Instance();

@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "tests/support/engine/decorated_rings.h"
+
 namespace rocksdb_uring {
 
 namespace {
@@ -51,15 +53,7 @@ bool ToEntry(const RingRequest& request, LogEntry* entry) {
 
 }  // namespace
 
-RingFactory RecordingRing::Factory() {
-  return [](const RingOptions& options) {
-    RingOrError made = CreateRing(options);
-    if (made.ring != nullptr) {
-      made.ring = std::make_unique<RecordingRing>(std::move(made.ring));
-    }
-    return made;
-  };
-}
+RingFactory RecordingRing::Factory() { return DecoratedRings<RecordingRing>(); }
 
 bool RecordingRing::Prepare(const RingRequest& request) {
   if (!ForwardingRing::Prepare(request)) {

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "env/ring/forwarding_ring.h"
+#include "tests/support/engine/decorated_rings.h"
 
 // Tells valgrind what the kernel has written, which it cannot see.
 #if __has_include(<valgrind/memcheck.h>)
@@ -162,14 +162,6 @@ class FaultyRing final : public ForwardingRing {
   std::vector<RingCompletion> held_;
 };
 
-RingFactory RareFaults::factory() {
-  return [this](const RingOptions& options) {
-    RingOrError made = CreateRing(options);
-    if (made.ring != nullptr) {
-      made.ring = std::make_unique<FaultyRing>(std::move(made.ring), this);
-    }
-    return made;
-  };
-}
+RingFactory RareFaults::factory() { return DecoratedRings<FaultyRing>(this); }
 
 }  // namespace rocksdb_uring

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "env/ring/forwarding_ring.h"
+#include "tests/support/engine/decorated_rings.h"
 #include "tests/support/engine/test_counts.h"
 #include "tests/unit/engine/async_fixture.h"
 
@@ -187,15 +187,7 @@ class DyingRings {
  public:
   explicit DyingRings(uint64_t seed) : random_(seed) {}
 
-  RingFactory factory() {
-    return [this](const RingOptions& options) {
-      RingOrError made = CreateRing(options);
-      if (made.ring != nullptr) {
-        made.ring = std::make_unique<Dying>(std::move(made.ring), this);
-      }
-      return made;
-    };
-  }
+  RingFactory factory() { return DecoratedRings<Dying>(this); }
   uint64_t deaths() const { return deaths_; }
 
  private:
