@@ -3,13 +3,12 @@
 #include "tests/faults/errors/injector.h"
 
 #include <fcntl.h>
-#include <linux/limits.h>
-#include <unistd.h>
 
 #include <cerrno>
 
 #include "env/file/file_kind.h"
 #include "tests/support/engine/test_counts.h"
+#include "tests/support/engine/test_support.h"
 
 namespace rocksdb_uring {
 
@@ -17,10 +16,7 @@ namespace {
 
 // The path of an open file, even if it was unlinked; empty if unknown.
 std::string PathOf(int fd) {
-  char path[PATH_MAX];
-  const std::string link = "/proc/self/fd/" + std::to_string(fd);
-  const ssize_t size = readlink(link.c_str(), path, sizeof(path));
-  std::string result(path, size < 0 ? 0 : static_cast<size_t>(size));
+  std::string result = PathOfDescriptor(fd);
   const std::string deleted = " (deleted)";
   if (result.size() > deleted.size() &&
       result.compare(result.size() - deleted.size(), deleted.size(), deleted) ==

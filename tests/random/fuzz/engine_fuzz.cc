@@ -328,10 +328,8 @@ class Session {
     Require(statistics_.Snapshot().op(StatKind::kRead).count == finals_,
             "each operation is counted once");
     engine_.reset();
-    const FakeKernel::Observations seen = kernel_.observations();
-    Require(seen.overflows == 0, "completions fit");
-    Require(seen.lost == 0, "no request is lost");
-    Require(seen.rings_alive == 0, "no ring is left");
+    const std::string complaints = kernel_.observations().Complaints();
+    Require(complaints.empty(), complaints.c_str());
     Require(account_.bytes() == 0, "no memory is left");
   }
 

@@ -2,10 +2,7 @@
 
 #include "tests/random/soak/resources.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 
 #include "tests/support/engine/sanitizers.h"
 #include "tests/support/engine/test_support.h"
@@ -29,11 +26,7 @@ uint64_t Largest(const std::vector<Resources>& rounds, size_t first,
 
 Resources MeasureResources(uint64_t engine_bytes) {
   Resources now;
-  uint64_t total_pages = 0;
-  uint64_t resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> total_pages >> resident_pages;
-  now.resident_bytes =
-      resident_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  now.resident_bytes = ResidentBytes();
   now.engine_bytes = engine_bytes;
   now.descriptors = OpenDescriptors();
   return now;

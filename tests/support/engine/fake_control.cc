@@ -166,6 +166,19 @@ bool FakeKernel::AwaitWaiting(size_t count) {
   return true;
 }
 
+std::string FakeKernel::Observations::Complaints() const {
+  std::string text;
+  const auto expect_none = [&text](uint64_t count, const char* of) {
+    if (count != 0) {
+      text += std::to_string(count) + " " + of + "; ";
+    }
+  };
+  expect_none(overflows, "overflows");
+  expect_none(lost, "lost requests");
+  expect_none(rings_alive, "rings left");
+  return text;
+}
+
 FakeKernel::Observations FakeKernel::observations() const {
   MutexLock lock(&mutex_);
   return seen_;

@@ -22,6 +22,7 @@
 #include <functional>
 #include <limits>
 #include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -78,6 +79,10 @@ class FakeKernel {
     size_t rings_made = 0;
     size_t rings_alive = 0;
     size_t rings_alive_max = 0;
+
+    // What must be empty once all rings are gone: lost requests, completions
+    // that did not fit, rings that are left.
+    std::string Complaints() const;
   };
 
   static constexpr int kAll = std::numeric_limits<int>::max();

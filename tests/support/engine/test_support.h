@@ -130,6 +130,13 @@ std::vector<ReadBatch::Range> RandomRanges(std::mt19937_64* random,
 // Open descriptors of this process.
 size_t OpenDescriptors();
 
+// The path of an open descriptor of this process, with " (deleted)" behind that
+// of an unlinked file; empty if it is not open.
+std::string PathOfDescriptor(int fd);
+
+// Memory of this process that is not paged out.
+uint64_t ResidentBytes();
+
 // Threads that are joined at the end of the scope.
 class Threads {
  public:

@@ -125,6 +125,16 @@ OpenCall ReuseCall(const std::string& old_name) {
   };
 }
 
+std::unique_ptr<FSWritableFile> MustOpen(FileSystem* file_system,
+                                         const OpenCall& call,
+                                         const std::string& path,
+                                         const FileOptions& options) {
+  std::unique_ptr<FSWritableFile> file;
+  const IOStatus status = call(file_system, path, options, &file);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  return file;
+}
+
 AssertionResult SameOutcome(const IOStatus& ours, const IOStatus& theirs) {
   if (ours.code() == theirs.code() && ours.subcode() == theirs.subcode() &&
       ours.severity() == theirs.severity() &&

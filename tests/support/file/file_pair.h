@@ -56,6 +56,10 @@ OpenCall NewCall();
 OpenCall ReopenCall();
 // Takes the place of `old_name`.
 OpenCall ReuseCall(const std::string& old_name);
+// The file that the call opens; it must succeed.
+std::unique_ptr<rocksdb::FSWritableFile> MustOpen(
+    rocksdb::FileSystem* file_system, const OpenCall& call,
+    const std::string& path, const rocksdb::FileOptions& options);
 
 // Code, sub-code, severity, retryable flag, data loss and scope; texts may
 // differ.

@@ -25,9 +25,7 @@ class RingBatchFixture : public ::testing::Test {
 
   void TearDown() override {
     ring_.reset();
-    const FakeKernel::Observations seen = kernel_.observations();
-    EXPECT_EQ(seen.overflows, 0u);
-    EXPECT_EQ(seen.lost, 0u);
+    EXPECT_EQ(kernel_.observations().Complaints(), "");
   }
 
   // Returns whether the ring still serves.

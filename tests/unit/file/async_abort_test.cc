@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/file/file_test_support.h"
+#include "tests/unit/file/async_file_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
@@ -16,19 +16,15 @@ namespace {
 using rocksdb::FileSystem;
 using rocksdb::FSRandomAccessFile;
 
-// The parameter: direct or buffered.
-class AbortIoTest : public ::testing::TestWithParam<bool> {
+class AbortIoTest : public AsyncFileFixture {
  protected:
   static constexpr size_t kFileSize = 4 << 20;
 
+  AbortIoTest() : AsyncFileFixture(kFileSize) {}
+
   void SetUp() override {
-    SkipWithoutRing();
-    WriteFile(path_, model_);
-    SkipWithoutDirectReads(GetParam(), path_);
+    AsyncFileFixture::SetUp();
     DropCache(path_);
-    file_system_ = OpenFileSystem("reads=uring");
-    file_ = OpenRandomAccess(file_system_.get(), path_, GetParam());
-    ASSERT_NE(file_, nullptr);
   }
 
   void ExpectEnded(const AsyncCalls& calls) {
@@ -58,12 +54,6 @@ class AbortIoTest : public ::testing::TestWithParam<bool> {
           << "call " << i;
     }
   }
-
-  TempDir directory_;
-  const std::string path_ = directory_.file("000014.sst");
-  const std::string model_ = RandomBytes(kFileSize, 14);
-  std::shared_ptr<FileSystem> file_system_;
-  std::unique_ptr<FSRandomAccessFile> file_;
 };
 
 TEST_P(AbortIoTest, All) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/file/file_test_support.h"
+#include "tests/unit/file/async_file_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
@@ -19,25 +19,11 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-// The parameter: direct or buffered.
-class ReadAsyncTest : public ::testing::TestWithParam<bool> {
+class ReadAsyncTest : public AsyncFileFixture {
  protected:
   static constexpr size_t kFileSize = (1 << 20) + 1234;
 
-  void SetUp() override {
-    SkipWithoutRing();
-    WriteFile(path_, model_);
-    SkipWithoutDirectReads(GetParam(), path_);
-    file_system_ = OpenFileSystem("reads=uring");
-    file_ = OpenRandomAccess(file_system_.get(), path_, GetParam());
-    ASSERT_NE(file_, nullptr);
-  }
-
-  TempDir directory_;
-  const std::string path_ = directory_.file("000013.sst");
-  const std::string model_ = RandomBytes(kFileSize, 13);
-  std::shared_ptr<FileSystem> file_system_;
-  std::unique_ptr<FSRandomAccessFile> file_;
+  ReadAsyncTest() : AsyncFileFixture(kFileSize) {}
 };
 
 TEST_P(ReadAsyncTest, OneReadIsDeliveredByPoll) {

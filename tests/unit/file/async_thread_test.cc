@@ -2,17 +2,14 @@
 // thread after the other.
 //
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <atomic>
-#include <fstream>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "tests/support/engine/sanitizers.h"
-#include "tests/support/file/file_test_support.h"
+#include "tests/unit/file/async_file_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
@@ -22,38 +19,21 @@ using rocksdb::FSRandomAccessFile;
 using rocksdb::FSReadRequest;
 using rocksdb::IOOptions;
 
-uint64_t ResidentBytes() {
-  uint64_t all_pages = 0;
-  uint64_t resident_pages = 0;
-  std::ifstream("/proc/self/statm") >> all_pages >> resident_pages;
-  return resident_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-// The parameter: direct or buffered.
-class AsyncThreadTest : public ::testing::TestWithParam<bool> {
+class AsyncThreadTest : public AsyncFileFixture {
  protected:
   static constexpr size_t kFileSize = 4 << 20;
 
+  AsyncThreadTest() : AsyncFileFixture(kFileSize) {}
+
   void SetUp() override {
-    SkipWithoutRing();
-    WriteFile(path_, model_);
-    SkipWithoutDirectReads(GetParam(), path_);
+    AsyncFileFixture::SetUp();
     DropCache(path_);
-    file_system_ = OpenFileSystem("reads=uring");
-    file_ = OpenRandomAccess(file_system_.get(), path_, GetParam());
-    ASSERT_NE(file_, nullptr);
   }
 
   template <typename Function>
   static void OnAThread(Function function) {
     std::thread(function).join();
   }
-
-  TempDir directory_;
-  const std::string path_ = directory_.file("000015.sst");
-  const std::string model_ = RandomBytes(kFileSize, 15);
-  std::shared_ptr<FileSystem> file_system_;
-  std::unique_ptr<FSRandomAccessFile> file_;
 };
 
 TEST_P(AsyncThreadTest, PolledByAnotherThread) {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/file/file_test_support.h"
+#include "tests/unit/file/async_file_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
@@ -22,22 +22,15 @@ using rocksdb::IOOptions;
 using rocksdb::IOStatus;
 using rocksdb::Slice;
 
-// The parameter: direct or buffered.
-class MixedCallsTest : public ::testing::TestWithParam<bool> {
+class MixedCallsTest : public AsyncFileFixture {
  protected:
   static constexpr size_t kFileSize = (2 << 20) + 777;
   // Of the default queue depth, 64.
   static constexpr size_t kBatch = 150;
 
-  void SetUp() override {
-    SkipWithoutRing();
-    WriteFile(path_, model_);
-    SkipWithoutDirectReads(GetParam(), path_);
-    file_system_ =
-        OpenFileSystem("uring://?reads=uring&writes=uring&syncs=uring");
-    file_ = OpenRandomAccess(file_system_.get(), path_, GetParam());
-    ASSERT_NE(file_, nullptr);
-  }
+  MixedCallsTest()
+      : AsyncFileFixture(kFileSize,
+                         "uring://?reads=uring&writes=uring&syncs=uring") {}
 
   std::unique_ptr<FSWritableFile> OpenForWriting(const std::string& name,
                                                  bool direct) {
@@ -73,12 +66,6 @@ class MixedCallsTest : public ::testing::TestWithParam<bool> {
           << "request " << i << ", seed " << TestSeed();
     }
   }
-
-  TempDir directory_;
-  const std::string path_ = directory_.file("000031.sst");
-  const std::string model_ = RandomBytes(kFileSize, 31);
-  std::shared_ptr<FileSystem> file_system_;
-  std::unique_ptr<FSRandomAccessFile> file_;
 };
 
 TEST_P(MixedCallsTest, OneThreadReadsWritesAndSyncs) {

@@ -40,8 +40,7 @@ class ReadAheadFaultTest : public ::testing::Test {
       EXPECT_EQ(engine_->read_ahead_bytes(), 0u);
     }
     engine_.reset();
-    EXPECT_EQ(kernel_.observations().lost, 0u);
-    EXPECT_EQ(kernel_.observations().overflows, 0u);
+    EXPECT_EQ(kernel_.observations().Complaints(), "");
   }
 
   void Reopen() {

@@ -55,15 +55,6 @@ class OpenForWritingTest : public ::testing::Test {
 
   uint64_t Opens() { return StatisticsOf(file_system_.get())["opens"]; }
 
-  std::unique_ptr<FSWritableFile> MustOpen(const OpenCall& call,
-                                           const std::string& path,
-                                           const FileOptions& options) {
-    std::unique_ptr<FSWritableFile> file;
-    const IOStatus status = call(file_system_.get(), path, options, &file);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return file;
-  }
-
   TempDir directory_;
   const std::shared_ptr<FileSystem> default_ = FileSystem::Default();
   std::shared_ptr<FileSystem> file_system_;
@@ -166,9 +157,7 @@ TEST_F(OpenForWritingTest, NewFilesAreEmptyAndHaveTheDefaultsMode) {
 // The flags of a descriptor of this process that is open on the file.
 int DescriptorFlags(const std::string& path) {
   for (int fd = 0; fd < 1024; ++fd) {
-    char name[PATH_MAX] = {};
-    const std::string link = "/proc/self/fd/" + std::to_string(fd);
-    if (readlink(link.c_str(), name, sizeof(name) - 1) > 0 && path == name) {
+    if (PathOfDescriptor(fd) == path) {
       return fcntl(fd, F_GETFD);
     }
   }
@@ -185,7 +174,7 @@ TEST_F(OpenForWritingTest, ClosedOnExecUnlessTheOptionsSayOtherwise) {
   for (bool close_on_exec : {true, false}) {
     options.set_fd_cloexec = close_on_exec;
     for (const OpenCall& call : {NewCall(), ReopenCall(), ReuseCall(path)}) {
-      const auto file = MustOpen(call, path, options);
+      const auto file = MustOpen(file_system_.get(), call, path, options);
       EXPECT_EQ(DescriptorFlags(path), close_on_exec ? FD_CLOEXEC : 0);
     }
   }
@@ -217,10 +206,12 @@ TEST_F(OpenForWritingTest, OpenTimeIsKeptAtThePerfLevelsOfRocksDb) {
 TEST_F(OpenForWritingTest, OpensAreCounted) {
   const std::string path = directory_.file("000001.sst");
   const uint64_t before = Opens();
-  MustOpen(NewCall(), path, FileOptions());
-  MustOpen(ReopenCall(), path, FileOptions());
-  MustOpen(ReuseCall(path), directory_.file("000002.sst"), FileOptions());
-  MustOpen(NewRandomRw, directory_.file("000002.sst"), FileOptions());
+  MustOpen(file_system_.get(), NewCall(), path, FileOptions());
+  MustOpen(file_system_.get(), ReopenCall(), path, FileOptions());
+  MustOpen(file_system_.get(), ReuseCall(path), directory_.file("000002.sst"),
+           FileOptions());
+  MustOpen(file_system_.get(), NewRandomRw, directory_.file("000002.sst"),
+           FileOptions());
   EXPECT_EQ(Opens(), before + 4);
 }
 
@@ -228,7 +219,8 @@ TEST_F(OpenForWritingTest, FilesOutliveTheFileSystem) {
   const std::string path = directory_.file("000001.sst");
   const std::string data = RandomBytes(700000, 10);
   file_system_ = OpenFileSystem("writes=uring");
-  const auto file = MustOpen(NewCall(), path, FileOptions());
+  const auto file =
+      MustOpen(file_system_.get(), NewCall(), path, FileOptions());
   EXPECT_TRUE(file->Append(data, IOOptions(), nullptr).ok());
   file_system_.reset();
   EXPECT_TRUE(file->Append(data, IOOptions(), nullptr).ok());

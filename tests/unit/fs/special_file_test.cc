@@ -110,15 +110,6 @@ class SpecialFileTest : public ::testing::Test {
  protected:
   uint64_t Opens() { return StatisticsOf(file_system_.get())["opens"]; }
 
-  std::unique_ptr<FSWritableFile> MustOpen(const OpenCall& call,
-                                           const std::string& path,
-                                           const FileOptions& options) {
-    std::unique_ptr<FSWritableFile> file;
-    const IOStatus status = call(file_system_.get(), path, options, &file);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return file;
-  }
-
   TempDir directory_;
   const std::shared_ptr<FileSystem> file_system_ = OpenFileSystem("");
 };
@@ -213,11 +204,13 @@ TEST_F(SpecialFileTest, DevicesAreTheDefaults) {
   SkipUnlessDefaultWritesToDevices();
   const uint64_t before = Opens();
   for (const OpenCall& call : {NewCall(), ReopenCall()}) {
-    const auto null = MustOpen(call, "/dev/null", FileOptions());
+    const auto null =
+        MustOpen(file_system_.get(), call, "/dev/null", FileOptions());
     EXPECT_TRUE(Append(null.get(), RandomBytes(10000, 1)).ok());
     EXPECT_TRUE(null->Flush(IOOptions(), nullptr).ok());
     EXPECT_TRUE(null->Close(IOOptions(), nullptr).ok());
-    const auto full = MustOpen(call, "/dev/full", FileOptions());
+    const auto full =
+        MustOpen(file_system_.get(), call, "/dev/full", FileOptions());
     const IOStatus status = Append(full.get(), "x");
     EXPECT_TRUE(status.IsNoSpace()) << status.ToString();
     EXPECT_TRUE(status.GetRetryable());
@@ -234,7 +227,7 @@ TEST_F(SpecialFileTest, PipesAreTheDefaults) {
   ASSERT_TRUE(reader.valid());
   const uint64_t before = Opens();
   for (const OpenCall& call : {NewCall(), ReopenCall()}) {
-    const auto file = MustOpen(call, path, FileOptions());
+    const auto file = MustOpen(file_system_.get(), call, path, FileOptions());
     EXPECT_TRUE(Append(file.get(), "one").ok());
     EXPECT_TRUE(Append(file.get(), "two").ok());
     EXPECT_TRUE(file->Flush(IOOptions(), nullptr).ok());
@@ -255,13 +248,14 @@ TEST_F(SpecialFileTest, MemoryMappedWritesAreTheDefaults) {
   const uint64_t before = Opens();
   for (const OpenCall& call : {NewCall(), ReuseCall(old_name)}) {
     WriteFile(old_name, "");
-    const auto file = MustOpen(call, path, options);
+    const auto file = MustOpen(file_system_.get(), call, path, options);
     EXPECT_TRUE(Append(file.get(), data).ok());
     EXPECT_TRUE(file->Close(IOOptions(), nullptr).ok());
     EXPECT_EQ(ReadWholeFile(path), data);
   }
-  EXPECT_TRUE(
-      MustOpen(ReopenCall(), path, options)->Close(IOOptions(), nullptr).ok());
+  EXPECT_TRUE(MustOpen(file_system_.get(), ReopenCall(), path, options)
+                  ->Close(IOOptions(), nullptr)
+                  .ok());
   EXPECT_EQ(Opens(), before);
 }
 
