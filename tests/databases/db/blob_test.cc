@@ -41,19 +41,7 @@ TEST_P(BlobTest, MultiGetReadsBlobsInBatches) {
   Fill();
   ASSERT_GT(BlobFiles(), 2u);
   for (int round = 0; round < 30; ++round) {
-    std::vector<std::string> keys(64);
-    std::vector<rocksdb::Slice> slices;
-    for (std::string& key : keys) {
-      key = RandomKey();
-      slices.emplace_back(key);
-    }
-    std::vector<rocksdb::PinnableSlice> values(keys.size());
-    std::vector<rocksdb::Status> statuses(keys.size());
-    db_->MultiGet(ReadOptions(), db_->DefaultColumnFamily(), keys.size(),
-                  slices.data(), values.data(), statuses.data());
-    for (size_t i = 0; i < keys.size(); ++i) {
-      ASSERT_TRUE(Matches(keys[i], statuses[i], values[i].ToString()));
-    }
+    ExpectBatch(RandomKeys(64));
   }
 }
 

@@ -150,6 +150,12 @@ void DbTest::Fill() {
   ASSERT_LT(ends.first->level, ends.second->level);
 }
 
+std::vector<std::string> DbTest::RandomKeys(size_t count) {
+  std::vector<std::string> keys(count);
+  std::generate(keys.begin(), keys.end(), [this] { return RandomKey(); });
+  return keys;
+}
+
 AssertionResult DbTest::Matches(const std::string& key, const Status& status,
                                 const std::string& value) const {
   const auto found = model_.find(key);
@@ -164,6 +170,18 @@ AssertionResult DbTest::Matches(const std::string& key, const Status& status,
   }
   return value == found->second ? AssertionSuccess()
                                 : AssertionFailure() << key << ": wrong value";
+}
+
+void DbTest::ExpectBatch(const std::vector<std::string>& keys, bool sorted,
+                         const rocksdb::ReadOptions& options) {
+  const std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+  std::vector<rocksdb::PinnableSlice> values(keys.size());
+  std::vector<Status> statuses(keys.size());
+  db_->MultiGet(options, db_->DefaultColumnFamily(), keys.size(), slices.data(),
+                values.data(), statuses.data(), sorted);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    EXPECT_TRUE(Matches(keys[i], statuses[i], values[i].ToString()));
+  }
 }
 
 }  // namespace rocksdb_uring

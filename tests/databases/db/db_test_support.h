@@ -80,10 +80,16 @@ class DbTest : public ::testing::TestWithParam<DbCase> {
 
   static std::string Key(uint64_t number);
   std::string RandomKey() { return Key(random_() % kKeys); }
+  std::vector<std::string> RandomKeys(size_t count);
   // What Get should give: the value, or nothing.
   ::testing::AssertionResult Matches(const std::string& key,
                                      const rocksdb::Status& status,
                                      const std::string& value) const;
+  // The MultiGet with arrays, for which RocksDB reads the blocks of a file in
+  // batches, gives what it should.
+  void ExpectBatch(
+      const std::vector<std::string>& keys, bool sorted = false,
+      const rocksdb::ReadOptions& options = rocksdb::ReadOptions());
 
   static constexpr uint64_t kKeys = 20000;
   // Of a table file, for the next Open.

@@ -168,19 +168,7 @@ TEST_P(IteratorTest, BesideBatchesOnOneThread) {
     if (step % 100 != 0) {
       continue;
     }
-    std::vector<std::string> keys(32);
-    std::vector<rocksdb::Slice> slices;
-    for (std::string& key : keys) {
-      key = RandomKey();
-      slices.emplace_back(key);
-    }
-    std::vector<rocksdb::PinnableSlice> values(keys.size());
-    std::vector<rocksdb::Status> statuses(keys.size());
-    db_->MultiGet(ReadOptions(), db_->DefaultColumnFamily(), keys.size(),
-                  slices.data(), values.data(), statuses.data());
-    for (size_t i = 0; i < keys.size(); ++i) {
-      ASSERT_TRUE(Matches(keys[i], statuses[i], values[i].ToString()));
-    }
+    ExpectBatch(RandomKeys(32));
   }
 }
 

@@ -10,7 +10,6 @@
 namespace rocksdb_uring {
 namespace {
 
-using rocksdb::PinnableSlice;
 using rocksdb::ReadOptions;
 using rocksdb::Slice;
 using rocksdb::Status;
@@ -21,25 +20,6 @@ class MultiGetTest : public DbTest {
     DbTest::SetUp();
     if (!IsSkipped()) {
       Fill();
-    }
-  }
-
-  std::vector<std::string> RandomKeys(size_t count) {
-    std::vector<std::string> keys(count);
-    std::generate(keys.begin(), keys.end(), [this] { return RandomKey(); });
-    return keys;
-  }
-
-  // The interface with arrays: RocksDB reads the blocks of a file in batches.
-  void ExpectBatch(const std::vector<std::string>& keys, bool sorted,
-                   const ReadOptions& options = ReadOptions()) {
-    const std::vector<Slice> slices(keys.begin(), keys.end());
-    std::vector<PinnableSlice> values(keys.size());
-    std::vector<Status> statuses(keys.size());
-    db_->MultiGet(options, db_->DefaultColumnFamily(), keys.size(),
-                  slices.data(), values.data(), statuses.data(), sorted);
-    for (size_t i = 0; i < keys.size(); ++i) {
-      EXPECT_TRUE(Matches(keys[i], statuses[i], values[i].ToString()));
     }
   }
 
