@@ -287,6 +287,17 @@ void Scenarios::EnterWrites() {
   TryRequire();
 }
 
+bool Scenarios::FillAndReopen(CheckedDatabase* database, Env* env) {
+  if (!database->Open()) {
+    return false;
+  }
+  database->Fill();
+  database->Flush();
+  database->Close();
+  database->UseEnv(env);
+  return database->Open();
+}
+
 void Scenarios::OneThread() {
   // Nothing is read ahead, so that no ring is made before the thread asks for
   // one.
@@ -295,15 +306,7 @@ void Scenarios::OneThread() {
   }
   const std::unique_ptr<Env> env = rocksdb::NewCompositeEnv(file_system_);
   CheckedDatabase database(Env::Default(), "db", true, seed_, &findings_);
-  if (!database.Open()) {
-    return;
-  }
-  database.Fill();
-  database.Flush();
-  database.Close();
-  // No ring is left from the filling.
-  database.UseEnv(env.get());
-  if (!database.Open()) {
+  if (!FillAndReopen(&database, env.get())) {
     return;
   }
   std::mutex mutex;
@@ -375,14 +378,7 @@ void Scenarios::NoDescriptors() {
   }
   const std::unique_ptr<Env> env = rocksdb::NewCompositeEnv(file_system_);
   CheckedDatabase database(Env::Default(), "db", true, seed_, &findings_);
-  if (!database.Open()) {
-    return;
-  }
-  database.Fill();
-  database.Flush();
-  database.Close();
-  database.UseEnv(env.get());
-  if (!database.Open()) {
+  if (!FillAndReopen(&database, env.get())) {
     return;
   }
   {

@@ -61,6 +61,9 @@ class Scenarios {
   Json Statistics();
   // Operations that rings have served.
   uint64_t RingOperations();
+  // Fills the database in the Env that it has, so that no ring is left from the
+  // filling if that is POSIX, and opens it in `env`.
+  bool FillAndReopen(CheckedDatabase* database, rocksdb::Env* env);
   // Reads until a ring serves again: the pause of the breaker ends some time.
   void UntilARingServes(CheckedDatabase* database);
   // The databases of a process that is refused rings from the beginning.
