@@ -73,17 +73,15 @@ case "$sanitize" in
 esac
 # shellcheck source=/dev/null
 . "$top/tests/scripts/private_apt.sh"
+# shellcheck source-path=SCRIPTDIR source=../../scripts/report.sh
+. "$top/tests/scripts/report.sh"
+# shellcheck source-path=SCRIPTDIR source=../../scripts/debian_root.sh
+. "$top/tests/scripts/debian_root.sh"
 
 if [[ -z $work ]]; then
   work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-coroutines.XXXXXX")
   trap 'rm -rf "$work"' EXIT
 fi
-
-skip() {
-  echo "coroutines/run.sh: skipped: $1" >&2
-  [[ ${ROCKSDB_URING_REQUIRE:-} == 1 ]] && exit 1
-  exit 77
-}
 
 # A RocksDB tree in $1 with the patches and the plugin inside, unless it is there
 # with the same patches; the plugin and the headers as they are now.
@@ -102,8 +100,7 @@ make_tree() {
     echo "$stamp" >"$1/patches.sha256"
   fi
   mkdir -p "$1/plugin/uring" || return
-  (cd "$top" && tar c --exclude=./build --exclude=./.git .) |
-    tar x -C "$1/plugin/uring"
+  copy_project "$1/plugin/uring"
 }
 
 build() {
@@ -202,15 +199,16 @@ TEXT
 if ! echo '#include "folly/coro/Coroutine.h"
 int main() { std::noop_coroutine().resume(); }' |
   "$cxx" -std=c++20 -I"$top/patches/coroutines" -x c++ -fsyntax-only - 2>/dev/null; then
-  skip "$cxx has no coroutines"
+  skip_all coroutines "$cxx has no coroutines"
 fi
 if [[ -z $source ]]; then
   source="$work/source-$suite/rocksdb"
   rocksdb_source "$work/source-$suite" "$suite" ||
-    skip "the source of RocksDB in $suite cannot be fetched"
+    skip_all coroutines "the source of RocksDB in $suite cannot be fetched"
 fi
 version=$(rocksdb_version "$source")
-[[ -d $top/patches/rocksdb-$version ]] || skip "there are no patches for RocksDB $version"
+[[ -d $top/patches/rocksdb-$version ]] ||
+  skip_all coroutines "there are no patches for RocksDB $version"
 
 tree="$work/$version${sanitize:+-$sanitize}"
 log="$tree.log"

@@ -64,6 +64,10 @@ if command -v ccache >/dev/null; then
 fi
 # shellcheck source=/dev/null
 . "$top/tests/scripts/private_apt.sh"
+# shellcheck source-path=SCRIPTDIR source=../../scripts/report.sh
+. "$top/tests/scripts/report.sh"
+# shellcheck source-path=SCRIPTDIR source=../../scripts/debian_root.sh
+. "$top/tests/scripts/debian_root.sh"
 
 if [[ -z $work ]]; then
   work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-intree.XXXXXX")
@@ -78,8 +82,7 @@ make_tree() {
     (cd "$source" && tar c --exclude=.git .) | tar x -C "$1" || return
   fi
   mkdir -p "$1/plugin/uring" || return
-  (cd "$top" && tar c --exclude=./build --exclude=./.git .) |
-    tar x -C "$1/plugin/uring" || return
+  copy_project "$1/plugin/uring" || return
   # RocksDB's make knows no dependencies of what an earlier run has left here.
   find "$1" -path '*/plugin/uring/*.o' -delete
 }
@@ -180,11 +183,8 @@ run_one() {
 
 if [[ -z $source ]]; then
   source="$work/source-$suite/rocksdb"
-  if ! rocksdb_source "$work/source-$suite" "$suite"; then
-    echo "intree/run.sh: skipped: the source of RocksDB in $suite cannot be fetched" >&2
-    [[ ${ROCKSDB_URING_REQUIRE:-} == 1 ]] && exit 1
-    exit 77
-  fi
+  rocksdb_source "$work/source-$suite" "$suite" ||
+    skip_all intree "the source of RocksDB in $suite cannot be fetched"
 fi
 version=$(rocksdb_version "$source")
 bad=0

@@ -19,6 +19,8 @@ TEXT
 
 # shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
 . "$(dirname "$0")/../../scripts/options.sh"
+# shellcheck source-path=SCRIPTDIR source=../../scripts/debian_root.sh
+. "$(dirname "$0")/../../scripts/debian_root.sh"
 read_options '' 1 "$@"
 build=$(cd "${operands[0]}" && pwd)
 source=$(cd "$(dirname "$0")/../../.." && pwd)
@@ -34,11 +36,7 @@ cd "$source"
 rm -rf "$build/package"
 cpack --config "$build/CPackConfig.cmake"
 
-debootstrap --variant=minbase bookworm "$root" \
-  "$(. "$source/tests/scripts/archive.sh" && debian_archive)"
-# As this machine reaches the archive.
-cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
-rm -f "$root"/etc/apt/apt.conf.d/*docker*
+make_debian_root bookworm "$root"
 mkdir -p "$root/work/build/release/package"
 cp "$build"/package/*.deb "$root/work/build/release/package/"
 mount -t proc proc "$root/proc"
@@ -81,8 +79,7 @@ fi
 
 # README.md from the start.
 mkdir "$root/work/source"
-tar c -C "$source" --exclude=./build --exclude=./.git . |
-  tar x -C "$root/work/source"
+copy_project "$root/work/source"
 # The first command, on a machine that has none of what it needs.
 inside /work/source/tools/quickstart.sh --quick --size=64M \
   >"$root/work/start.log" 2>&1 || { tail -n 40 "$root/work/start.log"; exit 1; }

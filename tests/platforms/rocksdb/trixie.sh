@@ -17,9 +17,10 @@ TEXT
 
 # shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
 . "$(dirname "$0")/../../scripts/options.sh"
+# shellcheck source-path=SCRIPTDIR source=../../scripts/debian_root.sh
+. "$(dirname "$0")/../../scripts/debian_root.sh"
 read_options '' '[01]' "$@"
 minutes=${operands[0]:-30}
-source=$(cd "$(dirname "$0")/../../.." && pwd)
 root=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-trixie.XXXXXX")
 
 # shellcheck disable=SC2317  # the trap calls it
@@ -30,14 +31,10 @@ clean_up() {
 }
 trap clean_up EXIT
 
-debootstrap --variant=minbase trixie "$root" \
-  "$(. "$source/tests/scripts/archive.sh" && debian_archive)"
-# As this machine reaches the archive.
-cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
-rm -f "$root"/etc/apt/apt.conf.d/*docker*
+make_debian_root trixie "$root"
 mount -t proc proc "$root/proc"
 mkdir -p "$root/work"
-(cd "$source" && tar c --exclude=./build --exclude=./.git .) | tar x -C "$root/work"
+copy_project "$root/work"
 
 # shellcheck disable=SC2016  # expanded inside
 chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \

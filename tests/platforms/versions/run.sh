@@ -44,16 +44,15 @@ option() {
 read_options suite:,intree,work: 0 "$@"
 ((${#suites[@]} > 0)) || suites=(trixie sid)
 
-skip() {
-  echo "versions/run.sh: skipped: $*" >&2
-  [[ ${ROCKSDB_URING_REQUIRE:-} == 1 ]] && exit 1
-  exit 77
-}
-((EUID == 0)) || skip "another Debian takes root"
-command -v debootstrap >/dev/null || skip "no debootstrap"
+# shellcheck source-path=SCRIPTDIR source=../../scripts/report.sh
+. "$(dirname "$0")/../../scripts/report.sh"
+# shellcheck source-path=SCRIPTDIR source=../../scripts/debian_root.sh
+. "$(dirname "$0")/../../scripts/debian_root.sh"
 
-top=$(cd "$(dirname "$0")/../../.." && pwd)
-readonly top
+((EUID == 0)) || skip_all versions "another Debian takes root"
+command -v debootstrap >/dev/null ||
+  skip_all versions "debootstrap is not installed"
+
 temporary=0
 if [[ -z $work ]]; then
   work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/uring-versions.XXXXXX")
@@ -83,11 +82,7 @@ mount_in() {
 make_root() {
   local suite="$1" root="$work/$1"
   [[ -e $root/etc/debian_version ]] ||
-    debootstrap --variant=minbase "$suite" "$root" \
-      "$(. "$top/tests/scripts/archive.sh" && debian_archive)" || return
-  # As this machine reaches the archive.
-  cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/" || return
-  rm -f "$root"/etc/apt/apt.conf.d/*docker*
+    make_debian_root "$suite" "$root" || return
   # What tests look for: processes, block devices, loop devices.
   mount_in "$root/proc" -t proc proc || return
   mount_in "$root/sys" -t sysfs -o ro sysfs || return
@@ -96,8 +91,7 @@ make_root() {
   mkdir -p "$root/work/source" || return
   find "$root/work/source" -mindepth 1 -maxdepth 1 ! -name build \
     -exec rm -rf {} + || return
-  (cd "$top" && tar c --exclude=./build --exclude=./.git .) |
-    tar x -C "$root/work/source"
+  copy_project "$root/work/source"
 }
 
 inside() {
@@ -127,7 +121,8 @@ test_suite() {
 
 bad=0
 for suite in "${suites[@]}"; do
-  make_root "$suite" || skip "no root of $suite can be made"
+  make_root "$suite" ||
+    skip_all versions "no root of $suite can be made"
   test_suite "$suite" || { echo "FAILED: $suite" >&2; bad=1; }
 done
 exit "$bad"
