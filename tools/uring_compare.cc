@@ -24,6 +24,7 @@
 #include "tools/compare/comparison.h"
 #include "tools/compare/database.h"
 #include "tools/compare/machine.h"
+#include "tools/compare/preload.h"
 #include "tools/compare/report.h"
 #include "tools/compare/workloads.h"
 

@@ -2,66 +2,30 @@
 
 #include "tools/compare/comparison.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <sstream>
 #include <system_error>
 
+#include "tools/compare/device.h"
 #include "tools/compare/machine.h"
+#include "tools/compare/preload.h"
 
 namespace rocksdb_uring {
 
 namespace {
 
-constexpr const char* kLibraryName = "librocksdb_uring";
-
-bool StartsWith(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
-}
-
-// The user's own preloads (an allocator, say) apply to both sides; the plugin
-// only where the side asks for it, or A would be measured with it.
-std::string PreloadWithoutPlugin() {
-  const char* value = secure_getenv("LD_PRELOAD");
-  std::istringstream stream(value == nullptr ? "" : value);
-  std::string kept;
-  for (std::string entry; stream >> entry;) {
-    if (entry.find(kLibraryName) != std::string::npos) continue;
-    kept += (kept.empty() ? "" : " ") + entry;
-  }
-  return kept;
-}
-
-// Pages that an earlier run dirtied would be written during the next one.
-void FlushFilesystem(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  syncfs(fd);
-  close(fd);
-}
-
 // ld.so only warns about a library that it cannot preload. db_bench then
 // crashes on the unregistered URI, without a message. This text comes first.
 std::string ExplainPluginFailure(const Outcome& outcome) {
-  if (outcome.err.find("cannot be preloaded") != std::string::npos) {
-    return "the plugin could not be preloaded into db_bench (see ld.so's "
-           "message below)\n  ";
-  }
-  if (outcome.err.find("symbol lookup error") != std::string::npos) {
-    return "the plugin was built for another version of librocksdb\n  ";
-  }
-  if (outcome.signal == SIGSEGV) {
-    return "db_bench crashes like this on an unregistered --fs_uri: the plugin "
-           "was not loaded, or does not know this URI\n  ";
-  }
-  return "";
+  const std::string loading = ExplainLoading(outcome);
+  if (!loading.empty() || outcome.signal != SIGSEGV) return loading;
+  return "db_bench crashes like this on an unregistered --fs_uri: the plugin "
+         "was not loaded, or does not know this URI\n  ";
 }
 
 std::string PerSecond(double rate) {
@@ -71,22 +35,6 @@ std::string PerSecond(double rate) {
 }
 
 }  // namespace
-
-bool IsPluginUri(const std::string& uri) {
-  return StartsWith(uri, "uring") || uri.find("id=uring") != std::string::npos;
-}
-
-std::string WithOptions(const std::string& uri, const std::string& options) {
-  if (options.empty()) return uri;
-  if (uri.find("id=") != std::string::npos) {
-    std::string list = options;
-    std::replace(list.begin(), list.end(), '&', ';');
-    return uri + ";" + list;
-  }
-  if (uri.find('?') != std::string::npos) return uri + "&" + options;
-  const bool bare = uri.find("://") == std::string::npos;
-  return uri + (bare ? "://?" : "?") + options;
-}
 
 Comparison::Comparison(const Settings* settings, std::string directory,
                        Progress progress)
@@ -302,20 +250,18 @@ void Comparison::AddSide(const Workload& workload, bool is_b,
                          workload.b_args.end());
     command->deny_io_uring = workload.b_denied_io_uring;
   }
-  std::string preload = PreloadWithoutPlugin();
+  std::string plugin;
   if (IsPluginUri(chosen.uri)) {
     const std::string uri =
         WithOptions(chosen.uri, is_b ? workload.b_options : "");
     command->argv.push_back("--fs_uri=" +
                             WithOptions(uri, "stats_file=" + StatsPath()));
-    preload = settings_.plugin + (preload.empty() ? "" : " " + preload);
+    plugin = settings_.plugin;
   } else if (!chosen.uri.empty()) {
     command->argv.push_back("--fs_uri=" + chosen.uri);
   }
   command->env = chosen.env;
-  if (!preload.empty() || secure_getenv("LD_PRELOAD") != nullptr) {
-    command->env.emplace_back("LD_PRELOAD", preload);
-  }
+  SetPreload(plugin, command);
 }
 
 bool Comparison::RunChecked(const Command& command, bool is_plugin,

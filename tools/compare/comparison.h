@@ -25,13 +25,6 @@ struct Side {
   std::vector<std::pair<std::string, std::string>> env;
 };
 
-// True when db_bench needs the plugin preloaded to understand the URI.
-bool IsPluginUri(const std::string& uri);
-
-// Adds "a=1&b=2" to a URI in the form that it has ("uring://?x=y" or
-// "id=uring;x=y").
-std::string WithOptions(const std::string& uri, const std::string& options);
-
 struct Settings {
   std::string db_bench;
   std::string plugin;
@@ -85,6 +78,10 @@ struct RowResult {
 
   bool ok() const { return error.empty(); }
 };
+
+// More than this share used by others makes a row unreliable. Interrupts and
+// the kernel's own threads are among the others.
+constexpr double kOthersAllowed = 0.10;
 
 class Comparison {
  public:

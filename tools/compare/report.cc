@@ -13,9 +13,6 @@ namespace {
 
 using Line = std::vector<std::string>;
 
-// Interrupts and the kernel's own threads are among the others.
-constexpr double kOthersAllowed = 0.10;
-
 std::string Format(const char* format, ...)
     __attribute__((format(printf, 1, 2)));
 
