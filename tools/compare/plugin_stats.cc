@@ -88,6 +88,20 @@ bool LoadPluginStats(const std::string& path, PluginStats* stats,
   return false;
 }
 
+void AddStats(const PluginStats& stats, PluginStats* sum) {
+  if (sum->raw.is_null() || stats.opens > NumberAt(sum->raw, "opens")) {
+    sum->raw = stats.raw;
+  }
+  sum->opens += stats.opens;
+  if (!stats.fallback_reason.empty()) {
+    sum->fallback_reason = stats.fallback_reason;
+    sum->fallback_remedy = stats.fallback_remedy;
+  }
+  for (const auto& [kind, paths] : stats.counts) {
+    for (const auto& [path, count] : paths) sum->counts[kind][path] += count;
+  }
+}
+
 std::string DescribePaths(const PluginStats& stats) {
   std::map<std::string, int64_t> by_path;
   int64_t total = 0;
@@ -107,6 +121,12 @@ std::string DescribePaths(const PluginStats& stats) {
     text += (text.empty() ? "" : " ") + path + " " + percent;
   }
   return text + DescribeTables(stats.raw);
+}
+
+std::string DescribeFallback(const PluginStats& stats) {
+  const bool has_remedy = !stats.fallback_remedy.empty();
+  return stats.fallback_reason + (has_remedy ? "; remedy: " : "") +
+         stats.fallback_remedy;
 }
 
 }  // namespace rocksdb_uring

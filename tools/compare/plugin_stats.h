@@ -27,11 +27,18 @@ struct PluginStats {
 bool LoadPluginStats(const std::string& path, PluginStats* stats,
                      std::string* error);
 
+// Adds another process's counts. `sum->raw` becomes that of the process with
+// the most opened files.
+void AddStats(const PluginStats& stats, PluginStats* sum);
+
 // "ring 97% page_cache 3%": how the operations of all kinds were served; shares
 // below 0.5 % are left out. Where tables were written behind: ", tables 100%
 // ring, 97% together", the shares of their bytes that went through rings, and
 // beside another write of the same file.
 std::string DescribePaths(const PluginStats& stats);
+
+// Why io_uring was not used, and the remedy. Empty when it was.
+std::string DescribeFallback(const PluginStats& stats);
 
 }  // namespace rocksdb_uring
 
