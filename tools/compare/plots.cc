@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tools/compare/plots.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "tools/compare/child.h"
+
+namespace rocksdb_uring {
+
+namespace {
+
+// A telephone's width: text keeps its size there, and grows on wider screens.
+constexpr int kWidth = 340;
+constexpr int kMargin = 70;
+constexpr int kLineHeight = 26;
+
+// Readable on white and on the dark page; the page's style replaces black.
+constexpr const char* kPreamble =
+    "set encoding utf8\n"
+    "colour_a = 0xb8860b\n"
+    "colour_b = 0x2f7ed8\n"
+    "colour_grid = 0x888888\n"
+    "set tics nomirror\n"
+    "set border 3\n";
+
+std::string Number(double value) {
+  char text[32];
+  snprintf(text, sizeof(text), "%.6g", value);
+  return text;
+}
+
+std::string Quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (char c : text) quoted += c == '\'' ? "''" : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string FileOf(const std::string& directory, const std::string& name) {
+  return directory + "/" + name + ".svg";
+}
+
+std::string Start(const std::string& directory, const std::string& name,
+                  int height) {
+  return "unset output\nreset\n" + std::string(kPreamble) +
+         "set terminal svg size " + std::to_string(kWidth) + "," +
+         std::to_string(height) +
+         " dynamic noenhanced font 'sans-serif,11' name '" + name +
+         "'\nset output " + Quoted(FileOf(directory, name)) + "\n";
+}
+
+// A line of dots with its median and interval.
+struct Lane {
+  std::string label;
+  std::vector<double> dots;
+  double median = 1;
+  MedianInterval interval;
+};
+
+// Round numbers, at most one for each sixth of the range.
+std::string RatioTics(double low, double high) {
+  const double kRound[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 0.8,
+                           0.9,  0.95, 1.05, 1.1, 1.2, 1.5, 2,   3,
+                           5,    10,   20,   50,  100, 200, 500, 1000};
+  const double gap = std::log(high / low) / 6;
+  std::vector<double> chosen = {1};  // always there
+  for (double tic : kRound) {
+    const bool is_free = std::all_of(
+        chosen.begin(), chosen.end(),
+        [&](double other) { return std::abs(std::log(tic / other)) >= gap; });
+    if (tic >= low && tic <= high && is_free) chosen.push_back(tic);
+  }
+  std::string text;
+  for (double tic : chosen) {
+    text += (text.empty() ? "" : ",") + Quoted(Number(tic)) + " " + Number(tic);
+  }
+  return "set xtics (" + text + ")\n";
+}
+
+std::string RatioAxis(const std::vector<Lane>& lanes, double gain) {
+  double low = 0.9;
+  double high = gain * 1.02;
+  for (const Lane& lane : lanes) {
+    for (double dot : lane.dots) {
+      low = std::min(low, dot * 0.97);
+      high = std::max(high, dot * 1.03);
+    }
+  }
+  const auto line = [](double x, const char* dash) {
+    return "set arrow from " + Number(x) + ", graph 0 to " + Number(x) +
+           ", graph 1 nohead back lc rgb colour_grid" + dash + "\n";
+  };
+  return "set logscale x\nset xrange [" + Number(low) + ":" + Number(high) +
+         "]\n" + RatioTics(low, high) + line(1, "") + line(gain, " dt (4,4)");
+}
+
+// Dots side by side in a lane, so that equal ratios do not hide each other.
+std::string LaneData(const std::vector<Lane>& lanes) {
+  std::string dots = "$dots << EOD\n";
+  std::string medians = "$medians << EOD\n";
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    const double y = static_cast<double>(lanes.size() - i);
+    for (size_t k = 0; k < lanes[i].dots.size(); ++k) {
+      const double shift = (static_cast<double>(k % 5) - 2) * 0.07;
+      dots += Number(lanes[i].dots[k]) + " " + Number(y + 0.15 + shift) + "\n";
+    }
+    medians += Number(lanes[i].median) + " " + Number(y - 0.25) + " " +
+               Number(lanes[i].interval.low) + " " +
+               Number(lanes[i].interval.high) + "\n";
+  }
+  return dots + "EOD\n" + medians + "EOD\n";
+}
+
+std::string RatioScript(const std::vector<Lane>& lanes, double gain,
+                        const SideNames& names) {
+  std::string tics;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    tics += (i == 0 ? "" : ",") + Quoted(lanes[i].label) + " " +
+            std::to_string(lanes.size() - i);
+  }
+  return RatioAxis(lanes, gain) + LaneData(lanes) + "set ytics (" + tics +
+         ")\nset yrange [0.4:" + std::to_string(lanes.size()) +
+         ".6]\nset xlabel " +
+         Quoted(names.b + " better than " + names.a + " by the factor") +
+         "\nplot $dots with points pt 7 ps 0.45 lc rgb colour_b notitle, "
+         "$medians using 1:2:3:4 with xerrorbars pt 5 ps 0.6 lw 2 lc rgb "
+         "'black' notitle\n";
+}
+
+Lane LaneOf(const std::string& label, const SeriesFinding& finding,
+            const WorkloadFigures& figures) {
+  Lane lane;
+  lane.label = label;
+  lane.median = finding.ratio.median;
+  lane.interval = finding.interval;
+  for (const Series& series : figures.series) {
+    if (series.key == finding.key) lane.dots = series.Ratios();
+  }
+  return lane;
+}
+
+std::string ValueScript(const Series& series, const SideNames& names) {
+  std::string data = "$pairs << EOD\n";
+  for (size_t i = 0; i < series.a.size(); ++i) {
+    data += std::to_string(i + 1) + " " + Number(series.a[i]) + " " +
+            Number(series.b[i]) + "\n";
+  }
+  return data + "EOD\nset yrange [0:*]\nset xrange [0.5:" +
+         std::to_string(series.a.size()) +
+         ".5]\nset format y '%.1s%c'\nset xlabel 'pair'\nset ylabel " +
+         Quoted(series.title) +
+         "\nset xtics autofreq format '%.0f'\nset xtics " +
+         std::to_string(std::max<size_t>(1, series.a.size() / 8)) +
+         "\nset key outside top center horizontal\n"
+         "plot $pairs using 1:2 with points pt 7 ps 0.6 lc rgb colour_a "
+         "title " +
+         Quoted(names.a) +
+         ", $pairs using 1:3 with points pt 5 ps 0.6 lc rgb colour_b title " +
+         Quoted(names.b) + ", " + Number(Summarize(series.a).median) +
+         " lc rgb colour_a dt 2 notitle, " +
+         Number(Summarize(series.b).median) + " lc rgb colour_b dt 2 notitle\n";
+}
+
+int HeightOf(const std::vector<Lane>& lanes) {
+  return kMargin + kLineHeight * static_cast<int>(lanes.size());
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+bool RunGnuplot(const std::string& script, const std::string& directory,
+                std::string* problem) {
+  const std::string path = directory + "/plots.gnuplot";
+  std::ofstream(path) << script;
+  Command command;
+  command.argv = {"gnuplot", path};
+  command.limit_s = 60;
+  Outcome outcome;
+  if (RunCommand(command, &outcome, problem) && outcome.ok()) return true;
+  constexpr int kNotFound = 127;
+  *problem = outcome.exit_code == kNotFound
+                 ? "gnuplot is not installed. For plots, install it and run "
+                   "the comparison again: apt-get install gnuplot-nox"
+                 : "gnuplot failed: " + outcome.err.substr(0, 400);
+  return false;
+}
+
+void Replace(const std::string& from, const std::string& to,
+             std::string* text) {
+  for (size_t at = text->find(from); at != std::string::npos;
+       at = text->find(from, at + to.size())) {
+    text->replace(at, from.size(), to);
+  }
+}
+
+// Removes what lies between two texts, with them.
+void Cut(const std::string& from, const std::string& to, std::string* text) {
+  const size_t start = text->find(from);
+  if (start == std::string::npos) return;
+  const size_t end = text->find(to, start + from.size());
+  if (end == std::string::npos) return;
+  text->erase(start, end + to.size() - start);
+}
+
+// All plots of a report, drawn by one run of gnuplot.
+class Drawing {
+ public:
+  Drawing(SideNames names, std::string directory)
+      : names_(std::move(names)), directory_(std::move(directory)) {}
+
+  void Add(const std::string& name, const std::vector<Lane>& lanes,
+           double gain) {
+    if (lanes.empty()) return;
+    script_ += Start(directory_, name, HeightOf(lanes)) +
+               RatioScript(lanes, gain, names_);
+  }
+
+  void Add(const std::string& name, const Series& series) {
+    constexpr int kHeight = 190;
+    script_ += Start(directory_, name, kHeight) + ValueScript(series, names_);
+  }
+
+  bool Run(std::string* problem) const {
+    return RunGnuplot(script_ + "unset output\n", directory_, problem);
+  }
+
+  // Empty if there was nothing to draw.
+  std::string Take(const std::string& name, const std::string& title) const {
+    const std::string svg = ReadFile(FileOf(directory_, name));
+    std::remove(FileOf(directory_, name).c_str());
+    return svg.empty() ? "" : InlineSvg(svg, name, title);
+  }
+
+ private:
+  const SideNames names_;
+  const std::string directory_;
+  std::string script_;
+};
+
+std::vector<Lane> LanesOf(const WorkloadFinding& workload,
+                          const WorkloadFigures& figures) {
+  std::vector<Lane> lanes;
+  for (const SeriesFinding& finding : workload.series) {
+    if (finding.role == Role::kShown) continue;
+    lanes.push_back(LaneOf(finding.title, finding, figures));
+  }
+  return lanes;
+}
+
+}  // namespace
+
+Plots DrawPlots(const std::vector<WorkloadFigures>& workloads,
+                const Verdict& verdict, const SideNames& names,
+                const std::string& directory) {
+  const double gain = 1 + verdict.criteria.gain_percent / 100;
+  Drawing drawing(names, directory);
+  std::vector<Lane> overview;
+  for (size_t i = 0; i < workloads.size(); ++i) {
+    const WorkloadFinding& finding = verdict.workloads[i];
+    if (finding.series.empty()) continue;
+    overview.push_back(
+        LaneOf(finding.name, finding.series.front(), workloads[i]));
+    const std::string number = std::to_string(i);
+    drawing.Add("ratios" + number, LanesOf(finding, workloads[i]), gain);
+    drawing.Add("values" + number, workloads[i].series.front());
+  }
+  drawing.Add("overview", overview, gain);
+  Plots plots;
+  if (!drawing.Run(&plots.problem)) return plots;
+  plots.overview = drawing.Take("overview", "ratios of all workloads");
+  for (size_t i = 0; i < workloads.size(); ++i) {
+    const std::string number = std::to_string(i);
+    const std::string& name = workloads[i].name;
+    plots.ratios.push_back(
+        drawing.Take("ratios" + number, name + ": ratios pair by pair"));
+    plots.values.push_back(
+        drawing.Take("values" + number, name + ": figures pair by pair"));
+  }
+  return plots;
+}
+
+std::string InlineSvg(const std::string& svg, const std::string& name,
+                      const std::string& title) {
+  const size_t start = svg.find("<svg");
+  if (start == std::string::npos) return "";
+  std::string text = svg.substr(start);
+  // HTML needs no namespaces, and a page without them names no address.
+  Cut(" xmlns=\"", "\"", &text);
+  Cut(" xmlns:xlink=\"", "\"", &text);
+  Replace("xlink:href", "href", &text);
+  Cut("<filter id='textbox'", "</filter>", &text);
+  Cut("<filter id='greybox'", "</filter>", &text);
+  Cut("<desc>", "</desc>", &text);
+  Cut("<title>", "</title>", &text);
+  Replace("'rgb(  0,   0,   0)'", "\"black\"", &text);
+  Replace("'black'", "\"black\"", &text);
+  Replace("gnuplot_canvas", name + "_canvas", &text);
+  Replace("'gp", "'" + name + "_gp", &text);
+  Replace("'#gp", "'#" + name + "_gp", &text);
+  text.insert(text.find('>') + 1, "<title>" + EscapeHtml(title) + "</title>");
+  text.insert(4, " role=\"img\"");
+  return text;
+}
+
+std::string EscapeHtml(const std::string& text) {
+  std::string escaped;
+  for (char c : text) {
+    switch (c) {
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      case '"':
+        escaped += "&quot;";
+        break;
+      default:
+        escaped += c;
+    }
+  }
+  return escaped;
+}
+
+}  // namespace rocksdb_uring

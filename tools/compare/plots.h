@@ -1,0 +1,46 @@
+// Draws the pairs with gnuplot, as SVG to be put into a HTML page.
+//
+// gnuplot is run as a program: nothing of it is linked, and without it the
+// report has its tables only.
+//
+// SPDX-License-Identifier: Apache-2.0
+#ifndef ROCKSDB_URING_TOOLS_COMPARE_PLOTS_H_
+#define ROCKSDB_URING_TOOLS_COMPARE_PLOTS_H_
+
+#include <string>
+#include <vector>
+
+#include "tools/compare/verdict.h"
+
+namespace rocksdb_uring {
+
+struct Plots {
+  // SVG elements; empty where nothing was drawn.
+  std::string overview;             // the main ratio of each workload
+  std::vector<std::string> ratios;  // of each workload: its ratios
+  std::vector<std::string> values;  // of each workload: A and B, pair by pair
+  std::string problem;              // why there are none, and what to install
+};
+
+// What the sides are called in legends.
+struct SideNames {
+  std::string a;
+  std::string b;
+};
+
+// `verdict` is of these workloads. Temporary files go to `directory`.
+Plots DrawPlots(const std::vector<WorkloadFigures>& workloads,
+                const Verdict& verdict, const SideNames& names,
+                const std::string& directory);
+
+// gnuplot's file as an element: without prolog and namespaces, with ids that
+// are unique in the page, and with `title` for screen readers.
+std::string InlineSvg(const std::string& svg, const std::string& name,
+                      const std::string& title);
+
+// For text and attributes of HTML.
+std::string EscapeHtml(const std::string& text);
+
+}  // namespace rocksdb_uring
+
+#endif  // ROCKSDB_URING_TOOLS_COMPARE_PLOTS_H_
