@@ -85,6 +85,7 @@ bool DenyIoUring() {
 // What happens in the child between fork and exec; never returns.
 [[noreturn]] void BecomeCommand(const Command& command, char** argv,
                                 char** envp, int out_fd, int err_fd) {
+  if (command.own_group) setpgid(0, 0);
   const int null_fd = open("/dev/null", O_RDONLY);
   dup2(null_fd, STDIN_FILENO);
   dup2(out_fd, STDOUT_FILENO);
@@ -97,14 +98,24 @@ bool DenyIoUring() {
   _exit(kExecFailed);
 }
 
-bool WaitForEnd(pid_t pid, Outcome* outcome, std::string* error) {
+// A terminal's Ctrl-C does not reach a group of its own: pass it on.
+void EndGroup(const Command& command, pid_t pid) {
+  if (command.own_group) kill(-pid, SIGKILL);
+}
+
+bool WaitForEnd(const Command& command, pid_t pid, Outcome* outcome,
+                std::string* error) {
   int status = 0;
   rusage usage = {};
   while (wait4(pid, &status, 0, &usage) < 0) {
-    if (errno == EINTR) continue;
+    if (errno == EINTR) {
+      if (interrupted != 0) EndGroup(command, pid);
+      continue;
+    }
     *error = std::string("wait4: ") + strerror(errno);
     return false;
   }
+  EndGroup(command, pid);
   outcome->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   outcome->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   const auto seconds = [](const timeval& time) {
@@ -114,6 +125,7 @@ bool WaitForEnd(pid_t pid, Outcome* outcome, std::string* error) {
   outcome->cpu_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   // In units of 512 bytes; what is read ahead, or by a ring, is counted too.
   outcome->device_bytes = static_cast<double>(usage.ru_inblock) * 512;
+  outcome->device_bytes_written = static_cast<double>(usage.ru_oublock) * 512;
   return true;
 }
 
@@ -182,7 +194,9 @@ bool RunCommand(const Command& command, Outcome* outcome, std::string* error) {
                   const_cast<char**>(env_pointers.data()), fileno(out.get()),
                   fileno(err.get()));
   }
-  if (!WaitForEnd(pid, outcome, error)) return false;
+  // In both processes, since either may come first.
+  if (command.own_group) setpgid(pid, pid);
+  if (!WaitForEnd(command, pid, outcome, error)) return false;
   outcome->out = ReadAll(out.get());
   outcome->err = ReadAll(err.get());
   return true;

@@ -21,6 +21,9 @@ struct Command {
   // The child is killed after this many seconds, so that a hang is a failure
   // and not a wait.
   unsigned limit_s = 600;
+  // The child leads a process group of its own, all of which ends with it: a
+  // shell that is killed at its time limit leaves no program behind.
+  bool own_group = false;
 };
 
 struct Outcome {
@@ -28,6 +31,7 @@ struct Outcome {
   int signal = 0;
   double cpu_s = 0;         // user and system time of all threads, from rusage
   double device_bytes = 0;  // read from block devices, from rusage
+  double device_bytes_written = 0;
   std::string out;
   std::string err;
 
