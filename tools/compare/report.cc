@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <map>
 
+#include "tools/compare/outputs.h"
+
 namespace rocksdb_uring {
 
 namespace {
@@ -52,13 +54,13 @@ std::string VerdictText(const Judgement& judgement) {
   const std::string sign = std::string(judgement.few_pairs ? "?" : "") +
                            (judgement.disturbed ? "!" : "");
   switch (judgement.verdict) {
-    case Verdict::kMet:
+    case TargetResult::kMet:
       return "met" + sign;
-    case Verdict::kMissed:
+    case TargetResult::kMissed:
       return "missed" + sign;
-    case Verdict::kFailed:
+    case TargetResult::kFailed:
       return "FAILED";
-    case Verdict::kNone:
+    case TargetResult::kNone:
       break;
   }
   return "-";
@@ -156,9 +158,7 @@ std::string Notes(const std::vector<RowResult>& rows) {
     }
     const PluginStats& stats = row.b.stats;
     if (row.ok() && !stats.fallback_reason.empty()) {
-      const bool has_remedy = !stats.fallback_remedy.empty();
-      fallbacks[stats.fallback_reason + (has_remedy ? "; remedy: " : "") +
-                stats.fallback_remedy] += " " + row.workload.name;
+      fallbacks[DescribeFallback(stats)] += " " + row.workload.name;
     }
     if (!row.ok()) text += row.workload.name + " failed: " + row.error + "\n";
   }
@@ -241,7 +241,7 @@ nlohmann::json ToJson(const RowResult& row, const Settings& settings) {
 Judgement Judge(const RowResult& row) {
   Judgement judgement;
   if (!row.ok()) {
-    judgement.verdict = Verdict::kFailed;
+    judgement.verdict = TargetResult::kFailed;
     return judgement;
   }
   const auto ratios = PairwiseRatios(row.a.keys_per_s, row.b.keys_per_s);
@@ -256,7 +256,7 @@ Judgement Judge(const RowResult& row) {
     met = met && judgement.interval.low >= kParityLow;
     judgement.few_pairs = static_cast<int>(ratios.size()) < kParityPairs;
   }
-  judgement.verdict = met ? Verdict::kMet : Verdict::kMissed;
+  judgement.verdict = met ? TargetResult::kMet : TargetResult::kMissed;
   return judgement;
 }
 
@@ -299,10 +299,7 @@ nlohmann::json ToJson(const Machine& machine, const Settings& settings,
                       const std::string& db_bench_version,
                       const std::vector<RowResult>& rows) {
   nlohmann::json json;
-  json["machine"] = {
-      {"kernel", machine.kernel},         {"cpu", machine.cpu},
-      {"memory", machine.memory},         {"load", machine.load},
-      {"filesystem", machine.filesystem}, {"commit", machine.commit}};
+  json["machine"] = ToJson(machine);
   json["settings"] = {{"db_bench", settings.db_bench},
                       {"db_bench_version", db_bench_version},
                       {"plugin", settings.plugin},
@@ -319,21 +316,6 @@ nlohmann::json ToJson(const Machine& machine, const Settings& settings,
   for (const RowResult& row : rows)
     json["rows"].push_back(ToJson(row, settings));
   return json;
-}
-
-bool WriteJson(const std::string& path, const nlohmann::json& json,
-               std::string* error) {
-  const std::string temporary = path + ".tmp";
-  const std::string text = json.dump(2) + "\n";
-  FILE* file = fopen(temporary.c_str(), "w");
-  bool ok = file != nullptr;
-  if (ok) {
-    ok = fwrite(text.data(), 1, text.size(), file) == text.size();
-    ok = fclose(file) == 0 && ok;
-  }
-  ok = ok && rename(temporary.c_str(), path.c_str()) == 0;
-  if (!ok) *error = "cannot write " + path;
-  return ok;
 }
 
 }  // namespace rocksdb_uring

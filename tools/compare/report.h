@@ -13,13 +13,13 @@
 
 namespace rocksdb_uring {
 
-enum class Verdict { kNone, kMet, kMissed, kFailed };
+enum class TargetResult { kNone, kMet, kMissed, kFailed };
 
 // B against A, with the statistics of the pairwise ratios.
 struct Judgement {
   Summary ratio;
   MedianInterval interval;
-  Verdict verdict = Verdict::kNone;
+  TargetResult verdict = TargetResult::kNone;
   // A "no slower" target judged on fewer pairs than it takes to tell.
   bool few_pairs = false;
   // Other programs used the CPUs while the row ran.
@@ -43,10 +43,6 @@ std::string FormatTable(const std::vector<RowResult>& rows,
 nlohmann::json ToJson(const Machine& machine, const Settings& settings,
                       const std::string& db_bench_version,
                       const std::vector<RowResult>& rows);
-
-// Writes by temporary file and rename, so that a reader never sees half of it.
-bool WriteJson(const std::string& path, const nlohmann::json& json,
-               std::string* error);
 
 }  // namespace rocksdb_uring
 

@@ -109,6 +109,11 @@ const std::vector<Way>& Ways() {
        "One workload",
        {kRing, "db_bench"},
        {"multiget_direct_t1"},
+       false},
+      {tools,
+       "A program of your own",
+       {kRing, "db_bench"},
+       {"B served by: ", "verdict: "},
        false}};
   return *ways;
 }
