@@ -36,7 +36,9 @@ table { border-collapse: collapse; width: 100%; font-size: 0.85rem;
   font-variant-numeric: tabular-nums; margin: 0.5rem 0; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.35rem;
   text-align: right; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
+th:first-child, td:first-child { text-align: left; padding-left: 0;
+  min-width: 6rem; }
+.facts td { text-align: left; }
 .plots { display: flex; flex-wrap: wrap; gap: 0.5rem; }
 .plots svg { flex: 1 1 20rem; min-width: 0; width: 100%; max-width: 34rem; }
 svg [stroke="black"] { stroke: var(--ink); }
@@ -214,7 +216,8 @@ std::string Facts(const HtmlReport& report) {
   for (const auto& [name, value] : report.facts) {
     rows += Tag("tr", Cell(name) + Cell(value));
   }
-  return Tag("h2", "Machine and settings") + Tag("table", rows) + "\n";
+  return Tag("h2", "Machine and settings") +
+         Tag("table class=\"facts\"", rows) + "\n";
 }
 
 // Inside a script "<" could end it, and XML knows "&": both have another form

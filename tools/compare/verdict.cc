@@ -94,7 +94,7 @@ class Judge {
     } else if (const WorkloadFinding* variant = GainOfVariant()) {
       AdoptVariant(*variant);
     } else if (!losses_.empty()) {
-      Stay(NamesAndFigures(losses_) + " (loss)");
+      Stay("these workloads lose: " + NamesAndFigures(losses_));
     } else if (!undecided_.empty() || plain_.size() == failed_.size()) {
       AskForPairs();
     } else {
