@@ -39,6 +39,7 @@ th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.35rem;
 th:first-child, td:first-child { text-align: left; padding-left: 0;
   min-width: 6rem; }
 .facts td { text-align: left; }
+th, td span { overflow-wrap: normal; }
 .plots { display: flex; flex-wrap: wrap; gap: 0.5rem; }
 .plots svg { flex: 1 1 20rem; min-width: 0; width: 100%; max-width: 34rem; }
 svg [stroke="black"] { stroke: var(--ink); }
