@@ -37,7 +37,8 @@ constexpr const char* kStatEventNames[kStatEventCount] = {
     "table_streams_backward",
     "blob_streams_forward",
     "blob_streams_backward",
-    "announced_bytes"};
+    "announced_bytes",
+    "write_outs_stopped"};
 
 constexpr const char* kBatchClassNames[kBatchClassCount] = {
     "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+"};

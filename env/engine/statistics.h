@@ -66,8 +66,9 @@ enum class StatEvent : uint8_t {
   kTableStreamBackward,
   kBlobStreamForward,
   kBlobStreamBackward,
-  kAnnounced,  // bytes announced to the page cache
-  kLast = kAnnounced,
+  kAnnounced,        // bytes announced to the page cache
+  kWriteOutStopped,  // files whose early write-out the device did not follow
+  kLast = kWriteOutStopped,
 };
 constexpr size_t kStatEventCount = static_cast<size_t>(StatEvent::kLast) + 1;
 const char* StatEventName(StatEvent event);

@@ -59,6 +59,7 @@ std::shared_ptr<OpenFile> MakeOpenFile(const std::string& name,
   file->kind = ClassifyFile(name);
   file->alignment = direct ? DirectAlignment(file->fd.get()) : 0;
   file->paths = context.paths;
+  file->write_out_bytes = context.write_out_bytes;
   file->engine = context.engine;
   if (DebugLogEnabled()) {
     DebugLog("open %s as %d, alignment %u", name.c_str(), file->fd.get(),

@@ -26,6 +26,8 @@ struct OpenFile {
   uint32_t alignment = 0;
   PathChoices paths;
   std::shared_ptr<SharedEngine> engine;
+  // Step of EarlyWriteOut in bytes; 0: none.
+  uint64_t write_out_bytes = 0;
 
   bool direct() const { return alignment != 0; }
   // The alignment in bytes that the file asks of RocksDB's buffers.
@@ -56,6 +58,7 @@ struct OpenFile {
 struct FileContext {
   PathChoices paths;
   std::shared_ptr<SharedEngine> engine;
+  uint64_t write_out_bytes = 0;
 };
 
 // Opens a file for reading, as the default file system does: retried when a

@@ -79,6 +79,7 @@ UringWritableFile::UringWritableFile(std::shared_ptr<OpenFile> file,
                      NobodyReadsWhileWritten(options))),
       write_behind_(MakeWriteBehind(file_)),
       write_out_(file_),
+      early_write_out_(EarlyWriteOut::Make(file_, options.bytes_per_sync)),
       size_(size) {}
 
 UringWritableFile::~UringWritableFile() {
@@ -102,13 +103,17 @@ IOStatus UringWritableFile::Failed(const std::string& what,
 // Does not wait. A failure is known when its write has been collected, by a
 // later Append or by a call that drains.
 IOStatus UringWritableFile::CheckWrites() {
-  if (write_behind_ == nullptr) {
-    return IOStatus::OK();
+  if (write_behind_ != nullptr) {
+    const std::optional<WriteFailure> failure = write_behind_->failure();
+    if (failure) {
+      return Failed(WritingAt(failure->offset, failure->length),
+                    failure->result);
+    }
   }
-  const std::optional<WriteFailure> failure = write_behind_->failure();
-  return failure ? Failed(WritingAt(failure->offset, failure->length),
-                          failure->result)
-                 : IOStatus::OK();
+  const int64_t written_out =
+      early_write_out_ == nullptr ? 0 : early_write_out_->failure();
+  return written_out < 0 ? Failed("While sync_file_range", written_out)
+                         : IOStatus::OK();
 }
 
 IOStatus UringWritableFile::DrainWrites() {
@@ -116,6 +121,16 @@ IOStatus UringWritableFile::DrainWrites() {
     write_behind_->Drain();
   }
   return CheckWrites();
+}
+
+uint64_t UringWritableFile::CompleteBelow() {
+  const uint64_t size = size_.load(std::memory_order_relaxed);
+  return write_behind_ == nullptr ? size : write_behind_->CompleteBelow(size);
+}
+
+IOStatus UringWritableFile::WriteOutEarly() {
+  const int64_t result = early_write_out_->Grown(CompleteBelow());
+  return result < 0 ? Failed("While sync_file_range", result) : IOStatus::OK();
 }
 
 IOStatus UringWritableFile::Verify(uint64_t offset, const Slice& data,
@@ -195,10 +210,11 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
 IOStatus UringWritableFile::AppendAt(uint64_t offset, const Slice& data,
                                      Verification verification) {
   const IOStatus status = Write(offset, data, verification);
-  if (status.ok()) {
-    size_.store(offset + data.size(), std::memory_order_relaxed);
+  if (!status.ok()) {
+    return status;
   }
-  return status;
+  size_.store(offset + data.size(), std::memory_order_relaxed);
+  return early_write_out_ == nullptr ? IOStatus::OK() : WriteOutEarly();
 }
 
 IOStatus UringWritableFile::Append(const Slice& data,
@@ -252,6 +268,9 @@ IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
     write_behind_->Finish();
   }
   const int64_t written_out = write_out_.Finish();
+  if (early_write_out_ != nullptr) {
+    (void)early_write_out_->Finish();  // CheckWrites has its failure
+  }
   IOStatus status = CheckWrites();
   if (status.ok() && written_out < 0) {
     status = Failed("While sync_file_range", written_out);
@@ -287,6 +306,11 @@ IOStatus UringWritableFile::SyncWith(IoKind kind, StatKind stat_kind,
   const IOStatus status = DrainWrites();
   if (!status.ok()) {
     return status;
+  }
+  // The step in flight may take the report of a failed page, which the sync
+  // would not get again.
+  if (early_write_out_ != nullptr && early_write_out_->Finish() < 0) {
+    return CheckWrites();
   }
   // Never repeated: the kernel reports a lost page to one sync only, and the
   // next one returns success.
@@ -338,6 +362,10 @@ IOStatus UringWritableFile::RangeSync(uint64_t offset, uint64_t nbytes,
   // Without the call the base class serves: a full sync if strict, else
   // nothing.
   const bool supported = write_out_.supported();
+  if (early_write_out_ != nullptr) {
+    // RocksDB says what to write out and when.
+    early_write_out_->Stop();
+  }
   const bool strict = supported && strict_bytes_per_sync_;
   const IOStatus status = strict ? DrainWrites() : CheckWrites();
   if (!status.ok()) {
@@ -350,10 +378,7 @@ IOStatus UringWritableFile::RangeSync(uint64_t offset, uint64_t nbytes,
   if (strict) {
     result = write_out_.RunStrictly(offset + nbytes);
   } else {
-    const uint64_t size = size_.load(std::memory_order_relaxed);
-    const uint64_t complete =
-        write_behind_ == nullptr ? size : write_behind_->CompleteBelow(size);
-    result = write_out_.Request(offset, offset + nbytes, complete);
+    result = write_out_.Request(offset, offset + nbytes, CompleteBelow());
   }
   return result < 0 ? Failed("While sync_file_range", result) : IOStatus::OK();
 }

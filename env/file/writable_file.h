@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "env/file/early_write_out.h"
 #include "env/file/open_file.h"
 #include "env/file/rocksdb_compat.h"
 #include "env/file/write_behind.h"
@@ -92,6 +93,10 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
   rocksdb::IOStatus CheckWrites();
   // The same, after all writes that were started have completed.
   rocksdb::IOStatus DrainWrites();
+  // The kernel has all of the file below this offset.
+  uint64_t CompleteBelow();
+  // The file has grown. Starts its write-out if a step is due.
+  rocksdb::IOStatus WriteOutEarly();
 
   rocksdb::IOStatus AppendAt(uint64_t offset, const rocksdb::Slice& data,
                              Verification verification);
@@ -115,6 +120,8 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
   // Null where appends are written before they return.
   std::unique_ptr<WriteBehind> write_behind_;
   WriteOut write_out_;
+  // Null where nothing is written out before a sync or RangeSync.
+  std::unique_ptr<EarlyWriteOut> early_write_out_;
   std::atomic<uint64_t> size_;
 };
 

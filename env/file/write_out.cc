@@ -11,8 +11,6 @@
 
 namespace rocksdb_uring {
 
-namespace {
-
 // The default file system knows the same two cases: ZFS, and kernels without
 // the call (WSL).
 bool SyncFileRangeWorks(int fd) {
@@ -23,8 +21,6 @@ bool SyncFileRangeWorks(int fd) {
   }
   return sync_file_range(fd, 0, 0, 0) == 0 || errno != ENOSYS;
 }
-
-}  // namespace
 
 WriteOut::~WriteOut() { (void)Finish(); }
 

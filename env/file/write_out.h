@@ -12,6 +12,9 @@
 
 namespace rocksdb_uring {
 
+// Whether the kernel and the filesystem have sync_file_range.
+bool SyncFileRangeWorks(int fd);
+
 // REQUIRES: external synchronization.
 class WriteOut {
  public:

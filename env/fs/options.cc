@@ -89,15 +89,18 @@ OptionTypeInfo OptionalNumber(int offset, T min, T max, T default_value) {
       EqualValues<std::optional<T>>);
 }
 
-OptionTypeInfo Number(int offset, uint32_t min, uint32_t max) {
-  OptionTypeInfo info(offset, OptionType::kUInt32T);
+template <typename T>
+OptionTypeInfo Number(int offset, T min, T max) {
+  OptionTypeInfo info(offset, sizeof(T) == sizeof(uint64_t)
+                                  ? OptionType::kUInt64T
+                                  : OptionType::kUInt32T);
   info.SetParseFunc([min, max](const ConfigOptions& config,
                                const std::string& name,
                                const std::string& value, void* address) {
     uint64_t number = 0;
     const Status status = ParseNumber(config, name, value, min, max, &number);
     if (status.ok()) {
-      *static_cast<uint32_t*>(address) = static_cast<uint32_t>(number);
+      *static_cast<T*>(address) = static_cast<T>(number);
     }
     return status;
   });
@@ -167,14 +170,17 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
        OptionalNumber<uint64_t>(URING_OFFSET(engine.write_buffer_bytes), 0,
                                 uint64_t{1} << 40,
                                 defaults.write_buffer_bytes)},
+      {"write_out_bytes",
+       Number<uint64_t>(URING_OFFSET(write_out_bytes), 0, uint64_t{1} << 40)},
       {"reads", Choice(URING_OFFSET(paths.reads), paths)},
       {"writes", Choice(URING_OFFSET(paths.writes), paths)},
       {"syncs", Choice(URING_OFFSET(paths.syncs), paths)},
       {"fallback", Choice(URING_OFFSET(fallback), fallbacks)},
       {"stats_file",
        OptionTypeInfo(URING_OFFSET(stats_file), OptionType::kString)},
-      {"stats_interval_s", Number(URING_OFFSET(stats_interval_s), 0,
-                                  FileSystemOptions::kStatsIntervalMax)},
+      {"stats_interval_s",
+       Number<uint32_t>(URING_OFFSET(stats_interval_s), 0,
+                        FileSystemOptions::kStatsIntervalMax)},
   };
 }
 

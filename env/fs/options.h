@@ -30,6 +30,9 @@ struct FileSystemOptions {
   // Options of the engine that all file systems of the process share.
   EngineRequest engine;
   PathChoices paths;
+  // Bytes that a buffered table or blob file grows between two write-outs; 0
+  // leaves all of it to the sync.
+  uint64_t write_out_bytes = 4 << 20;
   Fallback fallback = Fallback::kAuto;
   // Empty: no statistics file. `%p` stands for the process id.
   std::string stats_file;

@@ -100,6 +100,7 @@ IOStatus UringFileSystem::Context(FileContext* context) {
   Status status;
   context->engine = engine_.Get(&status);
   context->paths = options().paths;
+  context->write_out_bytes = options().write_out_bytes;
   return ToIOStatus(status);
 }
 

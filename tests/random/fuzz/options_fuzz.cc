@@ -55,6 +55,8 @@ void CheckRanges(const FileSystemOptions& options, const std::string& input) {
           "readahead_bytes is in range", input);
   Require(InRange(options.engine.write_buffer_bytes, 0, uint64_t{1} << 40),
           "write_buffer_bytes is in range", input);
+  Require(options.write_out_bytes <= uint64_t{1} << 40,
+          "write_out_bytes is in range", input);
   Require(options.stats_interval_s <= FileSystemOptions::kStatsIntervalMax,
           "stats_interval_s is in range", input);
 }
@@ -76,6 +78,7 @@ void CheckRoundTrip(const UringFileSystem& file_system,
                   b.engine.rings_max.value_or(0) &&
               a.engine.readahead_bytes.value_or(defaults.readahead_bytes) ==
                   b.engine.readahead_bytes.value_or(1) &&
+              a.write_out_bytes == b.write_out_bytes &&
               a.paths.reads == b.paths.reads &&
               a.paths.writes == b.paths.writes &&
               a.paths.syncs == b.paths.syncs && a.fallback == b.fallback &&

@@ -44,8 +44,8 @@ class WriteFaultFixture : public ::testing::Test {
   }
 
   std::unique_ptr<UringWritableFile> OpenNew(const std::string& name) {
-    FileContext context{{PathChoice::kUring, PathChoice::kUring, syncs_},
-                        engine_};
+    FileContext context{
+        {PathChoice::kUring, writes_, syncs_}, engine_, write_out_bytes_};
     std::shared_ptr<OpenFile> file;
     const rocksdb::IOStatus status =
         OpenForWriting(directory_.file(name), options_, ExistingFile::kTruncate,
@@ -160,7 +160,9 @@ class WriteFaultFixture : public ::testing::Test {
   FakeKernel kernel_;
   FakeSystemCalls calls_;
   rocksdb::FileOptions options_;
+  PathChoice writes_ = PathChoice::kUring;
   PathChoice syncs_ = PathChoice::kUring;
+  uint64_t write_out_bytes_ = 0;
   std::shared_ptr<SharedEngine> engine_;
   std::unique_ptr<UringWritableFile> file_;
   std::string written_;

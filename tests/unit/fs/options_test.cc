@@ -77,6 +77,7 @@ class OptionsTest : public ::testing::Test {
     EXPECT_EQ(Option("rings_max"), "7");
     EXPECT_EQ(Option("readahead_bytes"), "1048576");
     EXPECT_EQ(Option("write_buffer_bytes"), "2097152");
+    EXPECT_EQ(Option("write_out_bytes"), "8388608");
     EXPECT_EQ(Option("reads"), "posix");
     EXPECT_EQ(Option("writes"), "uring");
     EXPECT_EQ(Option("syncs"), "posix");
@@ -99,12 +100,12 @@ class OptionsTest : public ::testing::Test {
   const std::string stats_ = directory_.file("stats.json");
   const std::string query_ =
       "queue_depth=128&rings_max=7&readahead_bytes=1M&reads=posix&"
-      "write_buffer_bytes=2M&writes=uring&syncs=posix&"
+      "write_buffer_bytes=2M&write_out_bytes=8M&writes=uring&syncs=posix&"
       "fallback=auto&stats_file=" +
       stats_ + "&stats_interval_s=3600";
   const std::string list_ =
       "queue_depth=128;rings_max=7;readahead_bytes=1M;reads=posix;"
-      "write_buffer_bytes=2M;writes=uring;syncs=posix;"
+      "write_buffer_bytes=2M;write_out_bytes=8M;writes=uring;syncs=posix;"
       "fallback=auto;stats_file=" +
       stats_ + ";stats_interval_s=3600";
   std::shared_ptr<FileSystem> file_system_;
@@ -204,6 +205,8 @@ TEST_F(OptionsTest, BadValuesNameOptionValueAndRange) {
       {"readahead_bytes", "2T", "0 to 1099511627776"},
       {"readahead_bytes", "-1", "0 to 1099511627776"},
       {"write_buffer_bytes", "2T", "0 to 1099511627776"},
+      {"write_out_bytes", "2T", "0 to 1099511627776"},
+      {"write_out_bytes", "auto", "0 to 1099511627776"},
       {"reads", "fast", "auto, posix, uring"},
       {"writes", "fast", "auto, posix, uring"},
       {"syncs", "", "auto, posix, uring"},
