@@ -72,12 +72,16 @@ EarlyWriteOut::EarlyWriteOut(std::shared_ptr<const OpenFile> file)
 void EarlyWriteOut::Collect() {
   file_->engine->engine()->Wait(&op_);
   if (op_.result < 0) {
-    stopped_ = true;
+    StopLocked();
     if (!WasRefused(op_.result)) {
-      failure_ = op_.result;
+      failure_.store(op_.result, std::memory_order_release);
     }
   }
   op_.Reset();
+}
+
+void EarlyWriteOut::StopLocked() {
+  due_.store(kNever, std::memory_order_release);
 }
 
 void EarlyWriteOut::StartStep(uint64_t end) {
@@ -87,47 +91,43 @@ void EarlyWriteOut::StartStep(uint64_t end) {
   if (!file_->engine->engine()->Submit(&op_)) {
     // No ring any more, or no room: the sync does it.
     op_.Reset();
-    stopped_ = true;
+    StopLocked();
     return;
   }
   begin_ = end_;
   end_ = end;
-  due_ = end + step_bytes_;
+  due_.store(end + step_bytes_, std::memory_order_release);
 }
 
 int64_t EarlyWriteOut::Grown(uint64_t size) {
-  MutexLock lock(&mutex_);
-  if (stopped_ || size < due_) {
-    return failure_;
+  if (size < due_.load(std::memory_order_acquire)) {
+    return failure();
   }
+  MutexLock lock(&mutex_);
+  const uint64_t due = due_.load(std::memory_order_relaxed);
   if (end_ == 0 && !SyncFileRangeWorks(file_->fd.get())) {
-    stopped_ = true;
+    StopLocked();
     return 0;
   }
   if (op_.state() != IoState::kIdle) {
     if (!file_->engine->engine()->Wait(&op_, 0)) {
-      if (size >= due_ + step_bytes_) {
-        stopped_ = true;
+      if (size >= due + step_bytes_) {
+        StopLocked();
         file_->engine->statistics()->Count(StatEvent::kWriteOutStopped);
       }
       return 0;
     }
     Collect();
   }
-  if (!stopped_) {
+  if (due_.load(std::memory_order_relaxed) != kNever) {
     StartStep(size);
   }
-  return failure_;
-}
-
-int64_t EarlyWriteOut::failure() {
-  MutexLock lock(&mutex_);
-  return failure_;
+  return failure();
 }
 
 void EarlyWriteOut::Stop() {
   MutexLock lock(&mutex_);
-  stopped_ = true;
+  StopLocked();
 }
 
 int64_t EarlyWriteOut::Finish() {
@@ -135,7 +135,7 @@ int64_t EarlyWriteOut::Finish() {
   if (op_.state() != IoState::kIdle) {
     Collect();
   }
-  return failure_;
+  return failure();
 }
 
 }  // namespace rocksdb_uring

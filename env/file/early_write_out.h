@@ -4,7 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "env/base/mutex.h"
@@ -34,7 +36,7 @@ class EarlyWriteOut {
   int64_t Grown(uint64_t size) URING_EXCLUDES(mutex_);
 
   // As Grown, without starting anything.
-  int64_t failure() URING_EXCLUDES(mutex_);
+  int64_t failure() const { return failure_.load(std::memory_order_acquire); }
 
   // No step begins after this call. Does not wait.
   void Stop() URING_EXCLUDES(mutex_);
@@ -45,6 +47,8 @@ class EarlyWriteOut {
   int64_t Finish() URING_EXCLUDES(mutex_);
 
  private:
+  // No further step becomes due.
+  void StopLocked() URING_REQUIRES(mutex_);
   void StartStep(uint64_t end) URING_REQUIRES(mutex_);
   void Collect() URING_REQUIRES(mutex_);
 
@@ -53,10 +57,12 @@ class EarlyWriteOut {
 
   Mutex mutex_{SharedBy::kFile};
   IoOp op_ URING_GUARDED_BY(mutex_);
-  bool stopped_ URING_GUARDED_BY(mutex_) = false;
-  int64_t failure_ URING_GUARDED_BY(mutex_) = 0;
-  // The next step begins when the file has this size.
-  uint64_t due_ URING_GUARDED_BY(mutex_);
+  // Written with the lock held, read without: an append that starts nothing
+  // takes no lock.
+  std::atomic<int64_t> failure_{0};
+  // The next step begins when the file has this size; kNever: there is none.
+  static constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+  std::atomic<uint64_t> due_;
   // Where the newest step and the one before it have begun and ended.
   uint64_t begin_ URING_GUARDED_BY(mutex_) = 0;
   uint64_t end_ URING_GUARDED_BY(mutex_) = 0;

@@ -217,8 +217,14 @@ TEST_F(SharingTest, AnAppendToALogLocksNothing) {
   ExpectAppends("000033.log", /*direct=*/false, 1000, /*sync=*/true, {});
 }
 
+// But for the appends that start a step of the write-out, one in 64.
 TEST_F(SharingTest, AnAppendToABufferedTableLocksNothing) {
-  ExpectAppends("000034.sst", /*direct=*/false, 64 << 10, /*sync=*/false, {});
+  Limits limits;
+  limits.process_writes = 8;
+  limits.file_locks = 4;
+  limits.shard_locks = 8;
+  ExpectAppends("000034.sst", /*direct=*/false, 64 << 10, /*sync=*/false,
+                limits);
 }
 
 // The file's list of writes, and the shard that takes them.
