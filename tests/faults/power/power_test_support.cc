@@ -10,8 +10,10 @@ namespace rocksdb_uring {
 std::vector<FileSystemCase> FileSystemCases() {
   return {
       {"Posix", nullptr, nullptr},
-      {"Plugin", "", "ops.fdatasync.posix.count"},
-      {"PluginRings", "writes=uring;syncs=uring", "ops.fdatasync.ring.count"},
+      // Tables of some steps each.
+      {"Plugin", "write_out_bytes=8K", "ops.fdatasync.posix.count"},
+      {"PluginRings", "writes=uring;syncs=uring;write_out_bytes=8K",
+       "ops.fdatasync.ring.count"},
   };
 }
 

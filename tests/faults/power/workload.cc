@@ -78,7 +78,8 @@ Options MakeDbOptions(const WorkloadCase& files, Env* env) {
   options.level0_file_num_compaction_trigger = 3;
   options.max_manifest_file_size = 2 << 10;
   options.writable_file_max_buffer_size = 16 << 10;
-  options.bytes_per_sync = 16 << 10;
+  // Without it the plugin writes buffered tables and blobs out early.
+  options.bytes_per_sync = files.recycle ? 16 << 10 : 0;
   options.wal_bytes_per_sync = 16 << 10;
   options.use_fsync = files.blobs;
   options.enable_blob_files = files.blobs;
