@@ -35,29 +35,6 @@ using rocksdb::Slice;
 
 namespace {
 
-// RocksDB reads no table before it is closed, and drops an unfinished one after
-// a crash, so writes of a table may be in flight. A blob file may be read while
-// it grows: its Flush waits, unless RocksDB has promised not to read it. A WAL
-// has no writes in flight: what was appended before its Flush must survive the
-// process. Submitting is not enough for that: of 128 buffered writes in flight
-// a killed process lost 127.
-//
-// With writes=auto only direct files: no buffered append gained from a ring
-// (env/MEASUREMENTS.md, Appends).
-std::unique_ptr<WriteBehind> MakeWriteBehind(
-    const std::shared_ptr<const OpenFile>& file) {
-  const bool may =
-      file->kind == FileKind::kTable || file->kind == FileKind::kBlob;
-  const PathChoice path = file->paths.writes;
-  const bool wanted = path == PathChoice::kUring ||
-                      (path == PathChoice::kAuto && file->direct());
-  const SharedEngine& engine = *file->engine;
-  return may && wanted && engine.has_rings() &&
-                 engine.options().write_buffer_bytes > 0
-             ? std::make_unique<WriteBehind>(file)
-             : nullptr;
-}
-
 std::string WritingAt(uint64_t offset, uint64_t length) {
   return "While appending to file at offset " + std::to_string(offset) +
          " len " + std::to_string(length);
@@ -77,7 +54,7 @@ UringWritableFile::UringWritableFile(std::shared_ptr<OpenFile> file,
       flush_waits_(file_->kind != FileKind::kTable &&
                    !(file_->kind == FileKind::kBlob &&
                      NobodyReadsWhileWritten(options))),
-      write_behind_(MakeWriteBehind(file_)),
+      write_behind_(WriteBehind::Make(file_)),
       write_out_(file_),
       early_write_out_(EarlyWriteOut::Make(file_, options.bytes_per_sync)),
       size_(size) {}

@@ -37,6 +37,10 @@ class WriteBehind {
   static constexpr size_t kWriteBytesMax = 512 << 10;
   static constexpr size_t kWritesMax = 8;
 
+  // Null if the file's writes are not to be in flight while it grows.
+  static std::unique_ptr<WriteBehind> Make(
+      const std::shared_ptr<const OpenFile>& file);
+
   explicit WriteBehind(std::shared_ptr<const OpenFile> file)
       : file_(std::move(file)) {}
   // Waits for what is in flight.
