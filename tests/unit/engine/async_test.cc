@@ -159,67 +159,6 @@ TEST_F(AsyncTest, AnInterruptedWaitGoesOn) {
   kernel_.StopWithholding();
 }
 
-// A batch that finds all rings in use has its reads in flight together all the
-// same: in the shard of its thread.
-TEST_F(AsyncTest, ABatchThatFindsNoRingGoesThroughAShard) {
-  EngineOptions options;
-  options.rings_max = 1;
-  options.cpus = 2;
-  options.ring_factory = kernel_.factory();
-  options.system_calls = &calls_;
-  engine_ = std::make_unique<UringEngine>(options, &statistics_, &account_);
-  kernel_.WithholdAll();
-  RunOptions run;
-  run.path = PathChoice::kUring;
-  constexpr size_t kReads = 100;
-  std::vector<std::unique_ptr<ReadBatch>> batches;
-  Threads threads;
-  for (int i = 0; i < 2; ++i) {
-    batches.push_back(
-        std::make_unique<ReadBatch>(file_.fd(), 0, Ranges(kReads)));
-    threads.Start([this, run, batch = batches.back().get()] {
-      engine_->Run(batch->ops(), kReads, run);
-    });
-    // 64 at a time: as many as a ring has entries, and as a shard is given.
-    while (kernel_.withheld() < 64u * static_cast<size_t>(i + 1)) {
-      std::this_thread::yield();
-    }
-  }
-  EXPECT_EQ(engine_->rings(), 1u);
-  kernel_.StopWithholding();
-  threads.Join();
-  for (const auto& batch : batches) {
-    EXPECT_TRUE(batch->Matches(file_.model()));
-    for (size_t i = 0; i < kReads; ++i) {
-      EXPECT_EQ((*batch)[i].path, IoPath::kRing);
-    }
-  }
-  EXPECT_EQ(calls_.total(), 0u);
-  EXPECT_EQ(Event(StatEvent::kRingsBusy), 1u);
-}
-
-// Completions of others may come faster than they are reaped: a thread that
-// finds its own operation complete, or has no time, does not go on for them.
-TEST_F(AsyncTest, AWaiterTakesOneHarvestAndLooks) {
-  kernel_.WithholdAll();
-  ReadBatch batch(file_.fd(), 0, Ranges(200));
-  SubmitAll(&batch);
-  kernel_.ReleaseAll();
-  const auto completed = [&] {
-    size_t count = 0;
-    for (size_t i = 0; i < 200; ++i) {
-      count += batch[i].completed() ? 1 : 0;
-    }
-    return count;
-  };
-  EXPECT_TRUE(engine_->Wait(&batch[0], 0));
-  EXPECT_LE(completed(), ShardQueue::Harvest::kMax);
-  EXPECT_FALSE(engine_->Wait(&batch[199], 0));
-  EXPECT_LE(completed(), 2 * ShardQueue::Harvest::kMax);
-  WaitAll(&batch);
-  EXPECT_TRUE(batch.Matches(file_.model()));
-}
-
 // What finds no room waits for it in order, and what finds not even that is
 // refused and untouched.
 TEST_F(AsyncTest, BeyondAllRoomIsRefusedAndNothingIsLost) {
