@@ -85,7 +85,7 @@ bool EqualsFewerFailures(Cell cell, const Outcome& ours) {
 // of several families race inside Resume, so the number of failures that one
 // Resume meets varies on every file system.
 bool EqualsAnotherRun(const Cell& cell, const Outcome& ours) {
-  constexpr int kRunsMax = 20;
+  constexpr int kRunsMax = 200;
   const bool races = cell.many_families && cell.count > 1;
   for (int run = 0; races && run < kRunsMax; ++run) {
     if (RunCell(cell, Env::Default()) == ours) {
