@@ -434,14 +434,22 @@ TEST_F(ReadAheadTest, ManyStreamsShareTheBudget) {
   for (size_t i = 0; i < kFiles; ++i) {
     files.push_back(OpenOnEngine(engine_, path_, true));
   }
+  std::chrono::steady_clock::duration longest_round{0};
   for (uint64_t offset = 0; offset + kLength < kFileSize; offset += kLength) {
+    const auto began = std::chrono::steady_clock::now();
     for (const auto& file : files) {
       ExpectRead(file.get(), model_, offset, kLength);
       EXPECT_LE(engine_->read_ahead_bytes(), 8u << 20);
     }
+    longest_round =
+        std::max(longest_round, std::chrono::steady_clock::now() - began);
   }
-  // But for the first round, and the first windows, which had too much.
-  EXPECT_GE(ReadsFromWindows(), kFiles * 4u);
+  // But for the first round, and the first windows, which had too much. On a
+  // machine so slow that a stream waits a second for its next read, it counts
+  // as idle, and others get its buffers.
+  if (longest_round < std::chrono::milliseconds(900)) {
+    EXPECT_GE(ReadsFromWindows(), kFiles * 4u);
+  }
 }
 
 // As RocksDB writes it with direct I/O: the last block is padded with zeros,
