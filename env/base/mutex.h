@@ -13,8 +13,8 @@
 
 namespace rocksdb_uring {
 
-// The widest scope unless the owner names a narrower one, so that a lock which
-// nobody has thought of counts as the worst.
+// The scope is the widest unless the owner names a narrower one: a lock that
+// was forgotten fails the tests that count.
 class URING_CAPABILITY("mutex") Mutex {
  public:
   explicit Mutex(SharedBy shared_by = SharedBy::kProcess) {

@@ -50,7 +50,7 @@ enum class StatEvent : uint8_t {
   kRingCreated,         //
   kRingRetired,         // rings given up after a failure
   kRingRefused,         // a ring was wanted and could not be created
-  kRingsBusy,           // a batch found all rings in use and went to POSIX
+  kRingsBusy,           // a batch found no ring for itself
   kPosixRescue,         // operations a ring failed and POSIX finished
   kAsyncQueued,         // asynchronous operations that waited for room
   kAsyncOverflow,       // asynchronous operations that found no room at all

@@ -61,9 +61,8 @@ bool ReadWindow::InFlight() const {
   return false;
 }
 
-// A read that has come back is known to be complete only once a thread has
-// taken it off its ring: for the windows of a scan that stands still, nobody
-// does.
+// A read is known to be complete only after a thread has taken it off its ring.
+// While a scan stands still, its own thread does not.
 bool ReadWindow::Settle() {
   for (size_t i = 0; i < count_; ++i) {
     IoOp* const op = &at(i)->op;
