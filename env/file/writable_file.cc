@@ -168,10 +168,13 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
     return WriteNow(offset, data, verification);
   }
   if (verification != nullptr && data.size() > WriteBehind::kWriteBytesMax) {
-    // One checksum for several buffers: what was verified is written from
-    // where it is.
-    const IOStatus status = DrainWrites();
-    return status.ok() ? WriteNow(offset, data, verification) : status;
+    // One checksum for several buffers, of which none may be written before
+    // all are known to be right: the original is verified, not the copies.
+    const IOStatus verified = Verify(offset, data, verification);
+    if (!verified.ok()) {
+      return verified;
+    }
+    verification = nullptr;
   }
   IOStatus status;
   for (size_t done = 0; done < data.size() && status.ok();) {

@@ -41,8 +41,8 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
   rocksdb::IOStatus Append(const rocksdb::Slice& data,
                            const rocksdb::IOOptions& options,
                            rocksdb::IODebugContext* dbg) override;
-  // Corruption, and nothing is written, if the checksum that was handed over
-  // does not match what was copied.
+  // Corruption, and nothing is written, if the data do not match the checksum
+  // that was handed over.
   rocksdb::IOStatus Append(const rocksdb::Slice& data,
                            const rocksdb::IOOptions& options,
                            const rocksdb::DataVerificationInfo& verification,

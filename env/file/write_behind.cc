@@ -45,13 +45,14 @@ WriteBehind::~WriteBehind() { Finish(); }
 
 void WriteBehind::ReleaseBuffer(Write* write) {
   if (write->buffer.data() != nullptr) {
-    file_->engine->write_budget()->Release(std::move(write->buffer));
+    bytes_held_ -= write->buffer.size();
+    budget()->Release(std::move(write->buffer));
   }
 }
 
-void WriteBehind::ReleaseIdleBuffers() {
+void WriteBehind::ReleaseIdleBuffers(size_t bytes_left) {
   for (Write& write : writes_) {
-    if (!write.started) {
+    if (!write.started && &write != reserved_ && bytes_held_ > bytes_left) {
       ReleaseBuffer(&write);
     }
   }
@@ -59,8 +60,38 @@ void WriteBehind::ReleaseIdleBuffers() {
 
 void WriteBehind::AcquireBuffer(size_t size, Write* write) {
   const size_t alignment = file_->buffer_alignment();
-  write->buffer = file_->engine->write_budget()->Acquire(
-      RoundUp(size, alignment), alignment);
+  size = RoundUp(size, alignment);
+  if (!std::exchange(uses_budget_, true)) {
+    budget()->AddUser();
+  }
+  // The first buffer is not refused: with it a write is in flight while
+  // RocksDB prepares the next, however many files there are.
+  if (bytes_held_ > 0 && bytes_held_ + size > budget()->FairShare()) {
+    return;
+  }
+  acquiring_.store(true, std::memory_order_release);
+  write->buffer = budget()->Acquire(size, alignment);
+  acquiring_.store(false, std::memory_order_release);
+  if (write->buffer.data() != nullptr) {
+    bytes_held_ += write->buffer.size();
+    // Again, perhaps: a file that held nothing has left the list.
+    budget()->Add(this);
+  }
+}
+
+// Called by the thread of any file that needs a buffer, with the budget's list
+// locked, so it must not wait. A file whose lock is taken is in use, and the
+// thread that has it may be the calling one (`acquiring_`).
+bool WriteBehind::ReclaimIdle() {
+  if (acquiring_.load(std::memory_order_acquire) || !mutex_.TryLock()) {
+    return true;
+  }
+  // Without a look at the ring, which may have to finish operations of others.
+  CollectReaped();
+  ReleaseIdleBuffers(budget()->FairShare());
+  const bool holds = bytes_held_ > 0;
+  mutex_.Unlock();
+  return holds;
 }
 
 // Writes complete in any order, so the first failure collected may not be the
@@ -78,6 +109,11 @@ void WriteBehind::Collect(Write* write) {
   const auto place = std::find(in_flight_.begin(), end, write);
   std::copy(place + 1, end, place);
   --in_flight_count_;
+  // Files that have been opened since have made the share smaller.
+  if (bytes_held_ > write->buffer.size() &&
+      bytes_held_ > budget()->FairShare()) {
+    ReleaseBuffer(write);
+  }
 }
 
 // One look at the ring for all of them: each would take the shard's lock.
@@ -85,6 +121,10 @@ void WriteBehind::CollectCompleted() {
   if (in_flight_count_ > 0) {
     (void)file_->engine->engine()->Wait(&Oldest()->op, 0);
   }
+  CollectReaped();
+}
+
+void WriteBehind::CollectReaped() {
   // From the back: Collect moves what is behind the write one place forward.
   for (size_t i = in_flight_count_; i > 0; --i) {
     if (in_flight_[i - 1]->op.completed()) {
@@ -135,18 +175,19 @@ WriteBehind::Write* WriteBehind::FindFree(size_t size) {
   AcquireBuffer(size, without_buffer);
   if (without_buffer->buffer.data() == nullptr) {
     // Smaller buffers of this file, idle now, may have the budget.
-    ReleaseIdleBuffers();
+    ReleaseIdleBuffers(0);
     AcquireBuffer(size, without_buffer);
   }
   return without_buffer->buffer.data() == nullptr ? nullptr : without_buffer;
 }
 
-// Waits for writes of this file, never for buffers of another one. A file keeps
-// its idle buffers until it is closed, and one thread writes several files: a
-// compaction writes a table and a blob file. It would wait for buffers that
-// only it can return.
+// Waits for writes of this file, never for buffers of another one: one thread
+// writes several files (a compaction writes a table and a blob file), and would
+// wait for buffers that only it can return.
 char* WriteBehind::Reserve(uint64_t offset, size_t size) {
   MutexLock lock(&mutex_);
+  // One that was given back unused: its data had the wrong checksum.
+  reserved_ = nullptr;
   CollectCompleted();
   // Before any return of null: the caller then writes by itself, and that write
   // must not overlap either. Draining all writes is simple, and rare: RocksDB
@@ -206,7 +247,13 @@ void WriteBehind::Drain() {
 void WriteBehind::Finish() {
   MutexLock lock(&mutex_);
   DrainLocked();
-  ReleaseIdleBuffers();
+  reserved_ = nullptr;
+  ReleaseIdleBuffers(0);
+  // A child may find the budget locked by a thread that it does not have.
+  if (std::exchange(uses_budget_, false) && !file_->engine->forked()) {
+    budget()->RemoveUser();
+    budget()->Remove(this);
+  }
 }
 
 std::optional<WriteFailure> WriteBehind::failure() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include "env/base/aligned_buffer.h"
 #include "env/base/mutex.h"
+#include "env/engine/buffer_budget.h"
 #include "env/file/open_file.h"
 
 namespace rocksdb_uring {
@@ -26,9 +28,11 @@ struct WriteFailure {
 // One thread appends (Reserve, Start); any other may Drain meanwhile. A forked
 // child may not use a file that another thread was writing at that moment.
 //
-// Buffers come from the engine's write budget. If it has none left, Reserve
-// gives none and the file writes by itself: no file waits for another.
-class WriteBehind {
+// Buffers come from the engine's write budget, of which each file that is being
+// written gets an equal share, one buffer at least. A file keeps its buffers
+// for the next write, until others need them. If the budget has none left,
+// Reserve gives none and the file writes by itself: no file waits for another.
+class WriteBehind final : private BufferBudget::Holder {
  public:
   // Longest write, and number of writes of one file in flight: four blocks of
   // 1 MiB, RocksDB's writable_file_max_buffer_size by default, in halves, so
@@ -44,7 +48,7 @@ class WriteBehind {
   explicit WriteBehind(std::shared_ptr<const OpenFile> file)
       : file_(std::move(file)) {}
   // Waits for what is in flight.
-  ~WriteBehind();
+  ~WriteBehind() override;
   WriteBehind(const WriteBehind&) = delete;
   WriteBehind& operator=(const WriteBehind&) = delete;
 
@@ -83,6 +87,8 @@ class WriteBehind {
 
   void Collect(Write* write) URING_REQUIRES(mutex_);
   void CollectCompleted() URING_REQUIRES(mutex_);
+  // Of those, what some thread has already taken off the ring.
+  void CollectReaped() URING_REQUIRES(mutex_);
   void DrainLocked() URING_REQUIRES(mutex_);
   // Counts the bytes of writes that are in flight together.
   void CountOverlap() URING_REQUIRES(mutex_);
@@ -90,13 +96,19 @@ class WriteBehind {
   Write* FindFree(size_t size) URING_REQUIRES(mutex_);
   // The one that was started first; null if none is in flight.
   Write* Oldest() URING_REQUIRES(mutex_);
+  bool ReclaimIdle() override URING_EXCLUDES(mutex_);
+  BufferBudget* budget() const { return file_->engine->write_budget(); }
   void ReleaseBuffer(Write* write) URING_REQUIRES(mutex_);
-  // Of all writes that are not in flight.
-  void ReleaseIdleBuffers() URING_REQUIRES(mutex_);
-  // The write's buffer stays empty if the budget has none of `size` bytes.
+  // Of writes that are not in flight, until the file holds no more than
+  // `bytes_left`.
+  void ReleaseIdleBuffers(size_t bytes_left) URING_REQUIRES(mutex_);
+  // The write's buffer stays empty if the file has its share, or the budget
+  // has none of `size` bytes.
   void AcquireBuffer(size_t size, Write* write) URING_REQUIRES(mutex_);
 
   const std::shared_ptr<const OpenFile> file_;
+  // The appending thread is asking the budget for a buffer, with the lock held.
+  std::atomic<bool> acquiring_{false};
 
   Mutex mutex_{SharedBy::kFile};
   std::array<Write, kWritesMax> writes_ URING_GUARDED_BY(mutex_);
@@ -104,6 +116,10 @@ class WriteBehind {
   std::array<Write*, kWritesMax> in_flight_ URING_GUARDED_BY(mutex_) = {};
   size_t in_flight_count_ URING_GUARDED_BY(mutex_) = 0;
   Write* reserved_ URING_GUARDED_BY(mutex_) = nullptr;
+  // Counted among the users of the budget, from the first buffer to Finish.
+  bool uses_budget_ URING_GUARDED_BY(mutex_) = false;
+  // Bytes of its buffers.
+  size_t bytes_held_ URING_GUARDED_BY(mutex_) = 0;
   std::optional<WriteFailure> failure_ URING_GUARDED_BY(mutex_);
 };
 

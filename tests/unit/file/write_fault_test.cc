@@ -160,6 +160,33 @@ TEST_F(WriteFaultTest, NobodyWaitsForTheBuffersOfAnotherFile) {
   EXPECT_EQ(ReadWholeFile(directory_.file("000008.sst")), data);
 }
 
+TEST_F(WriteFaultTest, FilesShareTheBuffers) {
+  EngineOptions options;
+  options.write_buffer_bytes = 4 * kPiece;
+  MakeEngineWith(options);
+  Open();
+  kernel_.WithholdAll();
+  MustAppend(4 * kPiece);
+  kernel_.StopWithholding();
+  EXPECT_TRUE(Sync().ok());
+  EXPECT_EQ(engine_->write_bytes(), 4 * kPiece);
+  // What the first file keeps for its next writes.
+  const std::unique_ptr<UringWritableFile> other = OpenNew("000008.sst");
+  const std::string data = RandomBytes(2 * kPiece, 8);
+  kernel_.WithholdAll();
+  ASSERT_TRUE(other->Append(data, IOOptions(), nullptr).ok());
+  EXPECT_EQ(kernel_.withheld(), 2u);
+  MustAppend(2 * kPiece);
+  EXPECT_EQ(kernel_.withheld(), 4u);
+  ExpectWaitsForTheKernel([this] { return Append(kPiece); });
+  EXPECT_EQ(Count(StatEvent::kWriteBufferNone), 0u);
+  EXPECT_TRUE(other->Close(IOOptions(), nullptr).ok());
+  EXPECT_EQ(engine_->write_bytes(), 2 * kPiece);
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+  EXPECT_EQ(ReadWholeFile(directory_.file("000008.sst")), data);
+}
+
 TEST_F(WriteFaultTest, IdleBuffersMakeRoomForALargerOne) {
   EngineOptions options;
   options.write_buffer_bytes = 2 * kPiece;
