@@ -28,6 +28,7 @@ readonly jobs="${JOBS:-$(nproc)}"
   # Without optimisation, so that every line keeps its own counter.
   cmake -S . -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
     -DCMAKE_CXX_COMPILER=g++ -DCMAKE_C_COMPILER=gcc \
+    -DCMAKE_UNITY_BUILD=ON \
     -DCMAKE_CXX_FLAGS='--coverage -fprofile-update=atomic -O0' \
     -DROCKSDB_URING_ENGINE_ONLY=ON -DROCKSDB_URING_BUILD_TOOLS=OFF
   cmake --build "$directory" --target engine_tests -- -j"$jobs"

@@ -20,7 +20,7 @@ namespace {
 
 constexpr char kMkfs[] = "/sbin/mkfs.ext4";
 constexpr char kMount[] = "/bin/mount";
-constexpr uint64_t kBlock = 4096;
+constexpr uint64_t kBlockBytes = 4096;
 constexpr char kBallast[] = "ballast";
 
 std::string FailureOf(const std::vector<std::string>& command) {
@@ -52,7 +52,7 @@ LoopFilesystem::LoopFilesystem(uint64_t bytes, unsigned inodes) {
     return;
   }
   std::vector<std::string> mkfs = {
-      kMkfs, "-q", "-F", "-m", "0", "-b", std::to_string(kBlock)};
+      kMkfs, "-q", "-F", "-m", "0", "-b", std::to_string(kBlockBytes)};
   if (inodes > 0) {
     mkfs.insert(mkfs.end(), {"-N", std::to_string(inodes)});
   }
@@ -82,7 +82,7 @@ void LoopFilesystem::LeaveFree(uint64_t bytes) {
   // What others have written and not allocated comes first.
   syncfs(fd.get());
   uint64_t size = 0;
-  for (uint64_t step = 16 << 20; step >= kBlock;) {
+  for (uint64_t step = 16 << 20; step >= kBlockBytes;) {
     if (fallocate(fd.get(), 0, static_cast<off_t>(size),
                   static_cast<off_t>(step)) == 0) {
       size += step;

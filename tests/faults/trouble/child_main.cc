@@ -29,12 +29,10 @@ namespace {
 
 using rocksdb::FileSystem;
 
-constexpr char kPaths[] = "reads=uring;writes=uring;syncs=uring";
-
 std::shared_ptr<FileSystem> MakeFileSystem(const std::string& more) {
   std::shared_ptr<FileSystem> file_system;
   const rocksdb::Status status = NewUringFileSystem(
-      kPaths + (more.empty() ? more : ";" + more), &file_system);
+      kAllOnRings + (more.empty() ? more : ";" + more), &file_system);
   if (!status.ok()) {
     printf("%s\n", status.ToString().c_str());
     exit(3);
@@ -166,7 +164,7 @@ int StaticObjects(const std::string& directory) {
   std::unique_ptr<rocksdb::Env> env;
   rocksdb::Options options;
   options.create_if_missing = true;
-  if (!NewUringEnv(kPaths, &env).ok()) {
+  if (!NewUringEnv(kAllOnRings, &env).ok()) {
     return 3;
   }
   options.env = env.get();
@@ -245,7 +243,7 @@ int Daemon(const std::string& directory, bool close_inherited) {
     Say("inherited file system", inherited.RunOnce("inherited"));
   }
   std::unique_ptr<rocksdb::Env> env;
-  if (!NewUringEnv(kPaths, &env).ok()) {
+  if (!NewUringEnv(kAllOnRings, &env).ok()) {
     return 3;
   }
   Say("own database", RoundTrip(env.get(), directory + "/db"));

@@ -24,8 +24,6 @@
 namespace rocksdb_uring {
 namespace {
 
-constexpr char kPaths[] = "reads=uring;writes=uring;syncs=uring";
-
 class EndTest : public ::testing::TestWithParam<const char*> {
  protected:
   TempDir directory_;
@@ -115,7 +113,7 @@ TEST(DaemonTest, OpensADatabaseAfterClosingAllDescriptors) {
 class ForkUnderLoadTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    file_system_ = OpenFileSystem(kPaths);
+    file_system_ = OpenFileSystem(kAllOnRings);
     traffic_ = std::make_unique<Traffic>(file_system_, directory_.path());
     traffic_->Start();
     traffic_->AwaitRounds(3);
@@ -215,7 +213,7 @@ TEST_F(ForkUnderLoadTest, ChildUsesAFileSystemOfItsOwn) {
     EXPECT_EQ(
         InChild([&]() -> std::string {
           std::shared_ptr<rocksdb::FileSystem> own;
-          if (!NewUringFileSystem(kPaths, &own).ok()) {
+          if (!NewUringFileSystem(kAllOnRings, &own).ok()) {
             return "no file system";
           }
           Traffic traffic(own, own_directory);
@@ -236,7 +234,7 @@ TEST_F(ForkUnderLoadTest, ChildOpensADatabase) {
     const std::string path = directory_.file("db" + std::to_string(i));
     EXPECT_EQ(InChild([&]() -> std::string {
                 std::unique_ptr<rocksdb::Env> env;
-                return NewUringEnv(kPaths, &env).ok()
+                return NewUringEnv(kAllOnRings, &env).ok()
                            ? RoundTrip(env.get(), path)
                            : "no environment";
               }),

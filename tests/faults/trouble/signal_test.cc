@@ -21,8 +21,6 @@
 namespace rocksdb_uring {
 namespace {
 
-constexpr char kPaths[] = "reads=uring;writes=uring;syncs=uring";
-
 std::atomic<uint64_t> signals_handled{0};
 
 // Sends SIGPROF to every other thread a thousand times a second, system calls
@@ -67,7 +65,7 @@ class SignalStormTest : public ::testing::Test {
  protected:
   void SetUp() override {
     SkipWithoutRing();
-    ASSERT_TRUE(NewUringEnv(kPaths, &env_).ok());
+    ASSERT_TRUE(NewUringEnv(kAllOnRings, &env_).ok());
   }
   uint64_t Statistic(const std::string& name) {
     return StatisticsOf(env_->GetFileSystem().get())[name];
@@ -110,7 +108,7 @@ TEST_F(SignalStormTest, Databases) {
 // of these, or these one of the plugin's.
 TEST(DescriptorTest, OthersComeAndGoBesideTheTraffic) {
   const std::shared_ptr<rocksdb::FileSystem> file_system =
-      OpenFileSystem(kPaths);
+      OpenFileSystem(kAllOnRings);
   const TempDir directory;
   const std::string path = directory.file("others");
   WriteFile(path, "x");

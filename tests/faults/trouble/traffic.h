@@ -17,6 +17,9 @@
 
 namespace rocksdb_uring {
 
+// Options of the file systems here: what makes trouble must meet rings.
+inline constexpr char kAllOnRings[] = "reads=uring;writes=uring;syncs=uring";
+
 class Traffic {
  public:
   // Makes its files in `directory`, which must be there. Direct I/O where the
