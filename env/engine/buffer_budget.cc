@@ -7,11 +7,11 @@
 
 namespace rocksdb_uring {
 
-BufferBudget::BufferBudget(Use use, uint64_t bytes_max)
+BufferBudget::BufferBudget(Use use, uint64_t bytes_max, size_t cpus)
     : use_(use),
       bytes_max_(bytes_max),
       // Those for writes are the allocator's, which keeps some by itself.
-      kept_(use == Use::kForReads ? bytes_max / 4 : 0) {}
+      kept_(use == Use::kForReads ? bytes_max / 4 : 0, cpus) {}
 
 // The last one clears up: what is kept is not to be held by an idle process.
 void BufferBudget::RemoveUser() {
@@ -57,14 +57,20 @@ bool BufferBudget::Reclaim() {
     return false;
   }
   const uint64_t before = account_.bytes();
-  for (Holder* holder = holders_; holder != nullptr;) {
-    Holder* const after = holder->after_;
-    if (!holder->ReclaimIdle()) {
-      Unlink(holder);
+  const auto gain = [&] {
+    const uint64_t now_out = account_.bytes();
+    return now_out < before ? before - now_out : 0;
+  };
+  // Each once. Those that still hold something come to the other end.
+  Holder* const last = newest_;
+  for (Holder* holder = oldest_; holder != nullptr && gain() < kReclaimBytes;
+       holder = holder == last ? nullptr : oldest_) {
+    Unlink(holder);
+    if (holder->ReclaimIdle()) {
+      LinkAsNewest(holder);
     }
-    holder = after;
   }
-  const bool gained = account_.bytes() < before;
+  const bool gained = gain() > 0;
   if (!gained) {
     reclaim_at_.store(now + Clock::duration(kReclaimPause).count(),
                       std::memory_order_relaxed);
@@ -104,16 +110,9 @@ void BufferBudget::Release(AlignedBuffer buffer) {
 
 void BufferBudget::Add(Holder* holder) {
   MutexLock lock(&mutex_);
-  if (holder->listed_) {
-    return;
+  if (!holder->listed_) {
+    LinkAsNewest(holder);
   }
-  holder->listed_ = true;
-  holder->before_ = nullptr;
-  holder->after_ = holders_;
-  if (holders_ != nullptr) {
-    holders_->before_ = holder;
-  }
-  holders_ = holder;
 }
 
 void BufferBudget::Remove(Holder* holder) {
@@ -123,13 +122,20 @@ void BufferBudget::Remove(Holder* holder) {
   }
 }
 
+void BufferBudget::LinkAsNewest(Holder* holder) {
+  holder->listed_ = true;
+  holder->before_ = nullptr;
+  holder->after_ = newest_;
+  (newest_ == nullptr ? oldest_ : newest_->before_) = holder;
+  newest_ = holder;
+}
+
 void BufferBudget::Unlink(Holder* holder) {
   holder->listed_ = false;
-  (holder->before_ == nullptr ? holders_ : holder->before_->after_) =
+  (holder->before_ == nullptr ? newest_ : holder->before_->after_) =
       holder->after_;
-  if (holder->after_ != nullptr) {
-    holder->after_->before_ = holder->before_;
-  }
+  (holder->after_ == nullptr ? oldest_ : holder->after_->before_) =
+      holder->before_;
 }
 
 }  // namespace rocksdb_uring

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "env/base/aligned_buffer.h"
+#include "env/base/cpu_count.h"
 #include "env/base/memory_account.h"
 #include "env/base/mutex.h"
 #include "env/base/sharing.h"
@@ -32,7 +33,7 @@ class BufferBudget {
 
    private:
     friend class BufferBudget;
-    // Neighbours in the list of holders.
+    // Neighbours in the list of holders: the newer and the older one.
     Holder* before_ = nullptr;
     Holder* after_ = nullptr;
     bool listed_ = false;
@@ -43,7 +44,7 @@ class BufferBudget {
   // child may go on with a file of which a write is in flight.
   enum class Use : uint8_t { kForWrites, kForReads };
 
-  BufferBudget(Use use, uint64_t bytes_max);
+  BufferBudget(Use use, uint64_t bytes_max, size_t cpus = CpuCount());
 
   // A buffer of at least `size` bytes within the limit, idle buffers of others
   // taken back if need be; an empty one if there is none. `alignment` as for
@@ -82,6 +83,9 @@ class BufferBudget {
   // this pause, each read of each stream would ask all holders as long as the
   // budget is exhausted.
   static constexpr std::chrono::milliseconds kReclaimPause{10};
+  // And it ends when it has brought so much: the more files there are, the
+  // longer it takes, and the thread has a read to make.
+  static constexpr uint64_t kReclaimBytes = 1 << 20;
 
   // Bytes that are out or kept.
   uint64_t held() const { return account_.bytes() + kept_.bytes(); }
@@ -89,6 +93,7 @@ class BufferBudget {
   // Whether idle buffers came back.
   bool Reclaim() URING_EXCLUDES(mutex_);
   void Unlink(Holder* holder) URING_REQUIRES(mutex_);
+  void LinkAsNewest(Holder* holder) URING_REQUIRES(mutex_);
   AlignedBuffer Allocate(size_t size, size_t alignment) const;
   AlignedBuffer TakeKept(size_t size);
 
@@ -102,7 +107,9 @@ class BufferBudget {
   std::atomic<uint32_t> users_{0};
   KeptBuffers kept_;
   alignas(kCacheLineBytes) Mutex mutex_;
-  Holder* holders_ URING_GUARDED_BY(mutex_) = nullptr;
+  // Newest first; the oldest is asked first.
+  Holder* newest_ URING_GUARDED_BY(mutex_) = nullptr;
+  Holder* oldest_ URING_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace rocksdb_uring

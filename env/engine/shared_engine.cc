@@ -123,7 +123,8 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
     : options_(options),
       features_(std::move(features)),
       generation_(ForkGeneration::AtBirth()),
-      read_ahead_budget_(BufferBudget::Use::kForReads, options.readahead_bytes),
+      read_ahead_budget_(BufferBudget::Use::kForReads, options.readahead_bytes,
+                         options.cpus),
       write_budget_(BufferBudget::Use::kForWrites, options.write_buffer_bytes),
       statistics_(options.cpus) {
   account_.Add(sizeof(*this) + statistics_.memory_bytes());

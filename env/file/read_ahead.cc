@@ -31,8 +31,11 @@ constexpr size_t kSureStreamBytes = 1 << 20;
 // little larger than the last read holds the next one whole.
 constexpr size_t kSlackBytesMax = 64 << 10;
 // After this time without a read, the buffers of a window may go to another
-// file.
-constexpr std::chrono::seconds kIdleTime{1};
+// file. A compaction may come back to one of its inputs late, and would read
+// the window's bytes again; a scan that has gone on to the next table, with the
+// end of a window unread, never does.
+constexpr std::chrono::milliseconds kIdleTime{1000};
+constexpr std::chrono::milliseconds kIdleScanTime{100};
 
 // Windows end here. The last page of a blob file may be rewritten while the
 // file grows: with direct I/O its writer pads what there is with zeros to the
@@ -288,7 +291,9 @@ bool ReadAhead::ReclaimIdle() {
   const Clock::time_point now = Clock::now();
   bool holds = false;
   for (Slot& slot : slots_) {
-    if (!slot.busy && slot.window != nullptr && now - slot.used > kIdleTime &&
+    const bool scan = slot.stream.end - slot.stream.start < kLargeReadMin;
+    if (!slot.busy && slot.window != nullptr &&
+        now - slot.used > (scan ? kIdleScanTime : kIdleTime) &&
         slot.window->Settle()) {
       slot.window.reset();
     }

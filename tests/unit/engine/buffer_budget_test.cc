@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -107,6 +108,29 @@ TEST_F(BufferBudgetTest, AsksOnlyThoseThatHoldSomething) {
   EXPECT_EQ(first.asked(), 2);
 }
 
+// A thread that needs a buffer does not visit thousands of files for it.
+TEST_F(BufferBudgetTest, AsksTheOldestUntilItIsEnough) {
+  constexpr size_t kMiB = 1 << 20;
+  BufferBudget large(BufferBudget::Use::kForWrites, 4 * kMiB);
+  FakeHolder busy(&large);
+  FakeHolder first(&large);
+  FakeHolder second(&large);
+  FakeHolder third(&large);
+  for (FakeHolder* holder : {&busy, &first, &second, &third}) {
+    ASSERT_TRUE(holder->Take(kMiB));
+    holder->set_idle(holder != &busy);
+  }
+  FakeHolder next(&large);
+  EXPECT_TRUE(next.Take(kPage));
+  EXPECT_EQ(busy.asked(), 1);
+  EXPECT_EQ(first.asked(), 1);
+  EXPECT_EQ(second.asked(), 0);
+  EXPECT_TRUE(next.Take(kMiB));
+  EXPECT_EQ(second.asked(), 1);
+  EXPECT_EQ(third.asked(), 0);
+  EXPECT_EQ(busy.asked(), 1) << "it has gone to the other end of the list";
+}
+
 // Each read of each stream asks for a buffer: if each of them asked all files
 // in turn, an exhausted budget would be one lock for the process.
 TEST_F(BufferBudgetTest, AsksSeldomWhereNothingIsIdle) {
@@ -165,6 +189,20 @@ TEST(KeptBuffersTest, AreGivenToTheNextWhoAsks) {
   EXPECT_NE(other.data(), memory) << "much smaller: a buffer of its own";
   budget.Release(std::move(other));
   budget.RemoveUser();
+}
+
+TEST(KeptBuffersTest, OtherThreadsFindThem) {
+  KeptBuffers kept(64 * kPage, /*cpus=*/8);
+  std::thread([&kept] {
+    for (int i = 0; i < 3; ++i) {
+      kept.Keep(AlignedBuffer::NotInherited(8 * kPage));
+    }
+  }).join();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(kept.Take(8 * kPage).size(), 8 * kPage);
+  }
+  EXPECT_EQ(kept.Take(8 * kPage).data(), nullptr);
+  EXPECT_EQ(kept.bytes(), 0u);
 }
 
 TEST(KeptBuffersTest, MakeRoomForOthers) {
