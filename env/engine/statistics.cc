@@ -38,7 +38,8 @@ constexpr const char* kStatEventNames[kStatEventCount] = {
     "blob_streams_forward",
     "blob_streams_backward",
     "announced_bytes",
-    "write_outs_stopped"};
+    "write_outs_stopped",
+    "removals_deferred"};
 
 constexpr const char* kBatchClassNames[kBatchClassCount] = {
     "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+"};

@@ -68,7 +68,8 @@ enum class StatEvent : uint8_t {
   kBlobStreamBackward,
   kAnnounced,        // bytes announced to the page cache
   kWriteOutStopped,  // files whose early write-out the device did not follow
-  kLast = kWriteOutStopped,
+  kRemovalDeferred,  // removed files whose blocks were freed by a thread beside
+  kLast = kRemovalDeferred,
 };
 constexpr size_t kStatEventCount = static_cast<size_t>(StatEvent::kLast) + 1;
 const char* StatEventName(StatEvent event);

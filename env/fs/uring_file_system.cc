@@ -252,6 +252,26 @@ IOStatus UringFileSystem::NewDirectory(const std::string& name,
   return status;
 }
 
+IOStatus UringFileSystem::DeleteFile(const std::string& name,
+                                     const IOOptions& options,
+                                     IODebugContext* dbg) {
+  const FileKind kind = ClassifyFile(name);
+  const bool large = kind == FileKind::kTable || kind == FileKind::kBlob;
+  const auto remove = [&] { return target()->DeleteFile(name, options, dbg); };
+  if (switched_off() || !large ||
+      this->options().paths.writes == PathChoice::kPosix) {
+    return remove();
+  }
+  bool deferred = false;
+  const IOStatus status = removed_.Remove(name, remove, &deferred);
+  Status ignored;
+  const std::shared_ptr<SharedEngine> engine = engine_.Get(&ignored);
+  if (deferred && engine != nullptr) {
+    engine->statistics()->Count(StatEvent::kRemovalDeferred);
+  }
+  return status;
+}
+
 IOStatus UringFileSystem::NewLogger(const std::string& name,
                                     const IOOptions& options,
                                     std::shared_ptr<Logger>* result,

@@ -13,6 +13,7 @@
 #include "env/fs/configured_file_system.h"
 #include "env/fs/file_system_engine.h"
 #include "env/fs/options.h"
+#include "env/fs/removed_files.h"
 
 namespace rocksdb_uring {
 
@@ -72,6 +73,11 @@ class UringFileSystem final : public ConfiguredFileSystem {
                                  const rocksdb::IOOptions& options,
                                  std::unique_ptr<rocksdb::FSDirectory>* result,
                                  rocksdb::IODebugContext* dbg) override;
+  // The name is gone when it returns, the blocks of a large table or blob file
+  // soon after (removed_files.h).
+  rocksdb::IOStatus DeleteFile(const std::string& name,
+                               const rocksdb::IOOptions& options,
+                               rocksdb::IODebugContext* dbg) override;
   // The base file system's logger, with one line about how reads are served.
   rocksdb::IOStatus NewLogger(const std::string& name,
                               const rocksdb::IOOptions& options,
@@ -110,6 +116,7 @@ class UringFileSystem final : public ConfiguredFileSystem {
   rocksdb::Status CheckBase() const;
 
   FileSystemEngine engine_;
+  RemovedFiles removed_;
 };
 
 }  // namespace rocksdb_uring
