@@ -2,7 +2,8 @@
 // in alternating pairs, and prints how they compare.
 //
 //   compare/flags         the flags, as settings
-//   compare/workloads     what is run: a table
+//   compare/workloads, workload_rows, read_rows, write_rows
+//                         what is run: a table
 //   compare/comparison    runs a workload on both sides, and proves that the
 //                         plugin was entered
 //   compare/own_command   the same for a program of the user
@@ -15,7 +16,7 @@
 //                         medians and intervals, what is judged, and how
 //   compare/report, machine
 //                         table and JSON, where it ran
-//   compare/outputs, html_report, plots
+//   compare/outputs, html_report, plots, svg
 //                         the files: JSON, and the report with its plots
 //
 // SPDX-License-Identifier: Apache-2.0

@@ -328,8 +328,7 @@ bool Comparison::Record(const Workload& workload, const Outcome& outcome,
   runs->device_bytes_per_key.push_back(
       std::max(0.0, outcome.device_bytes - runs->open_device_bytes) / keys);
   if (measured.percentiles.p50 > 0) {
-    runs->p50_us.push_back(measured.percentiles.p50);
-    runs->p99_us.push_back(measured.percentiles.p99);
+    runs->latency.push_back(measured.percentiles);
   }
   return true;
 }

@@ -52,8 +52,8 @@ struct Settings {
 struct SideRuns {
   std::vector<double> keys_per_s;
   std::vector<double> cpu_us_per_key;
-  std::vector<double> p50_us;  // of calls, not keys; empty without --histogram
-  std::vector<double> p99_us;
+  std::vector<Percentiles> latency;  // of calls, not keys; empty without
+                                     // --histogram
   // Read from block devices, as the kernel counts.
   std::vector<double> device_bytes_per_key;
   std::string command;  // of the last run
@@ -62,6 +62,12 @@ struct SideRuns {
   // What opening and closing the database costs.
   double open_cpu_s = 0;
   double open_device_bytes = 0;
+
+  std::vector<double> latencies(double Percentiles::*which) const {
+    std::vector<double> values;
+    for (const Percentiles& of_run : latency) values.push_back(of_run.*which);
+    return values;
+  }
 };
 
 struct RowResult {

@@ -34,15 +34,47 @@ std::string ParseHeading(const std::string& line) {
   return std::regex_match(line, match, kLine) ? match[1].str() : "";
 }
 
-bool ParsePercentiles(const std::string& line, Percentiles* percentiles) {
-  static const std::regex kLine(
-      R"(^Percentiles: P50: ([0-9.]+) .*P99: ([0-9.]+) .*)");
-  std::smatch match;
-  if (!std::regex_match(line, match, kLine)) return false;
-  percentiles->p50 = std::stod(match[1]);
-  percentiles->p99 = std::stod(match[2]);
-  return true;
-}
+// Reads the lines of one histogram below its heading. db_bench prints no p95:
+// it is interpolated within its bucket, as RocksDB does with the others.
+class HistogramReader {
+ public:
+  void Read(const std::string& line, Percentiles* percentiles) {
+    static const std::regex kCount(R"(^Count: ([0-9]+) .*)");
+    static const std::regex kMax(R"(^Min: .* Max: ([0-9.]+)\s*)");
+    static const std::regex kPercentiles(
+        R"(^Percentiles: P50: ([0-9.]+) .*P99: ([0-9.]+) P99.9: ([0-9.]+) .*)");
+    static const std::regex kBucket(
+        R"(^[(\[]\s*([0-9]+),\s*([0-9]+) \]\s*([0-9]+) .*)");
+    std::smatch match;
+    if (std::regex_match(line, match, kCount)) {
+      *this = HistogramReader();
+      wanted_ = 0.95 * std::stod(match[1]);
+    } else if (std::regex_match(line, match, kMax)) {
+      percentiles->max = std::stod(match[1]);
+    } else if (std::regex_match(line, match, kPercentiles)) {
+      percentiles->p50 = std::stod(match[1]);
+      percentiles->p99 = std::stod(match[2]);
+      percentiles->p999 = std::stod(match[3]);
+    } else if (std::regex_match(line, match, kBucket)) {
+      AddBucket(std::stod(match[1]), std::stod(match[2]), std::stod(match[3]),
+                percentiles);
+    }
+  }
+
+ private:
+  void AddBucket(double low, double high, double count,
+                 Percentiles* percentiles) {
+    const bool holds_it = seen_ < wanted_ && seen_ + count >= wanted_;
+    if (holds_it) {
+      const double at = low + (high - low) * (wanted_ - seen_) / count;
+      percentiles->p95 = std::min(at, percentiles->max);
+    }
+    seen_ += count;
+  }
+
+  double wanted_ = 0;  // values up to p95
+  double seen_ = 0;    // in the buckets so far
+};
 
 bool LastHasPercentiles(const BenchOutput& output) {
   return !output.percentiles.empty() && output.percentiles.back().p50 > 0;
@@ -67,6 +99,7 @@ BenchOutput ParseBenchOutput(const std::string& out) {
   BenchOutput output;
   std::istringstream stream(out);
   bool beside_reads = false;  // a histogram of what else the threads did
+  HistogramReader histogram;
   for (std::string line; std::getline(stream, line);) {
     BenchmarkResult result;
     const std::string heading = ParseHeading(line);
@@ -77,7 +110,7 @@ BenchOutput ParseBenchOutput(const std::string& out) {
     } else if (!heading.empty()) {
       beside_reads = LastHasPercentiles(output) && heading != "read";
     } else if (!output.percentiles.empty() && !beside_reads) {
-      ParsePercentiles(line, &output.percentiles.back());
+      histogram.Read(line, &output.percentiles.back());
     }
   }
   return output;

@@ -27,8 +27,24 @@ struct BenchmarkResult {
 // batch size. Of the reads, where threads of a benchmark do other things too.
 struct Percentiles {
   double p50 = 0;
+  double p95 = 0;
   double p99 = 0;
+  double p999 = 0;
+  double max = 0;
 };
+
+// What a percentile is called in JSON and by people.
+struct PercentileName {
+  const char* key;
+  const char* title;
+  double Percentiles::*value;
+};
+inline constexpr PercentileName kPercentileNames[] = {
+    {"p50_us", "p50 µs", &Percentiles::p50},
+    {"p95_us", "p95 µs", &Percentiles::p95},
+    {"p99_us", "p99 µs", &Percentiles::p99},
+    {"p999_us", "p99.9 µs", &Percentiles::p999},
+    {"max_us", "max µs", &Percentiles::max}};
 
 struct BenchOutput {
   std::vector<BenchmarkResult> results;

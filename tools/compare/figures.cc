@@ -18,6 +18,21 @@ void Add(Series series, std::vector<Series>* all) {
   all->push_back(std::move(series));
 }
 
+// The verdict uses two of them. A p95 between these adds nothing, and p99.9 and
+// the maximum rest on too few calls to judge by.
+Role RoleOf(const PercentileName& name) {
+  if (name.value == &Percentiles::p50) return Role::kLatency;
+  return name.value == &Percentiles::p99 ? Role::kTail : Role::kShown;
+}
+
+void AddPercentiles(const RowResult& row, std::vector<Series>* all) {
+  for (const PercentileName& name : kPercentileNames) {
+    Add({name.key, name.title, RoleOf(name), false, true,
+         row.a.latencies(name.value), row.b.latencies(name.value)},
+        all);
+  }
+}
+
 std::string PathOf(const SideRuns& runs) {
   return runs.has_stats ? DescribePaths(runs.stats) : "";
 }
@@ -50,11 +65,10 @@ WorkloadFigures FiguresOf(const RowResult& row) {
   const auto add = [&](const char* key, const char* title, Role role,
                        const std::vector<double>& a,
                        const std::vector<double>& b) {
-    Add({key, title, role, role == Role::kMain, a, b}, &figures.series);
+    Add({key, title, role, role == Role::kMain, false, a, b}, &figures.series);
   };
   add("keys_per_s", "keys/s", Role::kMain, row.a.keys_per_s, row.b.keys_per_s);
-  add("p50_us", "p50 µs", Role::kLatency, row.a.p50_us, row.b.p50_us);
-  add("p99_us", "p99 µs", Role::kTail, row.a.p99_us, row.b.p99_us);
+  AddPercentiles(row, &figures.series);
   add("cpu_us_per_key", "CPU µs/key", Role::kCpu, row.a.cpu_us_per_key,
       row.b.cpu_us_per_key);
   add("device_bytes_per_key", "device bytes/key", Role::kShown,

@@ -29,6 +29,7 @@ struct Series {
   std::string title;  // with the unit, for people
   Role role = Role::kShown;
   bool higher_is_better = false;
+  bool is_percentile = false;  // of the latency of a call
   std::vector<double> a;
   std::vector<double> b;
 

@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "tools/compare/svg.h"
+
 namespace rocksdb_uring {
 
 namespace {
@@ -166,6 +168,22 @@ std::string SeriesRow(const Series& series, const Criteria& criteria) {
                        Cell(f.pairs > 0 ? RatioText(f) : "–"));
 }
 
+// Empty when there is nothing to show.
+std::string SeriesTable(const std::string& heading, const HtmlReport& report,
+                        const WorkloadFigures& w, bool percentiles) {
+  std::string rows;
+  for (const Series& series : w.series) {
+    if (series.is_percentile != percentiles) continue;
+    rows += SeriesRow(series, report.verdict.criteria);
+  }
+  if (rows.empty()) return "";
+  return Tag("table", Tag("tr", Tag("th", heading) +
+                                    Tag("th", EscapeHtml(report.names.a)) +
+                                    Tag("th", EscapeHtml(report.names.b)) +
+                                    "<th>better × (interval)</th>") +
+                          rows);
+}
+
 std::string PathsAndCommands(const WorkloadFigures& w, const SideNames& names) {
   std::string text;
   const auto add = [&text](const std::string& side, const std::string& path) {
@@ -197,18 +215,11 @@ std::string WorkloadSection(const HtmlReport& report, size_t i,
   const auto plot_of = [i](const std::vector<std::string>& all) {
     return i < all.size() ? all[i] : std::string();
   };
-  const std::string drawn = plot_of(plots.values) + plot_of(plots.ratios);
+  const std::string drawn =
+      plot_of(plots.values) + plot_of(plots.ratios) + plot_of(plots.latencies);
   if (!drawn.empty()) text += Tag("div class=\"plots\"", drawn);
-  if (!w.series.empty()) {
-    std::string rows = Tag("tr", "<th>median, range</th>" +
-                                     Tag("th", EscapeHtml(report.names.a)) +
-                                     Tag("th", EscapeHtml(report.names.b)) +
-                                     "<th>better × (interval)</th>");
-    for (const Series& series : w.series) {
-      rows += SeriesRow(series, report.verdict.criteria);
-    }
-    text += Tag("table", rows);
-  }
+  text += SeriesTable("median, range", report, w, /*percentiles=*/false) +
+          SeriesTable("latency of a call", report, w, /*percentiles=*/true);
   return Tag("section", text + PathsAndCommands(w, report.names)) + "\n";
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tools/compare/child.h"
+#include "tools/compare/svg.h"
 
 namespace rocksdb_uring {
 
@@ -62,24 +63,33 @@ struct Lane {
   MedianInterval interval;
 };
 
-// Round numbers, at most one for each sixth of the range.
-std::string RatioTics(double low, double high) {
-  const double kRound[] = {0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 0.8,
-                           0.9,  0.95, 1.05, 1.1, 1.2, 1.5, 2,   3,
-                           5,    10,   20,   50,  100, 200, 500, 1000};
+// Adds those of `round` that lie in the range, at most one for each sixth of
+// it.
+std::vector<double> Spaced(const std::vector<double>& round, double low,
+                           double high, std::vector<double> chosen) {
   const double gap = std::log(high / low) / 6;
-  std::vector<double> chosen = {1};  // always there
-  for (double tic : kRound) {
+  for (double tic : round) {
     const bool is_free = std::all_of(
         chosen.begin(), chosen.end(),
         [&](double other) { return std::abs(std::log(tic / other)) >= gap; });
     if (tic >= low && tic <= high && is_free) chosen.push_back(tic);
   }
+  return chosen;
+}
+
+std::string Tics(const std::vector<double>& tics, std::string (*name)(double)) {
   std::string text;
-  for (double tic : chosen) {
-    text += (text.empty() ? "" : ",") + Quoted(Number(tic)) + " " + Number(tic);
+  for (double tic : tics) {
+    text += (text.empty() ? "" : ",") + Quoted(name(tic)) + " " + Number(tic);
   }
   return "set xtics (" + text + ")\n";
+}
+
+std::string RatioTics(double low, double high) {
+  const std::vector<double> round = {
+      0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 1.05, 1.1,
+      1.2,  1.5,  2,    3,   5,   10,  20,  50,  100, 200,  500,  1000};
+  return Tics(Spaced(round, low, high, {1}), Number);  // 1 is always there
 }
 
 std::string RatioAxis(const std::vector<Lane>& lanes, double gain) {
@@ -166,8 +176,70 @@ std::string ValueScript(const Series& series, const SideNames& names) {
          Number(Summarize(series.b).median) + " lc rgb colour_b dt 2 notitle\n";
 }
 
-int HeightOf(const std::vector<Lane>& lanes) {
-  return kMargin + kLineHeight * static_cast<int>(lanes.size());
+std::string Time(double us) {
+  if (us >= 1e6) return Number(us / 1e6) + " s";
+  return us >= 1e3 ? Number(us / 1e3) + " ms" : Number(us) + " µs";
+}
+
+std::string TimeTics(double low, double high) {
+  std::vector<double> round;
+  for (double decade = 0.1; decade < high; decade *= 10) {
+    for (double digit : {1, 2, 5}) round.push_back(digit * decade);
+  }
+  return Tics(Spaced(round, low, high, {}), Time);
+}
+
+// The figures of one side, above or below the middle of their lanes.
+std::string LatencyData(const std::string& name,
+                        const std::vector<const Series*>& lanes,
+                        std::vector<double> Series::*side, double shift) {
+  std::string dots = "$" + name + " << EOD\n";
+  std::string medians = "$" + name + "_median << EOD\n";
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    const std::string y =
+        " " + Number(static_cast<double>(lanes.size() - i) + shift) + "\n";
+    for (double value : lanes[i]->*side) dots += Number(value) + y;
+    medians += Number(Summarize(lanes[i]->*side).median) + y;
+  }
+  return dots + "EOD\n" + medians + "EOD\n";
+}
+
+// On a logarithmic axis: a maximum is many times a median.
+std::string LatencyScript(const std::vector<const Series*>& lanes,
+                          const SideNames& names) {
+  double low = HUGE_VAL;
+  double high = 0;
+  std::string tics;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    const Summary a = Summarize(lanes[i]->a);
+    const Summary b = Summarize(lanes[i]->b);
+    low = std::min({low, a.min, b.min});
+    high = std::max({high, a.max, b.max});
+    const std::string& title = lanes[i]->title;
+    tics += (i == 0 ? "" : ",") + Quoted(title.substr(0, title.find(' '))) +
+            " " + std::to_string(lanes.size() - i);
+  }
+  low = std::max(low, 0.1) * 0.9;
+  high = std::max(high, low) * 1.1;
+  const auto plot = [](const char* side, const char* symbols) {
+    const std::string data = std::string("$") + side;
+    const std::string colour = std::string(" lc rgb colour_") + side;
+    return data + " with points pt 7 ps 0.3" + colour + " notitle, " + data +
+           "_median with points " + symbols + colour + " title ";
+  };
+  return LatencyData("a", lanes, &Series::a, 0.18) +
+         LatencyData("b", lanes, &Series::b, -0.18) + "set logscale x\n" +
+         "set xrange [" + Number(low) + ":" + Number(high) + "]\n" +
+         TimeTics(low, high) + "set ytics (" + tics +
+         ")\nset yrange [0.5:" + std::to_string(lanes.size()) +
+         ".5]\nset xlabel 'latency of a call; median and pairs'\n"
+         "set key outside top center horizontal\nplot " +
+         plot("a", "pt 7 ps 0.8") + Quoted(names.a) + ", " +
+         plot("b", "pt 5 ps 0.8") + Quoted(names.b) + "\n";
+}
+
+int HeightOf(size_t lanes) {
+  return kMargin + kLineHeight * static_cast<int>(lanes);
 }
 
 std::string ReadFile(const std::string& path) {
@@ -192,23 +264,6 @@ bool RunGnuplot(const std::string& script, const std::string& directory,
   return false;
 }
 
-void Replace(const std::string& from, const std::string& to,
-             std::string* text) {
-  for (size_t at = text->find(from); at != std::string::npos;
-       at = text->find(from, at + to.size())) {
-    text->replace(at, from.size(), to);
-  }
-}
-
-// Removes what lies between two texts, with them.
-void Cut(const std::string& from, const std::string& to, std::string* text) {
-  const size_t start = text->find(from);
-  if (start == std::string::npos) return;
-  const size_t end = text->find(to, start + from.size());
-  if (end == std::string::npos) return;
-  text->erase(start, end + to.size() - start);
-}
-
 // All plots of a report, drawn by one run of gnuplot.
 class Drawing {
  public:
@@ -218,13 +273,23 @@ class Drawing {
   void Add(const std::string& name, const std::vector<Lane>& lanes,
            double gain) {
     if (lanes.empty()) return;
-    script_ += Start(directory_, name, HeightOf(lanes)) +
+    script_ += Start(directory_, name, HeightOf(lanes.size())) +
                RatioScript(lanes, gain, names_);
   }
 
   void Add(const std::string& name, const Series& series) {
     constexpr int kHeight = 190;
     script_ += Start(directory_, name, kHeight) + ValueScript(series, names_);
+  }
+
+  void AddLatencies(const std::string& name, const WorkloadFigures& figures) {
+    std::vector<const Series*> lanes;
+    for (const Series& series : figures.series) {
+      if (series.is_percentile) lanes.push_back(&series);
+    }
+    if (lanes.empty()) return;
+    script_ += Start(directory_, name, HeightOf(lanes.size())) +
+               LatencyScript(lanes, names_);
   }
 
   bool Run(std::string* problem) const {
@@ -270,6 +335,7 @@ Plots DrawPlots(const std::vector<WorkloadFigures>& workloads,
     const std::string number = std::to_string(i);
     drawing.Add("ratios" + number, LanesOf(finding, workloads[i]), gain);
     drawing.Add("values" + number, workloads[i].series.front());
+    drawing.AddLatencies("latencies" + number, workloads[i]);
   }
   drawing.Add("overview", overview, gain);
   Plots plots;
@@ -282,54 +348,10 @@ Plots DrawPlots(const std::vector<WorkloadFigures>& workloads,
         drawing.Take("ratios" + number, name + ": ratios pair by pair"));
     plots.values.push_back(
         drawing.Take("values" + number, name + ": figures pair by pair"));
+    plots.latencies.push_back(
+        drawing.Take("latencies" + number, name + ": percentiles"));
   }
   return plots;
-}
-
-std::string InlineSvg(const std::string& svg, const std::string& name,
-                      const std::string& title) {
-  const size_t start = svg.find("<svg");
-  if (start == std::string::npos) return "";
-  std::string text = svg.substr(start);
-  // HTML needs no namespaces, and a page without them names no address.
-  Cut(" xmlns=\"", "\"", &text);
-  Cut(" xmlns:xlink=\"", "\"", &text);
-  Replace("xlink:href", "href", &text);
-  Cut("<filter id='textbox'", "</filter>", &text);
-  Cut("<filter id='greybox'", "</filter>", &text);
-  Cut("<desc>", "</desc>", &text);
-  Cut("<title>", "</title>", &text);
-  Replace("'rgb(  0,   0,   0)'", "\"black\"", &text);
-  Replace("'black'", "\"black\"", &text);
-  Replace("gnuplot_canvas", name + "_canvas", &text);
-  Replace("'gp", "'" + name + "_gp", &text);
-  Replace("'#gp", "'#" + name + "_gp", &text);
-  text.insert(text.find('>') + 1, "<title>" + EscapeHtml(title) + "</title>");
-  text.insert(4, " role=\"img\"");
-  return text;
-}
-
-std::string EscapeHtml(const std::string& text) {
-  std::string escaped;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
 }
 
 }  // namespace rocksdb_uring

@@ -19,7 +19,8 @@ struct Plots {
   std::string overview;             // the main ratio of each workload
   std::vector<std::string> ratios;  // of each workload: its ratios
   std::vector<std::string> values;  // of each workload: A and B, pair by pair
-  std::string problem;              // why there are none, and what to install
+  std::vector<std::string> latencies;  // of each workload: percentiles
+  std::string problem;  // why there are none, and what to install
 };
 
 // What the sides are called in legends.
@@ -32,14 +33,6 @@ struct SideNames {
 Plots DrawPlots(const std::vector<WorkloadFigures>& workloads,
                 const Verdict& verdict, const SideNames& names,
                 const std::string& directory);
-
-// gnuplot's file as an element: without prolog and namespaces, with ids that
-// are unique in the page, and with `title` for screen readers.
-std::string InlineSvg(const std::string& svg, const std::string& name,
-                      const std::string& title);
-
-// For text and attributes of HTML.
-std::string EscapeHtml(const std::string& text);
 
 }  // namespace rocksdb_uring
 

@@ -107,8 +107,9 @@ Line RowLine(const RowResult& row, const Settings& settings, bool is_short) {
   if (settings.noise) line.push_back(NoiseText(row));
   if (!is_short) {
     line.push_back(AToB(row.a.cpu_us_per_key, row.b.cpu_us_per_key));
-    line.push_back(AToB(row.a.p50_us, row.b.p50_us));
-    line.push_back(AToB(row.a.p99_us, row.b.p99_us));
+    for (double Percentiles::*which : {&Percentiles::p50, &Percentiles::p99}) {
+      line.push_back(AToB(row.a.latencies(which), row.b.latencies(which)));
+    }
     line.push_back(
         AToB(row.a.device_bytes_per_key, row.b.device_bytes_per_key));
   }
@@ -196,14 +197,13 @@ nlohmann::json ToJson(const Side& side, const SideRuns& runs) {
       {"runs",
        {{"keys_per_s", runs.keys_per_s},
         {"cpu_us_per_key", runs.cpu_us_per_key},
-        {"device_bytes_per_key", runs.device_bytes_per_key},
-        {"p50_us", runs.p50_us},
-        {"p99_us", runs.p99_us}}},
+        {"device_bytes_per_key", runs.device_bytes_per_key}}},
       {"open_cpu_s", runs.open_cpu_s},
       {"command", runs.command}};
-  if (!runs.p50_us.empty()) {
-    json["p50_us"] = ToJson(Summarize(runs.p50_us));
-    json["p99_us"] = ToJson(Summarize(runs.p99_us));
+  for (const PercentileName& name : kPercentileNames) {
+    const std::vector<double> values = runs.latencies(name.value);
+    json["runs"][name.key] = values;
+    if (!values.empty()) json[name.key] = ToJson(Summarize(values));
   }
   if (runs.has_stats) {
     json["served_by"] = DescribePaths(runs.stats);

@@ -17,6 +17,7 @@
 #include "tests/support/engine/test_support.h"
 #include "tests/unit/tools/synthetic_figures.h"
 #include "tools/compare/outputs.h"
+#include "tools/compare/svg.h"
 
 namespace rocksdb_uring {
 namespace {
@@ -135,6 +136,24 @@ TEST_F(HtmlReportTest, HasVerdictFirstThenWorkloadsAndMachine) {
   EXPECT_NE(machine, std::string::npos);
   EXPECT_TRUE(Contains(page, "uring served by: ring 97% page_cache 3%"));
   EXPECT_TRUE(Contains(page, "exited with status 1 &lt;&amp;&gt;"));
+}
+
+// A plot where gnuplot is installed, and a table in any case.
+TEST_F(HtmlReportTest, PercentilesHaveATableOfTheirOwn) {
+  WorkloadFigures multiget = Synthetic("multiget", 6, 3.4, 0.1);
+  EXPECT_FALSE(Contains(Write({multiget}, true), "latency of a call"));
+  AddSeries("p99.9 µs", Role::kShown, 2, 0.1, &multiget);
+  multiget.series.back().is_percentile = true;
+  const std::string page = Write({multiget}, true);
+  EXPECT_EQ(FirstFlaw(page), "");
+  const size_t table = page.find("<th>latency of a call</th>");
+  ASSERT_NE(table, std::string::npos);
+  EXPECT_LT(page.find("<td>keys/s</td>"), table);
+  EXPECT_LT(table, page.find("<td>p99.9 µs</td>"));
+  if (Contains(page, "<svg")) {
+    EXPECT_TRUE(Contains(page, "multiget: percentiles"));
+    EXPECT_TRUE(Contains(page, ">1 ms<")) << "a tick of the axis";
+  }
 }
 
 TEST_F(HtmlReportTest, HoldsAllDataAsJson) {
