@@ -4,8 +4,11 @@
 //   compare/flags         the flags, as settings
 //   compare/workloads, workload_rows, read_rows, write_rows
 //                         what is run: a table
-//   compare/comparison    runs a workload on both sides, and proves that the
+//   compare/comparison, commands, settings
+//                         runs a workload on both sides, and proves that the
 //                         plugin was entered
+//   compare/trace_file, database_copy
+//                         a trace to replay, and what it is replayed on
 //   compare/own_command   the same for a program of the user
 //   compare/database      the database that is read
 //   compare/page_cache    cold, partly cached and warm page caches
@@ -54,6 +57,7 @@ constexpr const char* kUsage =
     "  uring_compare --db=DIR --make_db                  all reads\n"
     "  uring_compare --db=DIR --workloads=get_direct     one workload\n"
     "  uring_compare --db=DIR --b_uri= --pairs=20        POSIX against itself\n"
+    "  uring_compare --db=DIR --trace=FILE               a trace of yours\n"
     "  uring_compare --command='prog --db=X'             a program of yours\n"
     "Exit status: 0 all ran, 1 a workload failed, 2 bad usage.";
 
@@ -190,12 +194,11 @@ int Main() {
     return Fail(kExitUsage, error + " (see --help)");
   }
   if (!FLAGS_command.empty()) return MainOwnCommand(settings);
-  if ((FLAGS_workloads != "none" &&
-       !SelectWorkloads(FLAGS_workloads, &workloads, &error))) {
+  if (!ChooseWorkloads(&workloads, &error)) {
     return Fail(kExitUsage, error + " (see --help)");
   }
   InstallInterruptHandler();
-  if (FLAGS_workloads == "none") {
+  if (workloads.empty()) {
     return ProvideDatabase(&settings, &error) ? 0 : Fail(kExitFailed, error);
   }
   if (!CheckPlugin(settings, &error) || !ProvideDatabase(&settings, &error)) {

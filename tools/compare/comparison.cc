@@ -11,8 +11,10 @@
 #include <filesystem>
 #include <system_error>
 
+#include "tools/compare/database_copy.h"
 #include "tools/compare/device.h"
 #include "tools/compare/machine.h"
+#include "tools/compare/page_cache.h"
 #include "tools/compare/preload.h"
 
 namespace rocksdb_uring {
@@ -28,9 +30,10 @@ std::string ExplainPluginFailure(const Outcome& outcome) {
          "was not loaded, or does not know this URI\n  ";
 }
 
-std::string PerSecond(double rate) {
-  char text[32];
-  snprintf(text, sizeof(text), "%.0f keys/s", rate);
+std::string PerSecond(const Workload& workload, double rate) {
+  char text[40];
+  snprintf(text, sizeof(text), "%.0f %s/s", rate,
+           workload.is_trace() ? "operations" : "keys");
   return text;
 }
 
@@ -40,12 +43,14 @@ Comparison::Comparison(const Settings* settings, std::string directory,
                        Progress progress)
     : settings_(*settings),
       directory_(std::move(directory)),
-      progress_(std::move(progress)) {}
+      progress_(std::move(progress)),
+      commands_(settings, StatsPath()) {}
 
 RowResult Comparison::Run(const Workload& workload) {
   RowResult row;
   row.workload = workload;
-  if (settings_.threads > 0 && settings_.threads != workload.threads) {
+  if (settings_.threads > 0 && settings_.threads != workload.threads &&
+      !workload.is_trace()) {
     row.workload.threads = settings_.threads;
     row.workload.target = 0;  // targets hold for the row's own number
   }
@@ -55,7 +60,7 @@ RowResult Comparison::Run(const Workload& workload) {
   others_cpu_s_ = available_cpu_s_ = 0;
   if (!RunPairs(&row) && row.error.empty()) row.error = "interrupted";
   if (available_cpu_s_ > 0) row.others_share = others_cpu_s_ / available_cpu_s_;
-  RemoveLeftovers(settings_.db);
+  if (!workload.own_database()) RemoveLeftovers(settings_.db);
   if (workload.own_database()) {
     std::error_code ignored;
     std::filesystem::remove_all(settings_.scratch, ignored);
@@ -109,7 +114,7 @@ bool Comparison::LoadDatabase(const Workload& workload, std::string* error) {
   std::error_code ignored;
   std::filesystem::remove_all(settings_.scratch, ignored);
   Outcome outcome;
-  const Command command = MakeLoadCommand(workload);
+  const Command command = commands_.Load(workload);
   return RunChecked(command, /*is_plugin=*/false, nullptr, &outcome, error);
 }
 
@@ -118,11 +123,10 @@ bool Comparison::LoadDatabase(const Workload& workload, std::string* error) {
 // also finds a plugin that does not load at once.
 bool Comparison::MeasureOpen(const Workload& workload, bool is_b,
                              SideRuns* runs, std::string* error) {
-  if (!PrepareCache(workload, 0, error)) return false;
-  Command command = MakeCommand(workload, is_b, 0);
-  command.argv.push_back("--benchmarks=levelstats");  // the last one counts
+  if (!Prepare(workload, 0, error)) return false;
+  const Command command = commands_.Open(workload, is_b);
   Outcome outcome;
-  const bool is_plugin = IsPluginUri(side(is_b).uri);
+  const bool is_plugin = IsPluginUri(commands_.side_of(workload, is_b).uri);
   if (!RunChecked(command, is_plugin, runs, &outcome, error)) return false;
   runs->open_cpu_s = outcome.cpu_s;
   runs->open_device_bytes = outcome.device_bytes;
@@ -132,136 +136,40 @@ bool Comparison::MeasureOpen(const Workload& workload, bool is_b,
 
 bool Comparison::RunOnce(const Workload& workload, bool is_b, int pair,
                          SideRuns* runs, std::string* error) {
-  if (!PrepareCache(workload, pair, error)) return false;
-  const Command command = MakeCommand(workload, is_b, pair);
+  if (!Prepare(workload, pair, error)) return false;
+  const Command command = commands_.Run(workload, is_b, pair);
   runs->command = ShellForm(command);
   Outcome outcome;
-  const bool is_plugin = IsPluginUri(side(is_b).uri);
+  const bool is_plugin = IsPluginUri(commands_.side_of(workload, is_b).uri);
   if (!RunChecked(command, is_plugin, runs, &outcome, error)) return false;
   if (version_.empty()) version_ = ParseVersion(outcome.err);
   if (!Record(workload, outcome, runs, error)) {
     *error += "\n  command: " + runs->command;
     return false;
   }
-  progress_(side(is_b).label + " " + PerSecond(runs->keys_per_s.back()));
+  progress_(commands_.side_of(workload, is_b).label + " " +
+            PerSecond(workload, runs->keys_per_s.back()));
   return true;
 }
 
-bool Comparison::PrepareCache(const Workload& workload, int pair,
-                              std::string* error) {
+bool Comparison::Prepare(const Workload& workload, int pair,
+                         std::string* error) {
   if (workload.writes()) {
     FlushFilesystem(std::filesystem::path(settings_.scratch).parent_path());
     return true;
   }
-  const std::vector<std::string> files = DataFiles(directory_of(workload));
+  const std::string& directory = commands_.directory_of(workload);
+  if (workload.database == DatabaseUse::kCopy) {
+    if (!CopyDatabase(settings_.db, directory, error)) return false;
+    FlushFilesystem(directory);
+  }
+  const std::vector<std::string> files = DataFiles(directory);
   if (workload.cache == CacheState::kWarm) return ReadIntoCache(files, error);
   if (!DropFromCache(files, settings_.drop, error)) return false;
   if (workload.cache == CacheState::kIrrelevant) return true;
   if (settings_.cached_percent == 0) return true;
   const auto seed = static_cast<uint64_t>(pair);
   return ReadShareIntoCache(files, settings_.cached_percent, seed, error);
-}
-
-DatabaseShape Comparison::shape_of(const Workload& workload) const {
-  if (!workload.own_database()) return settings_.shape;
-  DatabaseShape shape = settings_.write_shape;
-  if (workload.value_size > 0) {
-    shape.value_size = workload.value_size;
-    shape.num =
-        settings_.write_shape.bytes() / (shape.key_size + shape.value_size);
-  }
-  return shape;
-}
-
-// The database is opened for writing although nothing writes. --readonly would
-// be tidier, but RocksDB opens a one-level database read-only in a special form
-// whose MultiGet reads one key after the other.
-Command Comparison::MakeCommand(const Workload& workload, bool is_b,
-                                int pair) const {
-  Command command;
-  const DatabaseShape shape = shape_of(workload);
-  command.limit_s = settings_.limit_s;
-  command.argv = {
-      settings_.db_bench, "--db=" + directory_of(workload),
-      workload.writes() ? "--use_existing_db=0" : "--use_existing_db=1",
-      "--open_files=-1", "--cache_index_and_filter_blocks=0",
-      // The same keys on both sides of a pair, others in the next pair.
-      "--seed=" + std::to_string(1000 * (pair + 1)),
-      "--threads=" + std::to_string(workload.threads)};
-  auto& argv = command.argv;
-  for (const std::string& arg : ShapeArgs(shape)) argv.push_back(arg);
-  // No compaction of the shared database: every run must find it as the last
-  // one did.
-  if (!workload.writes()) argv.push_back("--disable_auto_compactions=1");
-  if (workload.files > 0) {
-    argv.push_back("--write_buffer_size=" +
-                   std::to_string(shape.bytes() / workload.files));
-  }
-  AddExtent(workload, &command);
-  argv.insert(argv.end(), workload.args.begin(), workload.args.end());
-  argv.insert(argv.end(), settings_.db_bench_args.begin(),
-              settings_.db_bench_args.end());
-  AddSide(workload, is_b, &command);
-  return command;
-}
-
-Command Comparison::MakeLoadCommand(const Workload& workload) const {
-  Command command;
-  command.limit_s = settings_.limit_s;
-  command.argv = {settings_.db_bench, "--db=" + settings_.scratch,
-                  "--use_existing_db=0"};
-  auto& argv = command.argv;
-  for (const std::string& arg : ShapeArgs(shape_of(workload))) {
-    argv.push_back(arg);
-  }
-  argv.insert(argv.end(), workload.load_args.begin(), workload.load_args.end());
-  return command;
-}
-
-void Comparison::AddExtent(const Workload& workload, Command* command) const {
-  auto& argv = command->argv;
-  if (workload.extent == Extent::kSeconds) {
-    argv.push_back("--duration=" + std::to_string(settings_.seconds));
-    // db_bench's default of 1000 would be seconds for slow reads; the rows may
-    // say less still.
-    argv.push_back("--ops_between_duration_checks=100");
-  }
-  if (workload.extent == Extent::kReads) {
-    constexpr int64_t kReads = 500000;
-    argv.push_back("--reads=" +
-                   std::to_string(std::min(kReads, shape_of(workload).num)));
-  }
-  if (workload.extent == Extent::kShare) {
-    // A point read touches a block, a scan all the blocks of its keys.
-    const int64_t units =
-        workload.keys_per_operation > 1
-            ? settings_.shape.num / workload.keys_per_operation
-            : settings_.shape.bytes() / settings_.shape.block_size;
-    const int64_t reads = units * settings_.cold_share / 100 / workload.threads;
-    argv.push_back("--reads=" + std::to_string(std::max<int64_t>(reads, 1)));
-  }
-}
-
-void Comparison::AddSide(const Workload& workload, bool is_b,
-                         Command* command) const {
-  const Side& chosen = side(is_b);
-  if (is_b) {
-    command->argv.insert(command->argv.end(), workload.b_args.begin(),
-                         workload.b_args.end());
-    command->deny_io_uring = workload.b_denied_io_uring;
-  }
-  std::string plugin;
-  if (IsPluginUri(chosen.uri)) {
-    const std::string uri =
-        WithOptions(chosen.uri, is_b ? workload.b_options : "");
-    command->argv.push_back("--fs_uri=" +
-                            WithOptions(uri, "stats_file=" + StatsPath()));
-    plugin = settings_.plugin;
-  } else if (!chosen.uri.empty()) {
-    command->argv.push_back("--fs_uri=" + chosen.uri);
-  }
-  command->env = chosen.env;
-  SetPreload(plugin, command);
 }
 
 bool Comparison::RunChecked(const Command& command, bool is_plugin,

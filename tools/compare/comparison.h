@@ -10,42 +10,14 @@
 #include <utility>
 #include <vector>
 
-#include "tools/compare/database.h"
+#include "tools/compare/commands.h"
 #include "tools/compare/db_bench.h"
-#include "tools/compare/page_cache.h"
 #include "tools/compare/plugin_stats.h"
+#include "tools/compare/settings.h"
 #include "tools/compare/statistics.h"
 #include "tools/compare/workloads.h"
 
 namespace rocksdb_uring {
-
-struct Side {
-  std::string label;  // heads the columns
-  std::string uri;    // for --fs_uri; empty is RocksDB's own POSIX file system
-  std::vector<std::pair<std::string, std::string>> env;
-};
-
-struct Settings {
-  std::string db_bench;
-  std::string plugin;
-  std::string db;
-  std::string
-      scratch;  // directory of the databases that write rows make, and remove
-  DatabaseShape shape;
-  DatabaseShape write_shape;
-  int pairs = 5;
-  int seconds = 3;
-  int threads = 0;  // 0: as the workload says
-  int cold_share = 10;
-  int cached_percent = 0;
-  double min_found = 0.99;
-  bool noise = false;
-  unsigned limit_s = 300;
-  DropMethod drop = DropMethod::kAuto;
-  std::vector<std::string> db_bench_args;
-  Side a;
-  Side b;
-};
 
 // All runs of one side of one workload; the vectors have one element for each
 // pair.
@@ -113,11 +85,7 @@ class Comparison {
                    std::string* error);
   bool RunOnce(const Workload& workload, bool is_b, int pair, SideRuns* runs,
                std::string* error);
-  bool PrepareCache(const Workload& workload, int pair, std::string* error);
-  Command MakeCommand(const Workload& workload, bool is_b, int pair) const;
-  Command MakeLoadCommand(const Workload& workload) const;
-  void AddExtent(const Workload& workload, Command* command) const;
-  void AddSide(const Workload& workload, bool is_b, Command* command) const;
+  bool Prepare(const Workload& workload, int pair, std::string* error);
   bool RunChecked(const Command& command, bool is_plugin, SideRuns* runs,
                   Outcome* outcome, std::string* error);
   bool RunCounted(const Command& command, Outcome* outcome, std::string* error);
@@ -125,16 +93,12 @@ class Comparison {
   bool Record(const Workload& workload, const Outcome& outcome, SideRuns* runs,
               std::string* error) const;
 
-  const std::string& directory_of(const Workload& workload) const {
-    return workload.own_database() ? settings_.scratch : settings_.db;
-  }
-  DatabaseShape shape_of(const Workload& workload) const;
-  const Side& side(bool is_b) const { return is_b ? settings_.b : settings_.a; }
   std::string StatsPath() const { return directory_ + "/stats.json"; }
 
   const Settings& settings_;
   const std::string directory_;
   const Progress progress_;
+  const Commands commands_;
   std::string version_;
   // Over the runs of the current row, in CPU seconds.
   double others_cpu_s_ = 0;

@@ -43,6 +43,7 @@ class HistogramReader {
     static const std::regex kMax(R"(^Min: .* Max: ([0-9.]+)\s*)");
     static const std::regex kPercentiles(
         R"(^Percentiles: P50: ([0-9.]+) .*P99: ([0-9.]+) P99.9: ([0-9.]+) .*)");
+    static const std::regex kP95(R"( P95: ([0-9.]+) )");
     static const std::regex kBucket(
         R"(^[(\[]\s*([0-9]+),\s*([0-9]+) \]\s*([0-9]+) .*)");
     std::smatch match;
@@ -55,6 +56,9 @@ class HistogramReader {
       percentiles->p50 = std::stod(match[1]);
       percentiles->p99 = std::stod(match[2]);
       percentiles->p999 = std::stod(match[3]);
+      if (std::regex_search(line, match, kP95)) {  // uring_replay prints it
+        percentiles->p95 = std::stod(match[1]);
+      }
     } else if (std::regex_match(line, match, kBucket)) {
       AddBucket(std::stod(match[1]), std::stod(match[2]), std::stod(match[3]),
                 percentiles);

@@ -1,4 +1,4 @@
-// What db_bench prints, as data.
+// What db_bench prints, and uring_replay like it, as data.
 //
 // SPDX-License-Identifier: Apache-2.0
 #ifndef ROCKSDB_URING_TOOLS_COMPARE_DB_BENCH_H_

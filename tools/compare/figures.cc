@@ -67,7 +67,9 @@ WorkloadFigures FiguresOf(const RowResult& row) {
                        const std::vector<double>& b) {
     Add({key, title, role, role == Role::kMain, false, a, b}, &figures.series);
   };
-  add("keys_per_s", "keys/s", Role::kMain, row.a.keys_per_s, row.b.keys_per_s);
+  // In JSON the key stays: whatever reads it finds the figure that decides.
+  add("keys_per_s", row.workload.is_trace() ? "operations/s" : "keys/s",
+      Role::kMain, row.a.keys_per_s, row.b.keys_per_s);
   AddPercentiles(row, &figures.series);
   add("cpu_us_per_key", "CPU µs/key", Role::kCpu, row.a.cpu_us_per_key,
       row.b.cpu_us_per_key);

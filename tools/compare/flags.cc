@@ -14,6 +14,7 @@
 #include "tools/compare/database.h"
 #include "tools/compare/machine.h"
 #include "tools/compare/preload.h"
+#include "tools/compare/trace_file.h"
 
 DEFINE_string(
     db, "",
@@ -43,6 +44,18 @@ DEFINE_string(
     workloads, "reads",
     "Comma-separated names, or reads, writes, all. 'list' prints them, 'none' "
     "stops once --make_db has made the database.");
+DEFINE_string(
+    trace, "",
+    "Replay this trace (DB::StartTrace, db_bench --trace_file) of the database "
+    "--db, in addition to the --workloads that are named. The database may be "
+    "any that RocksDB opens; it is not changed: each run gets a copy in "
+    "--scratch, with hard links to its tables.");
+DEFINE_string(trace_args, "",
+              "Arguments for uring_replay, separated by blanks, as in "
+              "'--threads=4 --direct'.");
+DEFINE_string(trace_cache, "cold",
+              "What the page cache holds of the tables when a replay starts: "
+              "'cold' nothing, 'warm' everything.");
 DEFINE_int32(
     pairs, 5,
     "Pairs of runs for each workload. 6 give a 95 % interval, 20 judge a "
@@ -202,6 +215,8 @@ bool CheckRanges(std::string* error) {
   check("--key_size", FLAGS_key_size >= 8);
   check("--value_size", FLAGS_value_size >= 1);
   check("--block_size", FLAGS_block_size >= 512);
+  check("--trace_cache",
+        FLAGS_trace_cache == "cold" || FLAGS_trace_cache == "warm");
   check("--table", FLAGS_table == "full" || FLAGS_table == "short");
   check("--figure_better",
         FLAGS_figure_better == "higher" || FLAGS_figure_better == "lower");
@@ -237,7 +252,40 @@ std::string OptionsOf(const std::string& uri) {
   return options;
 }
 
+// Whether the directory `path` lies in `directory`, or is it.
+bool Contains(const std::string& directory, const std::string& path) {
+  const auto whole = [](const std::string& name) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(name, ignored) / "";
+  };
+  const std::string outer = whole(directory);
+  return whole(path).string().compare(0, outer.size(), outer) == 0;
+}
+
+// With --trace, the default of --workloads is none.
+std::string NamedWorkloads() {
+  gflags::CommandLineFlagInfo info;
+  gflags::GetCommandLineFlagInfo("workloads", &info);
+  return !FLAGS_trace.empty() && info.is_default ? "none" : FLAGS_workloads;
+}
+
 }  // namespace
+
+bool ChooseWorkloads(std::vector<Workload>* chosen, std::string* error) {
+  if (!FLAGS_trace.empty()) {
+    Workload row;
+    const CacheState cache =
+        FLAGS_trace_cache == "warm" ? CacheState::kWarm : CacheState::kCold;
+    if (!MakeTraceRow(FLAGS_trace, SplitBlanks(FLAGS_trace_args), cache, &row,
+                      error)) {
+      *error = "--trace: " + *error;
+      return false;
+    }
+    chosen->push_back(row);
+  }
+  const std::string named = NamedWorkloads();
+  return named == "none" || SelectWorkloads(named, chosen, error);
+}
 
 bool MakeSettings(Settings* settings, std::string* error) {
   if (!CheckRanges(error) || !SetSides(settings, error)) return false;
@@ -246,6 +294,7 @@ bool MakeSettings(Settings* settings, std::string* error) {
     return false;
   }
   settings->db_bench = FLAGS_db_bench;
+  settings->replay = ExecutableDirectory() + "/uring_replay";
   const char* library = FLAGS_command.empty() ? "librocksdb_uring.so"
                                               : "librocksdb_uring_preload.so";
   settings->plugin = FLAGS_plugin.empty()
@@ -258,6 +307,11 @@ bool MakeSettings(Settings* settings, std::string* error) {
     settings->db.pop_back();
   settings->scratch =
       FLAGS_scratch.empty() ? settings->db + ".scratch" : FLAGS_scratch;
+  // It is emptied.
+  if (FLAGS_command.empty() && Contains(settings->scratch, settings->db)) {
+    *error = "--scratch must not be --db, or hold it: it is removed";
+    return false;
+  }
   settings->write_shape = ShapeOf(FLAGS_write_mb);
   settings->pairs = FLAGS_pairs;
   settings->seconds = FLAGS_seconds;
@@ -311,6 +365,8 @@ bool ProvideDatabase(Settings* settings, std::string* error) {
     return true;
   }
   if (exists && ReadShape(settings->db, &settings->shape)) return true;
+  // A replay needs no keys.
+  if (exists && NamedWorkloads() == "none") return true;
   if (exists) {
     *error = settings->db +
              " was not made by this tool: give its number of keys with --num";

@@ -7,6 +7,7 @@
 #include <gflags/gflags_declare.h>
 
 #include <string>
+#include <vector>
 
 #include "tools/compare/comparison.h"
 #include "tools/compare/outputs.h"
@@ -23,6 +24,8 @@ bool MakeSettings(Settings* settings, std::string* error);
 // REQUIRES: MakeSettings returned true.
 bool MakeOwnCommand(const Settings& settings, OwnCommandSettings* own,
                     std::string* error);
+// The rows of --workloads and --trace. None for --workloads=none.
+bool ChooseWorkloads(std::vector<Workload>* chosen, std::string* error);
 bool CheckPlugin(const Settings& settings, std::string* error);
 // Finds the database's shape, or makes the database.
 bool ProvideDatabase(Settings* settings, std::string* error);

@@ -272,12 +272,18 @@ std::string FormatHeader(const Machine& machine, const Settings& settings,
           machine.memory + ", load " + machine.load + ", " +
           machine.filesystem + "\n";
   text += "db_bench " + db_bench_version + ", commit " + machine.commit + "\n";
-  text += Format(
-      "database: %lld keys of %lld + %lld bytes, blocks of %lld bytes, %zu "
-      "table files\n",
-      static_cast<long long>(shape.num), static_cast<long long>(shape.key_size),
-      static_cast<long long>(shape.value_size),
-      static_cast<long long>(shape.block_size), DataFiles(settings.db).size());
+  const size_t files = DataFiles(settings.db).size();
+  if (shape.num == 0) {
+    text += Format("database: %zu table files\n", files);
+  } else {
+    text += Format(
+        "database: %lld keys of %lld + %lld bytes, blocks of %lld bytes, %zu "
+        "table files\n",
+        static_cast<long long>(shape.num),
+        static_cast<long long>(shape.key_size),
+        static_cast<long long>(shape.value_size),
+        static_cast<long long>(shape.block_size), files);
+  }
   text += uri(settings.a) + "; " + uri(settings.b) + "\n";
   text += Format("%d alternating pairs, %d s each (cold: %d %% of the database",
                  settings.pairs, settings.seconds, settings.cold_share);

@@ -24,6 +24,7 @@ enum class Extent {
              // database (--cold_share)
   kLoad,     // once through the data that it loads itself (--write_mb)
   kReads,    // a fixed number of reads
+  kTrace,    // once through a trace
 };
 
 // The database that a run uses.
@@ -31,6 +32,7 @@ enum class DatabaseUse {
   kShared,   // --db, which no run changes
   kEachRow,  // one of --write_mb, made once for the row; both sides read it
   kEachRun,  // one of --write_mb, made by each run
+  kCopy,     // a copy of --db for each run, which may change it
 };
 
 struct Workload {
@@ -62,8 +64,12 @@ struct Workload {
   // and values). 0: as db_bench's default memtables make them.
   int files = 0;
 
+  // The file of a trace that uring_replay executes. Empty: db_bench runs.
+  std::string trace;
+
+  bool is_trace() const { return !trace.empty(); }
   bool writes() const { return database == DatabaseUse::kEachRun; }
-  // It is in --scratch then, and has --write_mb.
+  // It is in --scratch then.
   bool own_database() const { return database != DatabaseUse::kShared; }
 };
 

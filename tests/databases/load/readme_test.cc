@@ -114,6 +114,11 @@ const std::vector<Way>& Ways() {
        "A program of your own",
        {kRing, "db_bench"},
        {"B served by: ", "verdict: "},
+       false},
+      {tools,
+       "A trace of your own",
+       {kRing, "db_bench"},
+       {"uring served by", "verdict: "},
        false}};
   return *ways;
 }

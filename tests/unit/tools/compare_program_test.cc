@@ -92,6 +92,19 @@ TEST_F(CompareTest, BadFlagsAreNamed) {
   ExpectBad({"--command=true", "--loss_ratio=1.5"}, "--loss_ratio");
   ExpectBad({"--command=true", "--loss_floor=0.99"}, "--loss_floor");
   ExpectBad({"--command=true", "--baseline=reads=posix"}, "--baseline");
+  ExpectBad({"--db=" + path("db"), "--trace=" + path("none")},
+            path("none") + ": No such file");
+  ExpectBad({"--db=" + path("db"), "--trace_cache=hot"}, "--trace_cache");
+}
+
+// It is emptied, whatever it holds.
+TEST_F(CompareTest, ScratchThatHoldsTheDatabaseIsRefused) {
+  ExpectBad({"--db=" + path("db"), "--scratch=" + path("db")}, "--scratch");
+  ExpectBad({"--db=" + path("a/b/db"), "--scratch=" + path("a/./c/..")},
+            "--scratch");
+  const Outcome beside = Compare(
+      {"--db=" + path("db"), "--scratch=" + path("db2"), "--workloads=none"});
+  EXPECT_TRUE(Contains(beside.err, "--make_db")) << beside.err;
 }
 
 TEST_F(CompareTest, ReportThatCannotBeWrittenFailsBeforeTheFirstRun) {

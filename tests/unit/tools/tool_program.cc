@@ -70,8 +70,12 @@ ToolsTest::ToolsTest() {
   unsetenv("ROCKSDB_URING_OPTIONS");
 }
 
+void ToolsTest::WriteFile(const std::string& name, const std::string& text) {
+  std::ofstream(path(name)) << text;
+}
+
 std::string ToolsTest::MakeFile(const std::string& name, size_t bytes) {
-  std::ofstream(path(name)) << std::string(bytes, 'x');
+  WriteFile(name, std::string(bytes, 'x'));
   return path(name);
 }
 

@@ -49,6 +49,7 @@ class ToolsTest : public testing::Test {
   }
   std::string empty() const { return path("empty"); }
 
+  void WriteFile(const std::string& name, const std::string& text);
   std::string MakeFile(const std::string& name, size_t bytes);
   ToolOutcome Run(const ToolProgram& program);
 
