@@ -2,8 +2,10 @@
 // in alternating pairs, and prints how they compare.
 //
 //   compare/flags         the flags, as settings
-//   compare/workloads, workload_rows, read_rows, write_rows
+//   compare/workloads, workload_rows, read_rows, write_rows, rocksdb_rows
 //                         what is run: a table
+//   compare/rocksdb_options
+//                         RocksDB's own options, for the last of these
 //   compare/comparison, commands, settings
 //                         runs a workload on both sides, and proves that the
 //                         plugin was entered
@@ -15,7 +17,7 @@
 //   compare/child, db_bench, plugin_stats, preload, device
 //                         a run, what it printed, what the plugin counted, how
 //                         it got the plugin, what the device did
-//   compare/statistics, figures, finding, verdict
+//   compare/statistics, figures, finding, verdict, option_advice
 //                         medians and intervals, what is judged, and how
 //   compare/report, machine
 //                         table and JSON, where it ran

@@ -17,11 +17,18 @@ void Append(const std::vector<std::string>& arguments, Command* command) {
 
 }  // namespace
 
-Commands::Commands(const Settings* settings, std::string stats_path)
-    : settings_(*settings), stats_path_(std::move(stats_path)) {}
+Commands::Commands(const Settings* settings, std::string directory)
+    : settings_(*settings), directory_(std::move(directory)) {}
 
-const Side& Commands::side_of(const Workload&, bool is_b) const {
-  return is_b ? settings_.b : settings_.a;
+const Side& Commands::side_of(const Workload& workload, bool is_b) const {
+  const bool is_same = !workload.rocksdb_options.empty();
+  return (is_same ? workload.on_plugin : is_b) ? settings_.b : settings_.a;
+}
+
+std::string Commands::label_of(const Workload& workload, bool is_b) const {
+  const std::string& label = side_of(workload, is_b).label;
+  if (workload.rocksdb_options.empty()) return label;
+  return label + (is_b ? ", with" : ", without");
 }
 
 Command Commands::Run(const Workload& workload, bool is_b, int pair) const {
@@ -87,6 +94,12 @@ Command Commands::BeginReplay(const Workload& workload) const {
   return command;
 }
 
+Command Commands::Template(const Workload& workload) const {
+  Command command = BeginBench(workload, 0);
+  command.argv.push_back("--benchmarks=levelstats");
+  return command;
+}
+
 Command Commands::Load(const Workload& workload) const {
   Command command;
   command.limit_s = settings_.limit_s;
@@ -124,6 +137,10 @@ void Commands::AddExtent(const Workload& workload, Command* command) const {
 void Commands::AddSide(const Workload& workload, bool is_b,
                        Command* command) const {
   const Side& chosen = side_of(workload, is_b);
+  if (!workload.rocksdb_options.empty()) {
+    // Then db_bench ignores the flags that are options: the file has them.
+    command->argv.push_back("--options_file=" + options_path(is_b));
+  }
   if (is_b) {
     command->argv.insert(command->argv.end(), workload.b_args.begin(),
                          workload.b_args.end());
@@ -134,7 +151,7 @@ void Commands::AddSide(const Workload& workload, bool is_b,
     const std::string uri =
         WithOptions(chosen.uri, is_b ? workload.b_options : "");
     command->argv.push_back("--fs_uri=" +
-                            WithOptions(uri, "stats_file=" + stats_path_));
+                            WithOptions(uri, "stats_file=" + stats_path()));
     plugin = settings_.plugin;
   } else if (!chosen.uri.empty()) {
     command->argv.push_back("--fs_uri=" + chosen.uri);

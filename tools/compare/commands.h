@@ -14,9 +14,9 @@ namespace rocksdb_uring {
 
 class Commands {
  public:
-  // *settings must outlive this. The plugin is told to leave its statistics in
-  // the file `stats_path`.
-  Commands(const Settings* settings, std::string stats_path);
+  // *settings must outlive this. The plugin leaves its statistics in
+  // `directory`, and OPTIONS files are there.
+  Commands(const Settings* settings, std::string directory);
 
   // A run of the workload. Pairs differ in their keys.
   Command Run(const Workload& workload, bool is_b, int pair) const;
@@ -25,11 +25,21 @@ class Commands {
   // Makes the database of a row of DatabaseUse::kEachRow, through POSIX.
   Command Load(const Workload& workload) const;
 
+  // Makes an empty database, whose OPTIONS file has what the workload's runs
+  // use.
+  Command Template(const Workload& workload) const;
+
+  std::string stats_path() const { return directory_ + "/stats.json"; }
+  std::string options_path(bool is_b) const {
+    return directory_ + (is_b ? "/with.options" : "/without.options");
+  }
   // Of the database that the workload runs on.
   const std::string& directory_of(const Workload& workload) const {
     return workload.own_database() ? settings_.scratch : settings_.db;
   }
   const Side& side_of(const Workload& workload, bool is_b) const;
+  // What progress, tables and plots call the side.
+  std::string label_of(const Workload& workload, bool is_b) const;
 
  private:
   Command Begin(const Workload& workload, bool is_b, int pair) const;
@@ -40,7 +50,7 @@ class Commands {
   DatabaseShape shape_of(const Workload& workload) const;
 
   const Settings& settings_;
-  const std::string stats_path_;
+  const std::string directory_;
 };
 
 }  // namespace rocksdb_uring

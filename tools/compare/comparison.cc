@@ -42,13 +42,14 @@ std::string PerSecond(const Workload& workload, double rate) {
 Comparison::Comparison(const Settings* settings, std::string directory,
                        Progress progress)
     : settings_(*settings),
-      directory_(std::move(directory)),
       progress_(std::move(progress)),
-      commands_(settings, StatsPath()) {}
+      commands_(settings, std::move(directory)) {}
 
 RowResult Comparison::Run(const Workload& workload) {
   RowResult row;
   row.workload = workload;
+  row.names = {commands_.label_of(workload, false),
+               commands_.label_of(workload, true)};
   if (settings_.threads > 0 && settings_.threads != workload.threads &&
       !workload.is_trace()) {
     row.workload.threads = settings_.threads;
@@ -69,6 +70,10 @@ RowResult Comparison::Run(const Workload& workload) {
 }
 
 bool Comparison::RunPairs(RowResult* row) {
+  if (!row->workload.rocksdb_options.empty() &&
+      !MakeOptions(row->workload, &row->error)) {
+    return false;
+  }
   if (row->workload.database == DatabaseUse::kEachRow &&
       !LoadDatabase(row->workload, &row->error)) {
     return false;
@@ -109,6 +114,20 @@ bool Comparison::RunPair(int pair, RowResult* row) {
   return ok;
 }
 
+bool Comparison::MakeOptions(const Workload& workload, std::string* error) {
+  if (workload.on_plugin && !IsPluginUri(settings_.b.uri)) {
+    *error = "this row needs the plugin in --b_uri";
+    return false;
+  }
+  Outcome outcome;
+  const Command command = commands_.Template(workload);
+  return RunChecked(command, /*is_plugin=*/false, nullptr, &outcome, error) &&
+         WriteOptionsFiles(commands_.directory_of(workload),
+                           workload.rocksdb_options,
+                           commands_.options_path(false),
+                           commands_.options_path(true), error);
+}
+
 // Both sides read what POSIX wrote.
 bool Comparison::LoadDatabase(const Workload& workload, std::string* error) {
   std::error_code ignored;
@@ -143,11 +162,16 @@ bool Comparison::RunOnce(const Workload& workload, bool is_b, int pair,
   const bool is_plugin = IsPluginUri(commands_.side_of(workload, is_b).uri);
   if (!RunChecked(command, is_plugin, runs, &outcome, error)) return false;
   if (version_.empty()) version_ = ParseVersion(outcome.err);
+  if (is_b && !workload.rocksdb_options.empty() &&
+      !CheckOptions(commands_.directory_of(workload), workload.rocksdb_options,
+                    error)) {
+    return false;
+  }
   if (!Record(workload, outcome, runs, error)) {
     *error += "\n  command: " + runs->command;
     return false;
   }
-  progress_(commands_.side_of(workload, is_b).label + " " +
+  progress_(commands_.label_of(workload, is_b) + " " +
             PerSecond(workload, runs->keys_per_s.back()));
   return true;
 }
@@ -177,7 +201,8 @@ bool Comparison::RunChecked(const Command& command, bool is_plugin,
                             std::string* error) {
   if (Interrupted()) return false;
   std::error_code ignored;
-  std::filesystem::remove(StatsPath(), ignored);  // an old file proves nothing
+  std::filesystem::remove(commands_.stats_path(),
+                          ignored);  // an old file proves nothing
   if (!RunCounted(command, outcome, error)) return false;
   if (Interrupted()) return false;
   if (!outcome->ok()) {
@@ -186,7 +211,8 @@ bool Comparison::RunChecked(const Command& command, bool is_plugin,
     return false;
   }
   if (!is_plugin) return true;
-  runs->has_stats = LoadPluginStats(StatsPath(), &runs->stats, error);
+  runs->has_stats =
+      LoadPluginStats(commands_.stats_path(), &runs->stats, error);
   if (!runs->has_stats) {
     *error += "\n  " + ExplainPluginFailure(*outcome) +
               "command: " + ShellForm(command);

@@ -14,6 +14,7 @@
 #include "tools/compare/db_bench.h"
 #include "tools/compare/plugin_stats.h"
 #include "tools/compare/settings.h"
+#include "tools/compare/side_names.h"
 #include "tools/compare/statistics.h"
 #include "tools/compare/workloads.h"
 
@@ -44,6 +45,7 @@ struct SideRuns {
 
 struct RowResult {
   Workload workload;
+  SideNames names;  // of A and B
   SideRuns a;
   SideRuns b;
   std::vector<double> noise_keys_per_s;  // the second run of A in each pair,
@@ -66,7 +68,7 @@ class Comparison {
   // Reports each run that has ended ("B  70212 keys/s").
   using Progress = std::function<void(const std::string&)>;
 
-  // *settings must outlive this. Statistics files go to `directory`.
+  // *settings must outlive this. Temporary files go to `directory`.
   Comparison(const Settings* settings, std::string directory,
              Progress progress);
 
@@ -80,6 +82,7 @@ class Comparison {
  private:
   bool RunPairs(RowResult* row);
   bool RunPair(int pair, RowResult* row);
+  bool MakeOptions(const Workload& workload, std::string* error);
   bool LoadDatabase(const Workload& workload, std::string* error);
   bool MeasureOpen(const Workload& workload, bool is_b, SideRuns* runs,
                    std::string* error);
@@ -93,10 +96,7 @@ class Comparison {
   bool Record(const Workload& workload, const Outcome& outcome, SideRuns* runs,
               std::string* error) const;
 
-  std::string StatsPath() const { return directory_ + "/stats.json"; }
-
   const Settings& settings_;
-  const std::string directory_;
   const Progress progress_;
   const Commands commands_;
   std::string version_;

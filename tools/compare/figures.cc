@@ -48,6 +48,11 @@ std::vector<double> Series::Ratios() const {
   return ratios;
 }
 
+const SideNames& NamesOf(const WorkloadFigures& figures,
+                         const SideNames& names) {
+  return figures.names.a.empty() ? names : figures.names;
+}
+
 WorkloadFigures FiguresOf(const RowResult& row) {
   WorkloadFigures figures;
   figures.name = row.workload.name;
@@ -56,6 +61,10 @@ WorkloadFigures FiguresOf(const RowResult& row) {
   figures.writes = row.workload.writes();
   figures.options = row.workload.b_options;
   figures.denied_io_uring = row.workload.b_denied_io_uring;
+  figures.rocksdb_options = Describe(row.workload.rocksdb_options);
+  figures.on_plugin = row.workload.on_plugin;
+  figures.caution = row.workload.caution;
+  figures.names = row.names;
   figures.others_share = row.others_share;
   figures.a_command = row.a.command;
   figures.b_command = row.b.command;
@@ -83,6 +92,7 @@ nlohmann::json ToJson(const WorkloadFigures& figures) {
                          {"measures", figures.measures},
                          {"error", figures.error},
                          {"others_cpu_share", figures.others_share},
+                         {"rocksdb_options", figures.rocksdb_options},
                          {"fallback", figures.fallback}};
   json["a"] = {{"command", figures.a_command}, {"served_by", figures.a_path}};
   json["b"] = {{"command", figures.b_command}, {"served_by", figures.b_path}};

@@ -47,7 +47,13 @@ struct WorkloadFigures {
   // not count against the plugin as it is.
   std::string options;
   bool denied_io_uring = false;  // to B, on purpose
-  double others_share = 0;       // of the CPUs, used by other programs
+  // RocksDB's own options, which B alone had; both sides were on one file
+  // system. Such a row says nothing of the plugin.
+  std::string rocksdb_options;
+  bool on_plugin = false;
+  std::string caution;      // what these options cost
+  SideNames names;          // empty: as in the other rows
+  double others_share = 0;  // of the CPUs, used by other programs
   std::string a_command;
   std::string b_command;
   std::string a_path;  // "ring 97% page_cache 3%"; empty without statistics
@@ -56,6 +62,10 @@ struct WorkloadFigures {
 
   bool ok() const { return error.empty(); }
 };
+
+// The workload's own names, or else `names`.
+const SideNames& NamesOf(const WorkloadFigures& figures,
+                         const SideNames& names);
 
 // Pairs that an interrupt cut in half are left out.
 WorkloadFigures FiguresOf(const RowResult& row);

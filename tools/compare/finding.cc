@@ -117,6 +117,9 @@ WorkloadFinding Assess(const WorkloadFigures& figures,
   workload.name = figures.name;
   workload.writes = figures.writes;
   workload.options = figures.options;
+  workload.rocksdb_options = figures.rocksdb_options;
+  workload.on_plugin = figures.on_plugin;
+  workload.caution = figures.caution;
   workload.is_variant = !figures.options.empty() || figures.denied_io_uring;
   for (const Series& series : figures.series) {
     SeriesFinding f = Assess(series, criteria);

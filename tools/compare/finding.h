@@ -59,6 +59,10 @@ struct WorkloadFinding {
   bool writes = false;
   bool is_variant = false;  // of options, or without io_uring
   std::string options;      // of B, for this row alone
+  // RocksDB's own options are compared, not the plugin.
+  std::string rocksdb_options;
+  bool on_plugin = false;
+  std::string caution;
 };
 
 SeriesFinding Assess(const Series& series, const Criteria& criteria);

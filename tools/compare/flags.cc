@@ -40,10 +40,10 @@ DEFINE_string(scratch, "",
               "Directory for databases of a row's own; removed afterwards. "
               "Empty: --db with .scratch appended.");
 
-DEFINE_string(
-    workloads, "reads",
-    "Comma-separated names, or reads, writes, all. 'list' prints them, 'none' "
-    "stops once --make_db has made the database.");
+DEFINE_string(workloads, "reads",
+              "Comma-separated names, or reads, writes, rocksdb (RocksDB's own "
+              "options), all. 'list' prints them, 'none' "
+              "stops once --make_db has made the database.");
 DEFINE_string(
     trace, "",
     "Replay this trace (DB::StartTrace, db_bench --trace_file) of the database "
@@ -239,17 +239,6 @@ DatabaseShape ShapeOf(int64_t size_mb) {
   shape.block_size = FLAGS_block_size;
   shape.num = (size_mb << 20) / (shape.key_size + shape.value_size);
   return shape;
-}
-
-// "a=1;b=2" of "uring://?a=1&b=2", as the plugin's environment takes them.
-std::string OptionsOf(const std::string& uri) {
-  const size_t question = uri.find('?');
-  if (question == std::string::npos) {
-    return uri.find("id=") == std::string::npos ? "" : uri;
-  }
-  std::string options = uri.substr(question + 1);
-  std::replace(options.begin(), options.end(), '&', ';');
-  return options;
 }
 
 // Whether the directory `path` lies in `directory`, or is it.

@@ -135,25 +135,40 @@ std::string VerdictBox(const Verdict& verdict) {
          "\n";
 }
 
-std::string Overview(const HtmlReport& report, const Plots& plots) {
-  std::string rows =
+// Of the rows of RocksDB's own options, or of the others. Empty without rows.
+std::string OverviewTable(const HtmlReport& report, bool options) {
+  const std::string head =
       Tag("tr",
           "<th>workload</th><th>finding</th><th>decided by, better × "
           "(interval)</th>");
+  std::string rows;
   for (size_t i = 0; i < report.verdict.workloads.size(); ++i) {
     const WorkloadFinding& w = report.verdict.workloads[i];
+    if (w.rocksdb_options.empty() == options) continue;
     const std::string link = "a href=\"#w" + std::to_string(i) + "\"";
     rows += Tag("tr", Tag("td", Tag(link, EscapeHtml(w.name))) +
                           Tag("td", Colored(w.finding)) + Cell(w.because));
   }
-  std::string text = Tag("h2", "All workloads") + Tag("table", rows) + "\n";
+  return rows.empty() ? "" : Tag("table", head + rows) + "\n";
+}
+
+std::string Overview(const HtmlReport& report, const Plots& plots) {
+  const auto plot = [](const std::string& svg) {
+    return svg.empty() ? "" : Tag("div class=\"plots\"", svg) + "\n";
+  };
+  std::string text = Tag("h2", "All workloads");
   if (!plots.problem.empty()) {
     text += Tag("p class=\"open\"", EscapeHtml(plots.problem));
   }
-  if (!plots.overview.empty()) {
-    text += Tag("div class=\"plots\"", plots.overview) + "\n";
-  }
-  return text;
+  text += OverviewTable(report, false) + plot(plots.overview);
+  const std::string options = OverviewTable(report, true);
+  if (options.empty()) return text;
+  return text + Tag("h2", "RocksDB's own options") +
+         Tag("p class=\"soft\"",
+             "Both sides on one file system, without and "
+             "with the option. These rows say nothing "
+             "of the plugin.") +
+         options + plot(plots.options);
 }
 
 std::string SeriesRow(const Series& series, const Criteria& criteria) {
@@ -177,11 +192,12 @@ std::string SeriesTable(const std::string& heading, const HtmlReport& report,
     rows += SeriesRow(series, report.verdict.criteria);
   }
   if (rows.empty()) return "";
-  return Tag("table", Tag("tr", Tag("th", heading) +
-                                    Tag("th", EscapeHtml(report.names.a)) +
-                                    Tag("th", EscapeHtml(report.names.b)) +
-                                    "<th>better × (interval)</th>") +
-                          rows);
+  const SideNames& names = NamesOf(w, report.names);
+  return Tag("table",
+             Tag("tr", Tag("th", heading) + Tag("th", EscapeHtml(names.a)) +
+                           Tag("th", EscapeHtml(names.b)) +
+                           "<th>better × (interval)</th>") +
+                 rows);
 }
 
 std::string PathsAndCommands(const WorkloadFigures& w, const SideNames& names) {
@@ -220,7 +236,8 @@ std::string WorkloadSection(const HtmlReport& report, size_t i,
   if (!drawn.empty()) text += Tag("div class=\"plots\"", drawn);
   text += SeriesTable("median, range", report, w, /*percentiles=*/false) +
           SeriesTable("latency of a call", report, w, /*percentiles=*/true);
-  return Tag("section", text + PathsAndCommands(w, report.names)) + "\n";
+  return Tag("section", text + PathsAndCommands(w, NamesOf(w, report.names))) +
+         "\n";
 }
 
 std::string Facts(const HtmlReport& report) {

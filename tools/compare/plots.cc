@@ -267,29 +267,30 @@ bool RunGnuplot(const std::string& script, const std::string& directory,
 // All plots of a report, drawn by one run of gnuplot.
 class Drawing {
  public:
-  Drawing(SideNames names, std::string directory)
-      : names_(std::move(names)), directory_(std::move(directory)) {}
+  explicit Drawing(std::string directory) : directory_(std::move(directory)) {}
 
-  void Add(const std::string& name, const std::vector<Lane>& lanes,
-           double gain) {
+  void Add(const std::string& name, const std::vector<Lane>& lanes, double gain,
+           const SideNames& names) {
     if (lanes.empty()) return;
     script_ += Start(directory_, name, HeightOf(lanes.size())) +
-               RatioScript(lanes, gain, names_);
+               RatioScript(lanes, gain, names);
   }
 
-  void Add(const std::string& name, const Series& series) {
+  void Add(const std::string& name, const Series& series,
+           const SideNames& names) {
     constexpr int kHeight = 190;
-    script_ += Start(directory_, name, kHeight) + ValueScript(series, names_);
+    script_ += Start(directory_, name, kHeight) + ValueScript(series, names);
   }
 
-  void AddLatencies(const std::string& name, const WorkloadFigures& figures) {
+  void AddLatencies(const std::string& name, const WorkloadFigures& figures,
+                    const SideNames& names) {
     std::vector<const Series*> lanes;
     for (const Series& series : figures.series) {
       if (series.is_percentile) lanes.push_back(&series);
     }
     if (lanes.empty()) return;
     script_ += Start(directory_, name, HeightOf(lanes.size())) +
-               LatencyScript(lanes, names_);
+               LatencyScript(lanes, names);
   }
 
   bool Run(std::string* problem) const {
@@ -304,7 +305,6 @@ class Drawing {
   }
 
  private:
-  const SideNames names_;
   const std::string directory_;
   std::string script_;
 };
@@ -325,22 +325,26 @@ Plots DrawPlots(const std::vector<WorkloadFigures>& workloads,
                 const Verdict& verdict, const SideNames& names,
                 const std::string& directory) {
   const double gain = 1 + verdict.criteria.gain_percent / 100;
-  Drawing drawing(names, directory);
+  Drawing drawing(directory);
   std::vector<Lane> overview;
+  std::vector<Lane> options;
   for (size_t i = 0; i < workloads.size(); ++i) {
     const WorkloadFinding& finding = verdict.workloads[i];
     if (finding.series.empty()) continue;
-    overview.push_back(
-        LaneOf(finding.name, finding.series.front(), workloads[i]));
+    (finding.rocksdb_options.empty() ? overview : options)
+        .push_back(LaneOf(finding.name, finding.series.front(), workloads[i]));
+    const SideNames& own = NamesOf(workloads[i], names);
     const std::string number = std::to_string(i);
-    drawing.Add("ratios" + number, LanesOf(finding, workloads[i]), gain);
-    drawing.Add("values" + number, workloads[i].series.front());
-    drawing.AddLatencies("latencies" + number, workloads[i]);
+    drawing.Add("ratios" + number, LanesOf(finding, workloads[i]), gain, own);
+    drawing.Add("values" + number, workloads[i].series.front(), own);
+    drawing.AddLatencies("latencies" + number, workloads[i], own);
   }
-  drawing.Add("overview", overview, gain);
+  drawing.Add("overview", overview, gain, names);
+  drawing.Add("options", options, gain, {"without", "with the option"});
   Plots plots;
   if (!drawing.Run(&plots.problem)) return plots;
   plots.overview = drawing.Take("overview", "ratios of all workloads");
+  plots.options = drawing.Take("options", "ratios of RocksDB's own options");
   for (size_t i = 0; i < workloads.size(); ++i) {
     const std::string number = std::to_string(i);
     const std::string& name = workloads[i].name;

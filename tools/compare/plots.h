@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tools/compare/side_names.h"
 #include "tools/compare/verdict.h"
 
 namespace rocksdb_uring {
@@ -17,19 +18,15 @@ namespace rocksdb_uring {
 struct Plots {
   // SVG elements; empty where nothing was drawn.
   std::string overview;             // the main ratio of each workload
+  std::string options;              // the same of RocksDB's own options
   std::vector<std::string> ratios;  // of each workload: its ratios
   std::vector<std::string> values;  // of each workload: A and B, pair by pair
   std::vector<std::string> latencies;  // of each workload: percentiles
   std::string problem;  // why there are none, and what to install
 };
 
-// What the sides are called in legends.
-struct SideNames {
-  std::string a;
-  std::string b;
-};
-
-// `verdict` is of these workloads. Temporary files go to `directory`.
+// `verdict` is of these workloads, and `names` where a workload has none of its
+// own. Temporary files go to `directory`.
 Plots DrawPlots(const std::vector<WorkloadFigures>& workloads,
                 const Verdict& verdict, const SideNames& names,
                 const std::string& directory);

@@ -79,6 +79,16 @@ std::string WithOptions(const std::string& uri, const std::string& options) {
   return uri + (bare ? "://?" : "?") + options;
 }
 
+std::string OptionsOf(const std::string& uri) {
+  const size_t question = uri.find('?');
+  if (question == std::string::npos) {
+    return uri.find("id=") == std::string::npos ? "" : uri;
+  }
+  std::string options = uri.substr(question + 1);
+  std::replace(options.begin(), options.end(), '&', ';');
+  return options;
+}
+
 std::string ExplainLoading(const Outcome& outcome) {
   if (outcome.err.find("symbol lookup error") != std::string::npos) {
     return "the plugin was built for another version of librocksdb\n  ";

@@ -25,6 +25,9 @@ bool IsPluginUri(const std::string& uri);
 // "id=uring;x=y").
 std::string WithOptions(const std::string& uri, const std::string& options);
 
+// "a=1;b=2" of "uring://?a=1&b=2", as the plugin's environment takes them.
+std::string OptionsOf(const std::string& uri);
+
 // What the dynamic linker said when it could not load the plugin; empty when it
 // said nothing. It only warns, and the program goes on without the plugin.
 std::string ExplainLoading(const Outcome& outcome);

@@ -77,9 +77,8 @@ std::string PathText(const SideRuns& runs) {
   return runs.has_stats ? DescribePaths(runs.stats) : "-";
 }
 
-Line HeadLine(const Settings& settings, bool is_short) {
-  const std::string& a = settings.a.label;
-  const std::string& b = settings.b.label;
+Line HeadLine(const std::string& a, const std::string& b,
+              const Settings& settings, bool is_short) {
   Line line = {"workload", a + " keys/s"};
   if (!is_short) line.push_back("min..max");
   line.push_back(b + " keys/s");
@@ -294,11 +293,19 @@ std::string FormatHeader(const Machine& machine, const Settings& settings,
 
 std::string FormatTable(const std::vector<RowResult>& rows,
                         const Settings& settings, bool is_short) {
-  std::vector<Line> lines = {HeadLine(settings, is_short)};
+  std::vector<Line> lines = {
+      HeadLine(settings.a.label, settings.b.label, settings, is_short)};
+  std::vector<Line> options = {HeadLine("without", "with", settings, is_short)};
   for (const RowResult& row : rows) {
-    lines.push_back(RowLine(row, settings, is_short));
+    const bool is_option = !row.workload.rocksdb_options.empty();
+    (is_option ? options : lines).push_back(RowLine(row, settings, is_short));
   }
-  return Align(lines) + Notes(rows);
+  std::string text;
+  if (lines.size() > 1 || options.size() == 1) text += Align(lines);
+  if (options.size() > 1) {
+    text += "RocksDB's own options, without and with:\n" + Align(options);
+  }
+  return text + Notes(rows);
 }
 
 nlohmann::json ToJson(const Machine& machine, const Settings& settings,

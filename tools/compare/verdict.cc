@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "tools/compare/option_advice.h"
 #include "tools/compare/preload.h"
 
 namespace rocksdb_uring {
@@ -43,11 +44,12 @@ std::string AboutPairs(int pairs) {
 }
 
 // The rows that speak for or against B as it is. Variants count where nothing
-// else was run.
+// else was run; RocksDB's own options never do.
 Findings Plain(const std::vector<WorkloadFinding>& workloads) {
   Findings plain;
   Findings all;
   for (const WorkloadFinding& f : workloads) {
+    if (!f.rocksdb_options.empty()) continue;
     all.push_back(&f);
     if (!f.is_variant) plain.push_back(&f);
   }
@@ -158,6 +160,11 @@ class Judge {
 
   void AskForPairs() {
     verdict_.pairs_needed = MostPairsNeeded(undecided_);
+    if (plain_.empty() && !verdict_.workloads.empty()) {
+      Set(Decision::kTooFewPairs,
+          "no verdict on the plugin: only RocksDB's own options were compared");
+      return;
+    }
     if (undecided_.empty()) {
       Set(Decision::kTooFewPairs,
           "not enough pairs to know: no workload was measured");
@@ -192,6 +199,15 @@ class Judge {
                                "; takes " + AboutPairs(f->pairs_needed));
     }
     add("not judged", failed_);
+    for (const WorkloadFinding& f : verdict_.workloads) {
+      const bool is_option = !f.rocksdb_options.empty();
+      if (is_option && f.finding == Finding::kFailed) {
+        verdict_.notes.push_back("not judged: " + f.name + ": " + f.because);
+      }
+    }
+    for (const std::string& advice : AdviseOptions(verdict_.workloads)) {
+      verdict_.notes.push_back(advice);
+    }
     if (!verdict_.complete) {
       verdict_.notes.push_back("partial: the run was interrupted");
     }
@@ -224,6 +240,7 @@ nlohmann::json ToJson(const WorkloadFinding& finding) {
                          {"because", finding.because},
                          {"pairs_needed", finding.pairs_needed},
                          {"is_variant", finding.is_variant},
+                         {"rocksdb_options", finding.rocksdb_options},
                          {"series", nlohmann::json::array()}};
   for (const SeriesFinding& series : finding.series) {
     if (series.role != Role::kShown) json["series"].push_back(ToJson(series));

@@ -15,6 +15,7 @@ namespace rocksdb_uring {
 
 void AddReadRows(std::vector<Workload>* table);
 void AddWriteRows(std::vector<Workload>* table);
+void AddRocksDbRows(std::vector<Workload>* table);
 
 // A row in which each run writes a database of its own.
 Workload Write(const std::string& name, const std::string& measures,

@@ -16,12 +16,15 @@ std::vector<Workload> MakeTable() {
   std::vector<Workload> table;
   AddReadRows(&table);
   AddWriteRows(&table);
+  AddRocksDbRows(&table);
   return table;
 }
 
 bool IsIn(const Workload& workload, const std::set<std::string>& wanted) {
+  const char* group = workload.writes() ? "writes" : "reads";
+  if (!workload.rocksdb_options.empty()) group = "rocksdb";
   return wanted.count(workload.name) > 0 || wanted.count("all") > 0 ||
-         wanted.count(workload.writes() ? "writes" : "reads") > 0;
+         wanted.count(group) > 0;
 }
 
 }  // namespace
@@ -33,7 +36,7 @@ const std::vector<Workload>& AllWorkloads() {
 
 bool SelectWorkloads(const std::string& list, std::vector<Workload>* chosen,
                      std::string* error) {
-  std::set<std::string> known = {"all", "reads", "writes"};
+  std::set<std::string> known = {"all", "reads", "writes", "rocksdb"};
   for (const Workload& w : AllWorkloads()) known.insert(w.name);
   std::set<std::string> wanted;
   std::istringstream stream(list);
@@ -53,14 +56,18 @@ bool SelectWorkloads(const std::string& list, std::vector<Workload>* chosen,
 }
 
 std::string ListWorkloads() {
-  std::string text = "name                      target  measures\n";
+  char line[320];
+  constexpr const char* kColumns = "%-32s %6s  %s\n";
+  snprintf(line, sizeof(line), kColumns, "name", "target", "measures");
+  std::string text = line;
   for (const Workload& w : AllWorkloads()) {
-    char line[200];
-    snprintf(line, sizeof(line), "%-25s %6.2f  %s\n", w.name.c_str(), w.target,
+    char target[16];
+    snprintf(target, sizeof(target), "%.2f", w.target);
+    snprintf(line, sizeof(line), kColumns, w.name.c_str(), target,
              w.measures.c_str());
     text += line;
   }
-  return text + "groups: reads, writes, all\n";
+  return text + "groups: reads, writes, rocksdb, all\n";
 }
 
 }  // namespace rocksdb_uring

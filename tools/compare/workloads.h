@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/compare/rocksdb_options.h"
+
 namespace rocksdb_uring {
 
 // What the page cache holds of the database when a run starts.
@@ -64,6 +66,12 @@ struct Workload {
   // and values). 0: as db_bench's default memtables make them.
   int files = 0;
 
+  // RocksDB's own options, which B gets and A does not. Both sides are on the
+  // same file system then: on that of A, or with the plugin.
+  RocksDbOptions rocksdb_options;
+  bool on_plugin = false;
+  std::string caution;  // what the options cost
+
   // The file of a trace that uring_replay executes. Empty: db_bench runs.
   std::string trace;
 
@@ -81,9 +89,9 @@ constexpr int kParityPairs = 20;
 
 const std::vector<Workload>& AllWorkloads();
 
-// Picks by a comma-separated list of names and of the groups "reads", "writes"
-// and "all", in the table's order. Returns false with *error for a name that is
-// not there.
+// Picks by a comma-separated list of names and of the groups "reads", "writes",
+// "rocksdb" (RocksDB's own options) and "all", in the table's order. Returns
+// false with *error for a name that is not there.
 bool SelectWorkloads(const std::string& list, std::vector<Workload>* chosen,
                      std::string* error);
 

@@ -156,6 +156,20 @@ TEST_F(HtmlReportTest, PercentilesHaveATableOfTheirOwn) {
   }
 }
 
+TEST_F(HtmlReportTest, OptionsOfRocksDbAreApartFromThePlugin) {
+  WorkloadFigures option = Synthetic("rocksdb_x", 6, 1.4, 0.1);
+  option.rocksdb_options = "x=1";
+  option.names = {"posix, without", "posix, with"};
+  const std::string page =
+      Write({option, Synthetic("multiget", 6, 3.4, 0.1)}, true);
+  EXPECT_EQ(FirstFlaw(page), "");
+  const size_t heading = page.find("RocksDB's own options</h2>");
+  ASSERT_NE(heading, std::string::npos);
+  EXPECT_LT(page.find(">multiget</a>"), heading);
+  EXPECT_GT(page.find(">rocksdb_x</a>"), heading);
+  EXPECT_TRUE(Contains(page, "<th>posix, with</th>"));
+}
+
 TEST_F(HtmlReportTest, HoldsAllDataAsJson) {
   const nlohmann::json json = DataOf(Write(SomeWorkloads(), true));
   ASSERT_TRUE(json.is_object());

@@ -153,6 +153,49 @@ TEST(VerdictTest, VariantThatGainsBringsItsOptions) {
   EXPECT_EQ(verdict.options, "uring://?reads=posix");
 }
 
+WorkloadFigures OptionRow(double ratio, bool on_plugin) {
+  WorkloadFigures row = Synthetic("rocksdb_x", 20, ratio, 0.02);
+  row.rocksdb_options = "x=1";
+  row.on_plugin = on_plugin;
+  row.caution = "x costs y";
+  return row;
+}
+
+TEST(VerdictTest, OptionOfRocksDbIsAdvisedAndDoesNotCount) {
+  const Verdict verdict =
+      DecideOn({Synthetic("get", 20, 1.0, 0.02), OptionRow(1.4, false),
+                OptionRow(1.3, true)});
+  EXPECT_EQ(verdict.decision, Decision::kStay) << FormatVerdict(verdict);
+  EXPECT_EQ(verdict.options, "");
+  const std::string text = FormatVerdict(verdict);
+  EXPECT_TRUE(Contains(text, "RocksDB's own option x=1 gives keys/s 1.40"));
+  EXPECT_TRUE(Contains(text, " on POSIX and keys/s 1.30"));
+  EXPECT_TRUE(Contains(text, " with the plugin, whether or not you adopt"));
+  EXPECT_TRUE(Contains(text, "x costs y"));
+}
+
+TEST(VerdictTest, OptionOfRocksDbThatLosesIsNoLossOfThePlugin) {
+  const Verdict verdict =
+      DecideOn({Synthetic("multiget", 6, 3.4, 0.1), OptionRow(0.8, false)});
+  EXPECT_EQ(verdict.decision, Decision::kAdopt) << FormatVerdict(verdict);
+  EXPECT_FALSE(Contains(FormatVerdict(verdict), "own option"));
+}
+
+TEST(VerdictTest, OptionThatGainsOnOneSideSaysSo) {
+  const std::string text =
+      FormatVerdict(DecideOn({OptionRow(1.4, false), OptionRow(1.0, true)}));
+  EXPECT_TRUE(Contains(text, "; with the plugin: no change, keys/s 1.00"))
+      << text;
+  EXPECT_FALSE(Contains(text, "whether or not"));
+}
+
+TEST(VerdictTest, OptionsOfRocksDbAloneAreNoVerdictOnThePlugin) {
+  const Verdict verdict = DecideOn({OptionRow(1.4, false)});
+  EXPECT_EQ(verdict.decision, Decision::kTooFewPairs);
+  EXPECT_TRUE(Contains(verdict.headline, "no verdict on the plugin"))
+      << verdict.headline;
+}
+
 TEST(VerdictTest, FailedRowIsNamedAndPreventsAWholeAdoption) {
   WorkloadFigures failed;
   failed.name = "scan";
