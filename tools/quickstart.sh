@@ -1,6 +1,6 @@
 #!/bin/bash
-# From a fresh Debian machine to a table: installs what is missing, builds the plugin, and lets the
-# distribution's own db_bench do the same work on POSIX and on the plugin.
+# From a fresh Debian machine to a table and a report: installs what is missing, builds the plugin,
+# and lets the distribution's own db_bench do the same work on POSIX and on the plugin.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
@@ -9,22 +9,26 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/release
 packages=(cmake ninja-build g++ pkg-config liburing-dev librocksdb-dev rocksdb-tools
   libgflags-dev nlohmann-json3-dev)
+optional=(gnuplot-nox)  # without it the report has no plots
 workloads=multiget_direct_t1,multiget_cold_t1,multiget_cached_t1
 workloads+=,get_direct,get_cached,scan_direct,scan_direct_async
 workloads+=,reverse_scan_cold,blob_scan_direct
 workloads+=,fillsync,fillrandom,load_buffered,compact_direct
 steps=5
 
-size='' dir=$root/build/quickstart keep=no quick=no
+size='' dir=$root/build/quickstart keep=no quick=no pairs=''
 
 usage() {
   cat <<EOF
 Usage: tools/quickstart.sh [options]
 Builds the plugin and compares it with POSIX, side by side, in under four minutes on 2 CPUs.
+Leaves a report: DIR/report.html.
   --size SIZE   size of the database, such as 512M or 2G, at least 64M
                 (default: 1G, or less where disk or memory is short)
   --dir DIR     where the database is made, on the filesystem to measure
                 (default: $dir)
+  --pairs N     runs of each workload on each side (default: 3, with --quick 2). A verdict takes 6,
+                and twice the time
   --quick       512M at most and shorter runs: about a minute after the build; less precise
   --keep        keep the database and the results (DIR/db, DIR/results.json)
   --help        this text
@@ -70,9 +74,14 @@ parse_arguments() {
     case $1 in
       --size=*) parse_size "${1#*=}" ;;
       --dir=*) dir=${1#*=} ;;
-      --size | --dir)
+      --pairs=*) pairs=${1#*=} ;;
+      --size | --dir | --pairs)
         (($# > 1)) || bad_usage "$1 needs a value"
-        if [[ $1 == --size ]]; then parse_size "$2"; else dir=$2; fi
+        case $1 in
+          --size) parse_size "$2" ;;
+          --dir) dir=$2 ;;
+          --pairs) pairs=$2 ;;
+        esac
         shift
         ;;
       --quick) quick=yes ;;
@@ -86,14 +95,25 @@ parse_arguments() {
     shift
   done
   [[ -n $dir ]] || bad_usage "--dir needs a directory"
+  if [[ -z $pairs ]]; then
+    pairs=3
+    [[ $quick == no ]] || pairs=2
+  fi
+  [[ $pairs =~ ^[1-9][0-9]{0,2}$ ]] || bad_usage "--pairs: '$pairs' is not a number from 1 to 999"
 }
 
+# missing_packages PACKAGE...
 missing_packages() {
   local package
-  for package in "${packages[@]}"; do
+  for package; do
     [[ $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) == *" installed" ]] ||
       printf '%s ' "$package"
   done
+}
+
+# without_plots PACKAGE...
+without_plots() {
+  echo "    not installed, so the report has no plots: $*"
 }
 
 install_packages() {
@@ -101,24 +121,31 @@ install_packages() {
     echo "    apt not found: assuming that these are installed: ${packages[*]}"
     return
   fi
-  local missing as_root=()
-  read -ra missing <<<"$(missing_packages)"
-  if ((${#missing[@]} == 0)); then
+  local missing absent as_root=()
+  read -ra missing <<<"$(missing_packages "${packages[@]}")"
+  read -ra absent <<<"$(missing_packages "${optional[@]}")"
+  if ((${#missing[@]} == 0 && (${#absent[@]} == 0 || EUID != 0))); then
     echo "    all installed"
+    ((${#absent[@]} == 0)) || without_plots "${absent[@]}"
     return
   fi
-  echo "    installing ${missing[*]}"
+  echo "    installing ${missing[*]} ${absent[*]}"
   if ((EUID != 0)); then
     if ! command -v sudo >/dev/null || ! sudo -v 2>/dev/null; then
       die "these packages are missing, and installing them takes root. Run as root:
-  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  apt-get update && apt-get install -y --no-install-recommends ${missing[*]} ${absent[*]}"
     fi
     as_root=(sudo)
   fi
   # env: sudo does not pass variables on.
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q)
-  quietly "$dir/apt.log" "${apt[@]}" update
-  quietly "$dir/apt.log" "${apt[@]}" install -y --no-install-recommends "${missing[@]}"
+  local install=("${apt[@]}" install -y --no-install-recommends)
+  if ((${#missing[@]} > 0)); then
+    quietly "$dir/apt.log" "${apt[@]}" update
+    quietly "$dir/apt.log" "${install[@]}" "${missing[@]}" "${absent[@]}"
+  elif ! { "${apt[@]}" update && "${install[@]}" "${absent[@]}"; } >"$dir/apt.log" 2>&1; then
+    without_plots "${absent[@]}"
+  fi
 }
 
 build_project() {
@@ -170,11 +197,11 @@ compare() {
 }
 
 measure() {
-  local amount=(--pairs=3 --seconds=1 --write_mb=256)
-  [[ $quick == no ]] || amount=(--pairs=2 --seconds=1 --write_mb=128)
+  local amount=(--pairs="$pairs" --seconds=1 --write_mb=256)
+  [[ $quick == no ]] || amount=(--pairs="$pairs" --seconds=1 --write_mb=128)
   # Progress goes to stderr; the table is kept for the end.
   compare --workloads="$workloads" "${amount[@]}" --table=short --json="$dir/results.json" \
-    >"$dir/table.txt"
+    --report="$dir/report.html" >"$dir/table.txt"
 }
 
 clean_up() {
@@ -212,7 +239,7 @@ main() {
   measure || status=$?
   printf '\n'
   cat "$dir/table.txt"
-  printf 'done in %d s' "$SECONDS"
+  printf 'done in %d s; report: %s/report.html' "$SECONDS" "$dir"
   [[ $keep == no ]] || printf '; kept: %s/db, %s/results.json' "$dir" "$dir"
   printf '\n'
   return "$status"
