@@ -222,6 +222,21 @@ class Judge {
   const Findings failed_;
 };
 
+// One note: on a busy machine it names all workloads.
+void NoteDisturbed(const std::vector<WorkloadFigures>& workloads,
+                   Verdict* verdict) {
+  std::string disturbed;
+  for (const WorkloadFigures& figures : workloads) {
+    if (figures.others_share <= kOthersAllowed) continue;
+    char share[16];
+    snprintf(share, sizeof(share), " %.0f %%", figures.others_share * 100);
+    disturbed += (disturbed.empty() ? " " : ", ") + figures.name + share;
+  }
+  if (disturbed.empty()) return;
+  verdict->notes.push_back(
+      "not reliable, other programs used this share of the CPUs:" + disturbed);
+}
+
 nlohmann::json ToJson(const SeriesFinding& finding) {
   const MedianInterval& interval = finding.interval;
   return {{"key", finding.key},
@@ -257,14 +272,8 @@ Verdict Decide(const std::vector<WorkloadFigures>& workloads, bool complete,
   verdict.criteria = criteria;
   for (const WorkloadFigures& figures : workloads) {
     verdict.workloads.push_back(Assess(figures, criteria));
-    if (figures.others_share > kOthersAllowed) {
-      char share[16];
-      snprintf(share, sizeof(share), "%.0f %%", figures.others_share * 100);
-      verdict.notes.push_back("not reliable: other programs used " +
-                              std::string(share) + " of the CPUs during " +
-                              figures.name);
-    }
   }
+  NoteDisturbed(workloads, &verdict);
   Judge(contenders, &verdict).Decide();
   return verdict;
 }

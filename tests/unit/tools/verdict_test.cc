@@ -196,6 +196,18 @@ TEST(VerdictTest, OptionsOfRocksDbAloneAreNoVerdictOnThePlugin) {
       << verdict.headline;
 }
 
+TEST(VerdictTest, DisturbedRowsShareOneNote) {
+  WorkloadFigures first = Synthetic("first", 6, 3.4, 0.1);
+  WorkloadFigures second = Synthetic("second", 6, 3.4, 0.1);
+  first.others_share = 0.5;
+  second.others_share = 0.25;
+  const Verdict verdict =
+      DecideOn({first, Synthetic("calm", 6, 3.4, 0.1), second});
+  EXPECT_TRUE(Contains(verdict.notes.front(), ": first 50 %, second 25 %"))
+      << verdict.notes.front();
+  EXPECT_FALSE(Contains(verdict.notes.front(), "calm"));
+}
+
 TEST(VerdictTest, FailedRowIsNamedAndPreventsAWholeAdoption) {
   WorkloadFigures failed;
   failed.name = "scan";
