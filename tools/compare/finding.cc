@@ -116,6 +116,7 @@ WorkloadFinding Assess(const WorkloadFigures& figures,
   WorkloadFinding workload;
   workload.name = figures.name;
   workload.writes = figures.writes;
+  workload.disturbed = figures.others_share > kOthersAllowed;
   workload.options = figures.options;
   workload.rocksdb_options = figures.rocksdb_options;
   workload.on_plugin = figures.on_plugin;

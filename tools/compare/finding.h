@@ -55,7 +55,8 @@ struct WorkloadFinding {
   Finding finding = Finding::kUndecided;
   std::string because;  // "keys/s 1.52 (95 % 1.12 to 1.97)"
   std::vector<SeriesFinding> series;
-  int pairs_needed = 0;  // about; 0 unless undecided
+  int pairs_needed = 0;    // about; 0 unless undecided
+  bool disturbed = false;  // other programs used the CPUs
   bool writes = false;
   bool is_variant = false;  // of options, or without io_uring
   std::string options;      // of B, for this row alone

@@ -102,10 +102,24 @@ class Judge {
     } else {
       Stay("no workload gains; the best is " + Best());
     }
+    CheckReliable();
     AddNotes();
   }
 
  private:
+  // Other programs slow serial reads, with a wake-up for each, more than
+  // batches: a gain may be theirs.
+  void CheckReliable() {
+    const auto is_disturbed = [](const WorkloadFinding* f) {
+      return f->disturbed;
+    };
+    const bool gain = std::any_of(gains_.begin(), gains_.end(), is_disturbed);
+    const bool loss = std::any_of(losses_.begin(), losses_.end(), is_disturbed);
+    if (!gain && !loss) return;
+    verdict_.reliable = false;
+    verdict_.headline += "; not reliable: repeat it on a machine at rest";
+  }
+
   void Set(Decision decision, const std::string& headline) {
     verdict_.decision = decision;
     verdict_.headline = headline;
@@ -306,6 +320,7 @@ nlohmann::json ToJson(const Verdict& verdict) {
                          {"options", verdict.options},
                          {"pairs_needed", verdict.pairs_needed},
                          {"complete", verdict.complete},
+                         {"reliable", verdict.reliable},
                          {"workloads", nlohmann::json::array()}};
   json["criteria"] = {{"gain_percent", criteria.gain_percent},
                       {"cpu_gain_percent", criteria.cpu_gain_percent},

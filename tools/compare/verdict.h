@@ -22,6 +22,8 @@ struct Verdict {
   std::string options;             // with which to adopt; empty otherwise
   int pairs_needed = 0;
   bool complete = true;  // false: interrupted, or still running
+  // False: other programs used the CPUs during a workload that decided.
+  bool reliable = true;
   Criteria criteria;
   std::vector<WorkloadFinding> workloads;
 };

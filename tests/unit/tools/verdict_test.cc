@@ -208,6 +208,18 @@ TEST(VerdictTest, DisturbedRowsShareOneNote) {
   EXPECT_FALSE(Contains(verdict.notes.front(), "calm"));
 }
 
+TEST(VerdictTest, DisturbedGainIsNotReliable) {
+  WorkloadFigures gain = Synthetic("multiget", 6, 3.4, 0.1);
+  WorkloadFigures same = Synthetic("get", 20, 1.0, 0.02);
+  same.others_share = 0.5;
+  EXPECT_TRUE(DecideOn({gain, same}).reliable) << "it decided nothing";
+  gain.others_share = 0.5;
+  const Verdict verdict = DecideOn({gain, same});
+  EXPECT_EQ(verdict.decision, Decision::kAdopt);
+  EXPECT_FALSE(verdict.reliable);
+  EXPECT_TRUE(Contains(verdict.headline, "not reliable")) << verdict.headline;
+}
+
 TEST(VerdictTest, FailedRowIsNamedAndPreventsAWholeAdoption) {
   WorkloadFigures failed;
   failed.name = "scan";
