@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "env/engine/in_flight.h"
 #include "env/engine/ring_request.h"
 
 namespace rocksdb_uring {
@@ -29,6 +30,9 @@ constexpr int kPausesMax = 100;
 // wakes it would need room on the same queue, and a ring that lives. The look
 // costs nothing while everything is in the kernel.
 constexpr uint64_t kLookUs = 5000;
+// What a report waits for the lock of a shard, in all.
+constexpr int kReportAttempts = 20;
+constexpr timespec kReportPause = {0, 1000 * 1000};
 
 // 0 if the moment has passed.
 uint64_t MicrosecondsUntil(std::chrono::steady_clock::time_point deadline) {
@@ -53,6 +57,32 @@ AsyncShard::~AsyncShard() { rings_->account->Subtract(sizeof(*this)); }
 bool AsyncShard::has_ring() {
   MutexLock lock(&mutex_);
   return queue_.has_ring();
+}
+
+bool AsyncShard::TryLockForReport() {
+  for (int attempt = 0; attempt < kReportAttempts; ++attempt) {
+    if (mutex_.TryLock()) {
+      return true;
+    }
+    nanosleep(&kReportPause, nullptr);
+  }
+  return false;
+}
+
+void AsyncShard::AddInFlight(InFlightReport* report) {
+  const size_t in_flight = in_flight_.load(std::memory_order_relaxed);
+  if (in_flight == 0) {
+    return;
+  }
+  if (TryLockForReport()) {
+    // What has completed and no thread has waited for yet is not in flight.
+    while (Advance() > 0) {
+    }
+    queue_.AddInFlight(report);
+    mutex_.Unlock();
+  } else {
+    report->operations += in_flight;
+  }
 }
 
 size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
@@ -81,12 +111,24 @@ RingEvidence AsyncShard::CompleteAllOf(const ShardQueue::Harvest& harvest) {
   RingEvidence seen;
   for (size_t i = 0; i < harvest.count; ++i) {
     const ShardQueue::Harvest::Item& item = harvest.items[i];
+    InFlightTable* const in_flight = completer_.statistics()->in_flight();
+    // What POSIX has to finish may wait for a device, and is in no table of a
+    // ring any more.
+    const bool unfinished =
+        item.orphan ||
+        item.result < static_cast<int64_t>(TransferLength(*item.op));
+    InFlightTable::Slot* const slot =
+        unfinished ? in_flight->Enter(InFlight(*item.op, item.op->start), 1)
+                   : nullptr;
     if (item.orphan) {
       completer_.EndUntaken(item.op);
     } else {
       completer_.EndAnswered(item.op, item.result, &seen);
     }
-    CountCompleted(item.op, 1, completer_.statistics());
+    if (unfinished) {
+      in_flight->Leave(slot, 1);
+    }
+    CountCompleted(item.op, 1, item.op->start, completer_.statistics());
     CompleteAll(item.op, 1);
   }
   return seen;
@@ -153,7 +195,7 @@ void AsyncShard::Cancel(IoOp* op) {
   }
   EndCancelled(op);
   op->path = IoPath::kRing;
-  CountCompleted(op, 1, completer_.statistics());
+  CountCompleted(op, 1, op->start, completer_.statistics());
   CompleteAll(op, 1);
   // Followers that wait for it; a leader that does looks by itself (kLookUs).
   MutexLock lock(&mutex_);

@@ -44,9 +44,17 @@ class AsyncShard {
   // Whether it has a ring that serves.
   bool has_ring() URING_EXCLUDES(mutex_);
 
+  // Adds the operations that it holds; of a shard whose lock is not released
+  // within some milliseconds, only their number. A thread that hands requests
+  // to a kernel that does not return holds the lock, and the report should say
+  // that, and not hang as well.
+  void AddInFlight(InFlightReport* report) URING_EXCLUDES(mutex_);
+
  private:
   using Clock = ShardWaiters::Clock;
 
+  // The lock, unless it is held for some milliseconds.
+  bool TryLockForReport() URING_TRY_ACQUIRE(true, mutex_);
   // Completes what can be completed now and refills the ring; releases the
   // lock in between. Returns how many operations it completed.
   size_t Advance() URING_REQUIRES(mutex_);

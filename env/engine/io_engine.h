@@ -95,6 +95,13 @@ class IoEngine {
   // Whether Submit can take operations at this moment.
   virtual bool asynchronous() = 0;
 
+  // Adds the operations that have not completed at this moment. Completes what
+  // is there to be completed, as Poll does. May wait some milliseconds for a
+  // lock.
+  virtual void AddInFlight(InFlightReport* report) {
+    statistics()->in_flight()->AddTo(report);
+  }
+
   virtual Statistics* statistics() = 0;
 };
 

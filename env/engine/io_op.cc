@@ -66,7 +66,10 @@ bool ReportsWriteErrors(const IoOp& op) {
   return false;
 }
 
-void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics) {
+void CountCompleted(const IoOp* ops, size_t count, StartTime start,
+                    Statistics* statistics) {
+  const bool timed = start.exact();
+  const uint64_t elapsed_ns = timed ? start.ElapsedNs() : 0;
   // Counters are atomic and cost some nanoseconds each: a batch, whose
   // operations are nearly always alike, visits them once.
   size_t i = 0;
@@ -85,6 +88,9 @@ void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics) {
       }
     }
     statistics->Count(kind, path, same, bytes, errors);
+    if (timed) {
+      statistics->CountLatency(kind, path, elapsed_ns, same);
+    }
   }
 }
 

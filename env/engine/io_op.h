@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "env/base/clock.h"
 #include "env/engine/io_path.h"
 #include "env/engine/statistics.h"
 
@@ -99,6 +100,8 @@ struct IoOp {
   // lock; a batch that waits keeps in `tag` what has become of it.
   uint32_t shard = 0;
   uint64_t tag = 0;
+  // When it was submitted, for one that outlives the call.
+  StartTime start;
   // The one behind it in the queue that it is in (op_queue.h).
   IoOp* next = nullptr;
 
@@ -130,8 +133,14 @@ bool IsTransfer(const IoOp& op);
 uint64_t TransferLength(const IoOp& op);
 
 // Books completed operations, with one visit to the counters for each run of
-// neighbours that took the same path.
-void CountCompleted(const IoOp* ops, size_t count, Statistics* statistics);
+// neighbours that took the same path. Their time counts if `start` is exact.
+void CountCompleted(const IoOp* ops, size_t count, StartTime start,
+                    Statistics* statistics);
+
+// An operation as it is shown while it is in flight.
+inline InFlightOperation InFlight(const IoOp& op, StartTime start) {
+  return {start, op.stat_kind, op.fd, op.offset};
+}
 
 // Hands operations with their results back to their owner.
 void CompleteAll(IoOp* ops, size_t count);

@@ -10,6 +10,7 @@
 
 #include "env/base/aligned_buffer.h"
 #include "env/engine/op_queue.h"
+#include "env/engine/run_watch.h"
 
 namespace rocksdb_uring {
 
@@ -283,11 +284,15 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
 // fewer functions above pread save a cached read of 1 KiB 12 ns of 600.
 [[gnu::flatten]] void PosixEngine::Run(IoOp* ops, size_t count,
                                        const RunOptions& options) {
-  if (count <= 1) {
+  if (count == 0) {
+    return;
+  }
+  RunWatch watch(ops, count, StartOf(ops, count), statistics_);
+  if (count == 1) {
     // The way of every small append: nothing is looked at twice.
-    std::for_each(ops, ops + count, [this](IoOp& op) { RunOne(&op); });
-    CountCompleted(ops, count, statistics_);
-    CompleteAll(ops, count);
+    RunOne(ops);
+    watch.End(ops);
+    CompleteAll(ops, 1);
     return;
   }
   const bool parallel = std::all_of(ops, ops + count, [](const IoOp& op) {
@@ -306,19 +311,22 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
     std::for_each(ops, ops + count, [this](IoOp& op) { RunOne(&op); });
   }
   statistics_->CountBatch(count);
-  CountCompleted(ops, count, statistics_);
+  watch.End(ops);
   CompleteAll(ops, count);
 }
 
 // Runs no callback: the caller has the result before it could be called back.
 bool PosixEngine::RunIfCached(IoOp* op) {
+  // Nothing that waits: there is no use in showing it as in flight, nor in
+  // looking whether it was slow.
+  const StartTime start = TakeSample() ? StartTime::Exact() : StartTime();
   uint64_t done = 0;
   bool can_ask = true;
   if (!ReadWithoutWaiting(op, &done, &can_ask)) {
     return false;
   }
   op->set_state(IoState::kCompleted);
-  CountCompleted(op, 1, statistics_);
+  CountCompleted(op, 1, start, statistics_);
   return true;
 }
 

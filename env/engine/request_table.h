@@ -40,6 +40,16 @@ class RequestTable {
   std::optional<uint64_t> TakeWantedCancel();
   void ForgetWantedCancels();
 
+  // Calls `function` with each operation, in no order.
+  template <typename Function>
+  void ForEach(const Function& function) const {
+    for (uint32_t i = 0; i < capacity_; ++i) {
+      if (slots_[i].op != nullptr) {
+        function(*slots_[i].op);
+      }
+    }
+  }
+
   size_t capacity() const { return capacity_; }
   // Bytes that it has allocated.
   size_t memory_bytes() const { return capacity_ * sizeof(Slot); }

@@ -253,6 +253,17 @@ bool ShardQueue::Holds(const IoOp& op) const {
          (state == IoState::kInFlight && requests_.Find(op.tag) == &op);
 }
 
+void ShardQueue::AddInFlight(InFlightReport* report) const {
+  requests_.ForEach([report](const IoOp& op) {
+    ++report->operations;
+    report->Consider(InFlight(op, op.start));
+  });
+  report->queued += backlog_.size();
+  if (!backlog_.empty()) {
+    report->Consider(InFlight(*backlog_.front(), backlog_.front()->start));
+  }
+}
+
 Ring* ShardQueue::ring_to_wait_on() const {
   return has_ring() && in_flight_ > unsubmitted_.size() ? ring_->ring()
                                                         : nullptr;

@@ -93,6 +93,8 @@ class ShardQueue {
   // The ring, if a wait on it ends by itself; null when there is nothing in the
   // kernel that could wake the waiter.
   Ring* ring_to_wait_on() const;
+  // Adds the operations that it holds.
+  void AddInFlight(InFlightReport* report) const;
   // Whether requests or operations wait outside the kernel.
   bool has_waiting() const {
     return !unsubmitted_.empty() || !backlog_.empty();

@@ -127,7 +127,7 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
                          options.cpus),
       write_budget_(BufferBudget::Use::kForWrites, options.write_buffer_bytes),
       statistics_(options.cpus) {
-  account_.Add(sizeof(*this) + statistics_.memory_bytes());
+  account_.Add(sizeof(*this));
   if (!features_.reason.empty()) {
     DebugLog("%s; remedy: %s", features_.reason.c_str(),
              features_.remedy.c_str());
@@ -178,11 +178,19 @@ FallbackState SharedEngine::TryRing() {
   return fallback();
 }
 
+InFlightReport SharedEngine::InFlight() const {
+  InFlightReport report;
+  engine_->AddInFlight(&report);
+  return report;
+}
+
 size_t SharedEngine::rings() const {
   return uring_ == nullptr ? 0 : uring_->rings();
 }
 
-uint64_t SharedEngine::memory_bytes() const { return account_.bytes(); }
+uint64_t SharedEngine::memory_bytes() const {
+  return account_.bytes() + statistics_.memory_bytes();
+}
 
 bool SharedEngine::forked() const {
   return generation_ != ForkGeneration::Now();

@@ -72,6 +72,8 @@ class SharedEngine {
   const EngineOptions& options() const { return options_; }
   Statistics* statistics() { return &statistics_; }
   const Statistics* statistics() const { return &statistics_; }
+  // As IoEngine::AddInFlight.
+  InFlightReport InFlight() const;
   BufferBudget* read_ahead_budget() { return &read_ahead_budget_; }
   // Bytes in buffers of the read-ahead now.
   uint64_t read_ahead_bytes() const { return read_ahead_budget_.bytes(); }

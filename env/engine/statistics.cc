@@ -3,6 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "env/engine/statistics.h"
 
+#include <new>
+
 #include "env/base/thread_number.h"
 
 namespace rocksdb_uring {
@@ -86,7 +88,18 @@ OperationCount StatisticsSnapshot::op(StatKind kind) const {
 
 Statistics::Statistics(size_t cpus)
     : shard_count_(ShardsFor(cpus, kShardsMin, kShardsMax)),
-      shards_(new Shard[shard_count_]) {}
+      shards_(new Shard[shard_count_]),
+      latency_shard_count_(
+          ShardsFor(cpus, kLatencyShardsMin, kLatencyShardsMax)),
+      in_flight_(cpus) {}
+
+Statistics::~Statistics() {
+  for (auto& paths : histograms_) {
+    for (std::atomic<LatencyHistogram*>& histograms : paths) {
+      delete[] histograms.load(std::memory_order_relaxed);
+    }
+  }
+}
 
 Statistics::Shard& Statistics::shard() {
   NoteSharedWrite(SharedBy::kShard);
@@ -114,6 +127,54 @@ void Statistics::CountBatch(size_t batch_size) {
   mine.events[static_cast<size_t>(StatEvent::kBatch)].fetch_add(
       1, std::memory_order_relaxed);
   mine.batches[BatchClass(batch_size)].fetch_add(1, std::memory_order_relaxed);
+}
+
+LatencyHistogram* Statistics::Histograms(StatKind kind, IoPath path) {
+  std::atomic<LatencyHistogram*>& histograms =
+      histograms_[static_cast<size_t>(kind)][static_cast<size_t>(path)];
+  LatencyHistogram* present = histograms.load(std::memory_order_acquire);
+  if (present != nullptr) {
+    return present;
+  }
+  auto* const made = new (std::nothrow) LatencyHistogram[latency_shard_count_];
+  if (made == nullptr || histograms.compare_exchange_strong(
+                             present, made, std::memory_order_acq_rel)) {
+    return made;
+  }
+  // Another thread was first.
+  delete[] made;
+  return present;
+}
+
+void Statistics::CountLatency(StatKind kind, IoPath path, uint64_t elapsed_ns,
+                              uint64_t count) {
+  if (LatencyHistogram* const histograms = Histograms(kind, path)) {
+    histograms[ThreadNumber() & (latency_shard_count_ - 1)].Record(elapsed_ns,
+                                                                   count);
+  }
+}
+
+LatencySnapshot Statistics::Latency(StatKind kind, IoPath path) const {
+  LatencySnapshot snapshot;
+  const LatencyHistogram* const histograms =
+      histograms_[static_cast<size_t>(kind)][static_cast<size_t>(path)].load(
+          std::memory_order_acquire);
+  for (size_t i = 0; histograms != nullptr && i < latency_shard_count_; ++i) {
+    histograms[i].AddTo(&snapshot);
+  }
+  return snapshot;
+}
+
+size_t Statistics::memory_bytes() const {
+  size_t bytes = shard_count_ * sizeof(Shard) + in_flight_.memory_bytes();
+  for (const auto& paths : histograms_) {
+    for (const std::atomic<LatencyHistogram*>& histograms : paths) {
+      if (histograms.load(std::memory_order_relaxed) != nullptr) {
+        bytes += latency_shard_count_ * sizeof(LatencyHistogram);
+      }
+    }
+  }
+  return bytes;
 }
 
 StatisticsSnapshot Statistics::Snapshot() const {

@@ -10,9 +10,12 @@
 #include <memory>
 #include <string>
 
+#include "env/base/clock.h"
 #include "env/base/cpu_count.h"
 #include "env/base/sharing.h"
+#include "env/engine/in_flight.h"
 #include "env/engine/io_path.h"
+#include "env/engine/latency_histogram.h"
 
 namespace rocksdb_uring {
 
@@ -101,13 +104,28 @@ struct StatisticsSnapshot {
 class Statistics {
  public:
   explicit Statistics(size_t cpus = CpuCount());
+  ~Statistics();
 
   void Count(StatKind kind, IoPath path, uint64_t count, uint64_t bytes,
              uint64_t errors);
   void Count(StatEvent event, uint64_t count = 1);
   void CountBatch(size_t batch_size);
   StatisticsSnapshot Snapshot() const;
-  size_t memory_bytes() const { return shard_count_ * sizeof(Shard); }
+
+  // `count` operations took `elapsed_ns` each. The first of a kind and path
+  // allocates; without memory the time is lost.
+  void CountLatency(StatKind kind, IoPath path, uint64_t elapsed_ns,
+                    uint64_t count);
+  LatencySnapshot Latency(StatKind kind, IoPath path) const;
+
+  // Calls of Run that have not returned.
+  InFlightTable* in_flight() { return &in_flight_; }
+  const InFlightTable& in_flight() const { return in_flight_; }
+
+  // Since this object was made.
+  uint64_t uptime_ns() const { return born_.ElapsedNs(); }
+  // Grows with the kinds and paths that have been timed.
+  size_t memory_bytes() const;
 
  private:
   // With 128 they take 164 KiB.
@@ -125,10 +143,23 @@ class Statistics {
     std::atomic<uint64_t> batches[kBatchClassCount] = {};
   };
 
-  Shard& shard();
+  // Times come less often than counts: batches, samples, and operations that
+  // wait for a device. With 32 a kind and path takes 87 KiB.
+  static constexpr size_t kLatencyShardsMin = 2;
+  static constexpr size_t kLatencyShardsMax = 32;
 
+  Shard& shard();
+  // Those of a kind and path, one for each shard; null if there is no memory.
+  LatencyHistogram* Histograms(StatKind kind, IoPath path);
+
+  const StartTime born_ = StartTime::Exact();
   const size_t shard_count_;
   const std::unique_ptr<Shard[]> shards_;
+  const size_t latency_shard_count_;
+  // Allocated when first needed, because few of them are; owned. Read by every
+  // thread and then never written.
+  std::atomic<LatencyHistogram*> histograms_[kStatKindCount][kIoPathCount] = {};
+  InFlightTable in_flight_;
 };
 
 }  // namespace rocksdb_uring

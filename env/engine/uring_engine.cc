@@ -13,6 +13,7 @@
 #include "env/engine/fork_generation.h"
 #include "env/engine/ring_batch.h"
 #include "env/engine/ring_request.h"
+#include "env/engine/run_watch.h"
 #include "env/ring/features.h"
 
 namespace rocksdb_uring {
@@ -130,23 +131,25 @@ bool UringEngine::RingsDoSyncs() {
 }
 
 void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
-  if (forked() || !WantsRing(ops, count, options) ||
+  if (count == 0 || forked() || !WantsRing(ops, count, options) ||
       (std::any_of(ops, ops + count, ReportsWriteErrors) && !RingsDoSyncs())) {
     posix_.Run(ops, count, options);
     return;
   }
+  const StartTime start = StartTime::Exact();
   std::unique_ptr<LiveRing> ring = pool_.Lease();
   if (ring == nullptr) {
     RunWithoutRing(ops, count, options);
     return;
   }
+  RunWatch watch(ops, count, start, statistics_);
   RingBatch(ring.get(), completer_, options.timeout_us).Run(ops, count);
   // Before callbacks and states: the next batch may have it at once.
   pool_.Return(std::move(ring));
   if (count > 1) {
     statistics_->CountBatch(count);
   }
-  CountCompleted(ops, count, statistics_);
+  watch.End(ops);
   CompleteAll(ops, count);
 }
 
@@ -211,6 +214,8 @@ size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
   if (forked() || (syncs && !RingsDoSyncs())) {
     return 0;
   }
+  const StartTime start = StartTime::Exact();
+  std::for_each(ops, ops + count, [start](IoOp* op) { op->start = start; });
   // Its own shard first, always: that is where a ring is asked for again.
   const size_t taken = MyShard()->Submit(ops, count);
   if (taken > 0 || count == 0) {
@@ -289,6 +294,14 @@ bool UringEngine::TryRing() {
   }
   pool_.Return(std::move(ring));
   return works;
+}
+
+void UringEngine::AddInFlight(InFlightReport* report) {
+  IoEngine::AddInFlight(report);
+  // In a forked child the locks of the shards may be held for ever.
+  for (size_t i = 0; i < shard_count_ && !forked(); ++i) {
+    shards_[i]->AddInFlight(report);
+  }
 }
 
 // Takes no trial of the breaker: the caller may have nothing to submit, and

@@ -93,6 +93,7 @@ class UringEngine final : public IoEngine {
   size_t Poll() override;
   void Cancel(IoOp* op) override;
   bool asynchronous() override;
+  void AddInFlight(InFlightReport* report) override;
   Statistics* statistics() override { return statistics_; }
 
   // Leases a ring, runs an operation that needs no file through it and gives it

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "env/base/aligned_buffer.h"
+#include "env/engine/sampling.h"
 #include "env/file/async_read.h"
 #include "env/file/fadvise.h"
 #include "env/file/io_status.h"
@@ -86,10 +87,15 @@ size_t UringRandomAccessFile::ReadFromWindow(const ReadStream* stream,
   if (read_ahead_ == nullptr) {
     return 0;
   }
+  const StartTime start = TakeSample() ? StartTime::Exact() : StartTime();
   const size_t done = read_ahead_->Read(stream, offset, n, scratch);
   if (done > 0) {
-    file_->engine->statistics()->Count(StatKind::kRead, IoPath::kReadAhead, 1,
-                                       done, 0);
+    Statistics* const statistics = file_->engine->statistics();
+    statistics->Count(StatKind::kRead, IoPath::kReadAhead, 1, done, 0);
+    if (start.exact()) {
+      statistics->CountLatency(StatKind::kRead, IoPath::kReadAhead,
+                               start.ElapsedNs(), 1);
+    }
   }
   // A window that ends inside a sector ends where the file did. A table still
   // ends there, and a read of the rest would have an offset that direct I/O
