@@ -4,6 +4,7 @@
 #include "env/fs/stats_file.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -32,6 +33,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// The name of an open file now; empty if it has been closed meanwhile.
+std::string FileOfDescriptor(int fd) {
+  std::error_code error;
+  const std::filesystem::path name = std::filesystem::read_symlink(
+      "/proc/self/fd/" + std::to_string(fd), error);
+  return error ? std::string() : name.string();
+}
+
 Json OperationsToJson(const StatisticsSnapshot& snapshot) {
   Json kinds = Json::object();
   for (size_t kind = 0; kind < kStatKindCount; ++kind) {
@@ -45,6 +54,42 @@ Json OperationsToJson(const StatisticsSnapshot& snapshot) {
     kinds[StatKindName(static_cast<StatKind>(kind))] = std::move(paths);
   }
   return kinds;
+}
+
+// Kinds and paths that have been timed.
+Json LatenciesToJson(const Statistics& statistics) {
+  Json kinds = Json::object();
+  for (size_t i = 0; i < kStatKindCount; ++i) {
+    const auto kind = static_cast<StatKind>(i);
+    for (size_t k = 0; k < kIoPathCount; ++k) {
+      const auto path = static_cast<IoPath>(k);
+      const LatencySnapshot times = statistics.Latency(kind, path);
+      if (times.count() == 0) {
+        continue;
+      }
+      kinds[StatKindName(kind)][IoPathName(path)] = {
+          {"count", times.count()},         {"mean_ns", times.mean_ns()},
+          {"p50_ns", times.Quantile(0.5)},  {"p95_ns", times.Quantile(0.95)},
+          {"p99_ns", times.Quantile(0.99)}, {"p999_ns", times.Quantile(0.999)},
+          {"max_ns", times.max_ns}};
+    }
+  }
+  return kinds;
+}
+
+Json InFlightToJson(const InFlightReport& report) {
+  Json json = {{"operations", report.operations},
+               {"queued", report.queued},
+               {"oldest_us", 0}};
+  if (report.oldest.has_value()) {
+    const InFlightOperation& oldest = report.oldest->operation;
+    json["oldest_us"] = report.oldest->age_ns / 1000;
+    json["oldest_kind"] = StatKindName(oldest.kind);
+    json["oldest_offset"] = oldest.offset;
+    json["oldest_fd"] = oldest.fd;
+    json["oldest_file"] = FileOfDescriptor(oldest.fd);
+  }
+  return json;
 }
 
 Json EventsToJson(const StatisticsSnapshot& snapshot) {
@@ -129,6 +174,9 @@ std::string StatsToJson(const SharedEngine* engine,
                         const FallbackState& fallback) {
   Json json;
   json["version"] = kVersion;
+  json["pid"] = static_cast<uint64_t>(getpid());
+  json["uptime_ms"] =
+      engine == nullptr ? 0 : engine->statistics()->uptime_ns() / 1000000;
   json["opens"] = engine == nullptr ? 0 : engine->opens();
   json["fallback"] = {{"reason", fallback.reason},
                       {"remedy", fallback.remedy},
@@ -142,6 +190,10 @@ std::string StatsToJson(const SharedEngine* engine,
                                           ? StatisticsSnapshot{}
                                           : engine->statistics()->Snapshot();
   json["ops"] = OperationsToJson(snapshot);
+  json["latency"] = engine == nullptr ? Json::object()
+                                      : LatenciesToJson(*engine->statistics());
+  json["in_flight"] =
+      InFlightToJson(engine == nullptr ? InFlightReport() : engine->InFlight());
   json["batch_sizes"] = BatchesToJson(snapshot);
   json["events"] = EventsToJson(snapshot);
   // Texts of the C library may be in any encoding.

@@ -3,12 +3,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,6 +18,7 @@
 
 #include "env/base/version.h"
 #include "rocksdb_uring/uring.h"
+#include "tests/support/engine/stuck_system_calls.h"
 #include "tests/support/file/child.h"
 #include "tests/support/file/file_test_support.h"
 
@@ -99,6 +102,124 @@ TEST_F(StatsFileTest, HasTheKeysThatOutsidersRelyOn) {
       }
     }
   }
+}
+
+TEST_F(StatsFileTest, LatenciesOfWhatWasTimed) {
+  const auto file_system = OpenFileSystem("");
+  const auto file = OpenRandomAccess(file_system.get(), path_, false);
+  rocksdb::FSReadRequest requests[4];
+  Scratch scratch(4 * kBlock);
+  for (size_t i = 0; i < 4; ++i) {
+    requests[i].offset = i * kBlock;
+    requests[i].len = kBlock;
+    requests[i].scratch = scratch.data() + i * kBlock;
+  }
+  ASSERT_TRUE(file->MultiRead(requests, 4, rocksdb::IOOptions(), nullptr).ok());
+  std::string text;
+  ASSERT_TRUE(GetUringStatisticsJson(file_system.get(), &text).ok());
+  const json latencies = json::parse(text).at("latency");
+  uint64_t count = 0;
+  for (const auto& path : latencies.at("multi_read").items()) {
+    const json& times = path.value();
+    count += times.at("count").get<uint64_t>();
+    uint64_t before = 1;
+    for (const char* key :
+         {"p50_ns", "p95_ns", "p99_ns", "p999_ns", "max_ns"}) {
+      ASSERT_TRUE(times.at(key).is_number_unsigned()) << key;
+      EXPECT_GE(times.at(key).get<uint64_t>(), before) << key;
+      before = times.at(key).get<uint64_t>();
+    }
+    EXPECT_LE(times.at("mean_ns"), times.at("max_ns"));
+  }
+  EXPECT_EQ(count, 4u);
+  // Nothing has been written.
+  EXPECT_FALSE(latencies.contains("write"));
+  const auto numbers = StatisticsOf(file_system.get());
+  EXPECT_EQ(numbers.count("latency.multi_read.posix.p99_ns") +
+                numbers.count("latency.multi_read.page_cache.p99_ns"),
+            latencies.at("multi_read").size());
+}
+
+TEST_F(StatsFileTest, ProcessAndUptime) {
+  const auto file_system = OpenFileSystem("");
+  const auto numbers = StatisticsOf(file_system.get());
+  EXPECT_EQ(numbers.at("pid"), static_cast<uint64_t>(getpid()));
+  EXPECT_EQ(numbers.count("uptime_ms"), 1u);
+}
+
+// On an engine whose device does not answer.
+class HungDeviceTest : public StatsFileTest {
+ protected:
+  static constexpr uint64_t kStuckAt = 4 * kBlock;
+
+  void SetUp() override {
+    StatsFileTest::SetUp();
+    EngineOptions options;
+    options.system_calls = &calls_;
+    engine_ = MakeEngine(options);
+    SharedEngine::InstallForTests(engine_);
+    file_system_ = OpenFileSystem("stats_interval_s=0;stats_file=" + stats_);
+  }
+
+  // Calls `look` while a read hangs.
+  void WhileAReadHangs(const std::function<void()>& look) {
+    const auto file = OpenRandomAccess(file_system_.get(), path_, false);
+    Threads threads;
+    threads.Start([&file] {
+      Scratch scratch(kBlock);
+      rocksdb::Slice result;
+      EXPECT_TRUE(file->Read(kStuckAt, kBlock, rocksdb::IOOptions(), &result,
+                             scratch.data(), nullptr)
+                      .ok());
+    });
+    calls_.AwaitStuck(1);
+    look();
+    calls_.Release();
+  }
+
+  json Statistics() const {
+    std::string text;
+    EXPECT_TRUE(GetUringStatisticsJson(file_system_.get(), &text).ok());
+    return json::parse(text);
+  }
+
+  StuckSystemCalls calls_{kStuckAt};
+  std::shared_ptr<SharedEngine> engine_;
+  std::shared_ptr<FileSystem> file_system_;
+};
+
+TEST_F(HungDeviceTest, IsSeenWithFileAndOffset) {
+  WhileAReadHangs([this] {
+    const json in_flight = Statistics().at("in_flight");
+    EXPECT_EQ(in_flight.at("operations"), 1u);
+    EXPECT_EQ(in_flight.at("queued"), 0u);
+    EXPECT_TRUE(in_flight.at("oldest_us").is_number_unsigned());
+    EXPECT_EQ(in_flight.at("oldest_kind"), "read");
+    EXPECT_EQ(in_flight.at("oldest_offset"), kStuckAt);
+    EXPECT_EQ(in_flight.at("oldest_file"),
+              std::filesystem::canonical(path_).string());
+  });
+  const json in_flight = Statistics().at("in_flight");
+  EXPECT_EQ(in_flight.at("operations"), 0u);
+  EXPECT_EQ(in_flight.at("oldest_us"), 0u);
+  EXPECT_FALSE(in_flight.contains("oldest_kind"));
+}
+
+// The child has none of the threads that wait in the parent.
+TEST_F(HungDeviceTest, AForkedChildReportsItsOwnOperations) {
+  WhileAReadHangs([this] {
+    const pid_t child = fork();
+    if (child == 0) {
+      const json own = Statistics();
+      _exit(own.at("in_flight").at("operations") == 0u &&
+                    own.at("pid") == static_cast<uint64_t>(getpid())
+                ? 0
+                : 1);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  });
 }
 
 TEST_F(StatsFileTest, WrittenPeriodically) {
