@@ -14,12 +14,17 @@
 
 namespace rocksdb_uring {
 
-// Which path the caller wants; the options `reads`, `writes` and `syncs`.
+// Which path the caller wants: the options `reads`, `writes` and `syncs`, and
+// kPlain for files outside the share.
 enum class PathChoice : uint8_t {
   kAuto,   // the one that measures fastest
   kUring,  // a ring whenever there is one
   kPosix,  // never a ring
+  kPlain,  // the system calls that RocksDB's own file system makes
 };
+inline bool MayUseRings(PathChoice path) {
+  return path == PathChoice::kAuto || path == PathChoice::kUring;
+}
 
 // The choice for each class of operation of a file.
 struct PathChoices {

@@ -295,9 +295,10 @@ void PosixEngine::RunBufferedReads(IoOp* ops, size_t count,
     CompleteAll(ops, 1);
     return;
   }
-  const bool parallel = std::all_of(ops, ops + count, [](const IoOp& op) {
-    return op.kind == IoKind::kRead && op.alignment == 0;
-  });
+  const bool parallel = batches_ == Batches::kParallel &&
+                        std::all_of(ops, ops + count, [](const IoOp& op) {
+                          return op.kind == IoKind::kRead && op.alignment == 0;
+                        });
   if (parallel) {
     PageCacheHint none;
     PageCacheHint* const hint =
@@ -322,7 +323,8 @@ bool PosixEngine::RunIfCached(IoOp* op) {
   const StartTime start = TakeSample() ? StartTime::Exact() : StartTime();
   uint64_t done = 0;
   bool can_ask = true;
-  if (!ReadWithoutWaiting(op, &done, &can_ask)) {
+  if (batches_ == Batches::kOneByOne ||
+      !ReadWithoutWaiting(op, &done, &can_ask)) {
     return false;
   }
   op->set_state(IoState::kCompleted);

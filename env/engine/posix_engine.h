@@ -1,6 +1,7 @@
 // The engine without a ring: the fallback, and the oracle in tests of the other
 // one. A batch of buffered reads is parallel without a ring, too: it takes what
-// the page cache has, announces the rest to the kernel, then reads it.
+// the page cache has, announces the rest to the kernel, then reads it. For
+// files outside the share it reads a batch as RocksDB's own file system does.
 //
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -12,9 +13,17 @@ namespace rocksdb_uring {
 
 class PosixEngine final : public IoEngine {
  public:
+  // How a batch of buffered reads is served.
+  enum class Batches : uint8_t {
+    kParallel,
+    // One pread after the other; the page cache is never asked.
+    kOneByOne,
+  };
+
   // Neither is owned; both must outlive the engine.
-  PosixEngine(SystemCalls* calls, Statistics* statistics)
-      : calls_(calls), statistics_(statistics) {}
+  PosixEngine(SystemCalls* calls, Statistics* statistics,
+              Batches batches = Batches::kParallel)
+      : calls_(calls), statistics_(statistics), batches_(batches) {}
 
   // RunOptions::path is ignored: there is one path. So is timeout_us.
   void Run(IoOp* ops, size_t count, const RunOptions& options) override;
@@ -62,6 +71,7 @@ class PosixEngine final : public IoEngine {
 
   SystemCalls* const calls_;
   Statistics* const statistics_;
+  const Batches batches_;
 };
 
 }  // namespace rocksdb_uring

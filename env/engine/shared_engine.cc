@@ -146,7 +146,44 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
   engine_ = std::move(uring);
 }
 
-SharedEngine::~SharedEngine() = default;
+// On demand, because the counters take memory and few processes have files
+// outside the share.
+struct SharedEngine::Plain {
+  explicit Plain(const EngineOptions& options)
+      : statistics(options.cpus),
+        engine(options.system_calls, &statistics,
+               PosixEngine::Batches::kOneByOne) {}
+
+  Statistics statistics;
+  PosixEngine engine;
+};
+
+SharedEngine::~SharedEngine() { delete plain_.load(); }
+
+// Two threads may both make one, and one of them is thrown away: with a lock, a
+// forked child could find it held.
+IoEngine* SharedEngine::plain_engine() {
+  if (Plain* const present = plain_.load(std::memory_order_acquire)) {
+    return &present->engine;
+  }
+  try {
+    auto made = std::make_unique<Plain>(options_);
+    Plain* present = nullptr;
+    if (plain_.compare_exchange_strong(present, made.get(),
+                                       std::memory_order_acq_rel)) {
+      account_.Add(sizeof(Plain) + made->statistics.memory_bytes());
+      present = made.release();
+    }
+    return &present->engine;
+  } catch (const std::bad_alloc&) {
+    return engine();
+  }
+}
+
+const Statistics* SharedEngine::plain_statistics() const {
+  const Plain* const plain = plain_.load(std::memory_order_acquire);
+  return plain == nullptr ? nullptr : &plain->statistics;
+}
 
 // The last failure counts for more than what detection found: detection was
 // asked once, at the beginning, and a limit may have been reached since.

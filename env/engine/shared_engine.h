@@ -61,6 +61,12 @@ class SharedEngine {
   // The shared io_uring engine, or the POSIX engine where the kernel allows
   // no ring.
   IoEngine* engine() { return engine_.get(); }
+  // For files outside the share: the system calls that RocksDB's own file
+  // system makes, counted apart. Made by the first call; if there is no memory
+  // for it, engine() serves. Takes no lock.
+  IoEngine* plain_engine();
+  // Null before the first call of plain_engine().
+  const Statistics* plain_statistics() const;
   bool has_rings() const { return uring_ != nullptr; }
   const RingFeatures& features() const { return features_; }
   // What detection found, and after it the last failure of a ring.
@@ -97,6 +103,8 @@ class SharedEngine {
   bool forked() const;
 
  private:
+  struct Plain;
+
   // What Acquire does; throws when there is no memory.
   static std::shared_ptr<SharedEngine> FindOrMake(const EngineRequest& request,
                                                   std::string* conflict);
@@ -113,6 +121,8 @@ class SharedEngine {
   alignas(kCacheLineBytes) Statistics statistics_;
   UringEngine* uring_ = nullptr;
   std::unique_ptr<IoEngine> engine_;
+  // Set once.
+  std::atomic<Plain*> plain_{nullptr};
 };
 
 }  // namespace rocksdb_uring

@@ -74,6 +74,7 @@ bool UringEngine::WantsRing(const IoOp* ops, size_t count,
                             const RunOptions& options) {
   switch (options.path) {
     case PathChoice::kPosix:
+    case PathChoice::kPlain:
       return false;
     case PathChoice::kUring:
       return true;

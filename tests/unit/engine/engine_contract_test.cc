@@ -81,8 +81,8 @@ class EngineContract : public ::testing::TestWithParam<Subject> {
 
   void ExpectReads(int fd, uint32_t alignment,
                    const std::vector<ReadBatch::Range>& ranges) {
-    for (const PathChoice path :
-         {PathChoice::kAuto, PathChoice::kUring, PathChoice::kPosix}) {
+    for (const PathChoice path : {PathChoice::kAuto, PathChoice::kUring,
+                                  PathChoice::kPosix, PathChoice::kPlain}) {
       ReadBatch batch(fd, alignment, ranges);
       Run(batch.ops(), batch.size(), path);
       EXPECT_TRUE(batch.Matches(file_.model()))

@@ -198,5 +198,22 @@ TEST_F(NoMemoryTest, AnEngineThatCannotBeMadeIsAnError) {
   EXPECT_GT(nth, 5u);
 }
 
+// A read must not fail because its counters find no memory.
+TEST_F(NoMemoryTest, WithoutMemoryForThePlainEngineTheOtherServes) {
+  SharedEngine engine(EngineOptions{}, RingFeatures{});
+  uint64_t nth = 0;
+  for (bool failed = true; failed;) {
+    IoEngine* serving = nullptr;
+    {
+      const FailingAllocation allocation(++nth);
+      EXPECT_NO_THROW(serving = engine.plain_engine());
+      failed = allocation.failed();
+    }
+    EXPECT_EQ(serving == engine.engine(), failed);
+    ASSERT_LT(nth, 10u);
+  }
+  EXPECT_GT(nth, 1u);
+}
+
 }  // namespace
 }  // namespace rocksdb_uring

@@ -44,6 +44,21 @@ TEST_F(PosixEngineTest, ABatchThatMissesIsAnnouncedBeforeItIsRead) {
   EXPECT_EQ(calls_.count(FakeSystemCalls::kPread), 10u);
 }
 
+// What RocksDB's own file system does, for files outside the share.
+TEST_F(PosixEngineTest, OneByOneAnnouncesNothingAndAsksNothing) {
+  PosixEngine engine(&calls_, &statistics_, PosixEngine::Batches::kOneByOne);
+  file_.DropCache();
+  ReadBatch batch(file_.fd(), 0, {{0, 100}, {50000, 100}, {100000, 100}});
+  RunOptions options;
+  options.page_cache = &hint_;
+  engine.Run(batch.ops(), batch.size(), options);
+  EXPECT_TRUE(batch.Matches(file_.model()));
+  batch[0].Reset();
+  EXPECT_FALSE(engine.RunIfCached(&batch[0]));
+  EXPECT_EQ(calls_.count(FakeSystemCalls::kPread), 3u);
+  EXPECT_EQ(calls_.total(), 3u);
+}
+
 TEST_F(PosixEngineTest, OneMissIsJustRead) {
   calls_.Fail(FakeSystemCalls::kPreadNoWait, 3, -EAGAIN);
   ExpectBatch(10);

@@ -120,6 +120,33 @@ TEST_F(EngineLimits, NoRingBeforeItIsNeeded) {
   EXPECT_LT(engine_->memory_bytes(), 64u << 10);
 }
 
+// Its counters take memory only where files are outside the share.
+TEST_F(EngineLimits, ThePlainEngineIsMadeOnDemandAndCountsApart) {
+  EXPECT_EQ(engine_->plain_statistics(), nullptr);
+  const uint64_t memory = engine_->memory_bytes();
+  IoEngine* const plain = engine_->plain_engine();
+  EXPECT_GT(engine_->memory_bytes(), memory);
+  EXPECT_EQ(engine_->plain_engine(), plain);
+  EXPECT_TRUE(RunBatch(plain));
+  EXPECT_EQ(engine_->statistics()->Snapshot().op(StatKind::kRead).count, 0u);
+  const StatisticsSnapshot counted = engine_->plain_statistics()->Snapshot();
+  EXPECT_GT(counted.op(StatKind::kRead, IoPath::kPosix).count, 0u);
+  EXPECT_EQ(counted.op(StatKind::kRead, IoPath::kRing).count, 0u);
+}
+
+TEST_F(EngineLimits, ThreadsThatNeedThePlainEngineAtOnceGetTheSame) {
+  std::array<IoEngine*, 8> seen = {};
+  {
+    Threads threads;
+    for (IoEngine*& engine : seen) {
+      threads.Start([&] { engine = engine_->plain_engine(); });
+    }
+  }
+  for (IoEngine* const engine : seen) {
+    EXPECT_EQ(engine, engine_->plain_engine());
+  }
+}
+
 TEST_F(EngineLimits, MemoryWithSixtyFourBatchesAtOnce) {
   constexpr int kClients = 64;
   std::atomic<int> ready{0};
