@@ -44,11 +44,7 @@ bool AsyncRead::ReadIfCached() { return engine()->RunIfCached(&op_); }
 
 bool AsyncRead::Start() { return engine()->Submit(&op_); }
 
-void AsyncRead::ReadNow() {
-  RunOptions options;
-  options.path = PathChoice::kPosix;
-  engine()->Run(&op_, 1, options);
-}
+void AsyncRead::ReadNow(PathChoice path) { file_->Run(&op_, path); }
 
 void AsyncRead::Cancel() { engine()->Cancel(&op_); }
 

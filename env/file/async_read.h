@@ -30,8 +30,8 @@ class AsyncRead {
   bool ReadIfCached();
   // Hands the read to the engine; false if it takes none now.
   bool Start();
-  // Reads on the calling thread instead. Blocks.
-  void ReadNow();
+  // Reads on the calling thread instead, by a path without rings. Blocks.
+  void ReadNow(PathChoice path);
 
   // Asks for an early end. Does not block, runs no callback.
   void Cancel();

@@ -20,7 +20,7 @@ namespace {
 int64_t SyncFile(const OpenFile& file) {
   IoOp op;
   file.Describe(IoKind::kFsync, StatKind::kFsync, 0, 0, nullptr, &op);
-  return file.Run(&op, file.paths.syncs);
+  return file.Run(&op, file.syncs());
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ IOStatus UringDirectory::SyncRenamed(const std::string& name) const {
   std::shared_ptr<OpenFile> renamed;
   const IOStatus status =
       OpenToSync(name, "While open renaming file",
-                 FileContext{file_->paths, file_->engine}, &renamed);
+                 FileContext{file_->policy, file_->engine}, &renamed);
   if (!status.ok()) {
     return status;
   }

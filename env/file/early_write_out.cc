@@ -51,15 +51,14 @@ bool WasRefused(int64_t result) {
 
 }  // namespace
 
-// Only on rings: the system call waits, and the compaction with it.
+// Only on rings: the system call waits, and the compaction with it. Whether the
+// file may use rings is asked for each step, by the caller of Grown.
 std::unique_ptr<EarlyWriteOut> EarlyWriteOut::Make(
     const std::shared_ptr<const OpenFile>& file, uint64_t bytes_per_sync) {
   const bool may =
       file->kind == FileKind::kTable || file->kind == FileKind::kBlob;
   return may && !file->direct() && file->write_out_bytes > 0 &&
-                 bytes_per_sync == 0 &&
-                 file->paths.syncs != PathChoice::kPosix &&
-                 file->engine->has_rings()
+                 bytes_per_sync == 0 && file->engine->has_rings()
              ? std::make_unique<EarlyWriteOut>(file)
              : nullptr;
 }

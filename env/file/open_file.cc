@@ -58,7 +58,8 @@ std::shared_ptr<OpenFile> MakeOpenFile(const std::string& name,
   file->fd = std::move(fd);
   file->kind = ClassifyFile(name);
   file->alignment = direct ? DirectAlignment(file->fd.get()) : 0;
-  file->paths = context.paths;
+  file->policy = context.policy;
+  file->hundredth = HundredthOf(name);
   file->write_out_bytes = context.write_out_bytes;
   file->engine = context.engine;
   if (DebugLogEnabled()) {

@@ -11,6 +11,7 @@
 #include "env/engine/io_engine.h"
 #include "env/engine/shared_engine.h"
 #include "env/file/file_kind.h"
+#include "env/file/file_policy.h"
 #include "env/file/rocksdb_compat.h"
 
 namespace rocksdb_uring {
@@ -24,10 +25,23 @@ struct OpenFile {
   FileKind kind = FileKind::kOther;
   // Alignment that direct I/O needs, in bytes; 0 when the file is buffered.
   uint32_t alignment = 0;
-  PathChoices paths;
+  std::shared_ptr<const FilePolicy> policy;
+  uint8_t hundredth = 0;
   std::shared_ptr<SharedEngine> engine;
   // Step of EarlyWriteOut in bytes; 0: none.
   uint64_t write_out_bytes = 0;
+
+  // The path of the next operation. To be asked once for each: the answer may
+  // change at any moment.
+  PathChoice reads() const { return policy->reads(hundredth); }
+  PathChoice writes() const { return policy->writes(hundredth); }
+  PathChoice syncs() const { return policy->syncs(hundredth); }
+  // Serves operations that their caller waits for. What was submitted is waited
+  // for in engine->engine() whatever the path is by then.
+  IoEngine* EngineOf(PathChoice path) const {
+    return path == PathChoice::kPlain ? engine->plain_engine()
+                                      : engine->engine();
+  }
 
   bool direct() const { return alignment != 0; }
   // The alignment in bytes that the file asks of RocksDB's buffers.
@@ -49,14 +63,14 @@ struct OpenFile {
   int64_t Run(IoOp* op, PathChoice path) const {
     RunOptions options;
     options.path = path;
-    engine->engine()->Run(op, 1, options);
+    EngineOf(path)->Run(op, 1, options);
     return op->result;
   }
 };
 
 // What the files of one file system have in common.
 struct FileContext {
-  PathChoices paths;
+  std::shared_ptr<const FilePolicy> policy;
   std::shared_ptr<SharedEngine> engine;
   uint64_t write_out_bytes = 0;
 };

@@ -75,10 +75,10 @@ bool PageCacheAhead::Ask(IoOp* op) {
 }
 
 int64_t PageCacheAhead::Read(const StreamHistory& history, ReadStream* stream,
-                             IoOp* op) {
+                             PathChoice path, IoOp* op) {
   if (!stream->cold) {
     if (!Asks(*stream)) {
-      return file_->Run(op, file_->paths.reads);
+      return file_->Run(op, path);
     }
     // Where the filesystem has no RWF_NOWAIT every stream counts as cold.
     if (Ask(op)) {
@@ -92,7 +92,7 @@ int64_t PageCacheAhead::Read(const StreamHistory& history, ReadStream* stream,
                                                           op->length);
   }
   Announce(history, stream);
-  return file_->Run(op, file_->paths.reads);
+  return file_->Run(op, path);
 }
 
 }  // namespace rocksdb_uring

@@ -29,9 +29,11 @@ class PageCacheAhead {
   explicit PageCacheAhead(std::shared_ptr<const OpenFile> file)
       : file_(std::move(file)) {}
 
-  // Reads what is in a stream, and announces what it will need next; returns
-  // the result of `op`, which describes the read. Blocks as a read does.
-  int64_t Read(const StreamHistory& history, ReadStream* stream, IoOp* op);
+  // Reads what is in a stream, by `path`, and announces what it will need next;
+  // returns the result of `op`, which describes the read. Blocks as a read
+  // does.
+  int64_t Read(const StreamHistory& history, ReadStream* stream,
+               PathChoice path, IoOp* op);
 
  private:
   // Whether this read is to find out if the page cache has the stream.

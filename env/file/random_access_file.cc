@@ -35,13 +35,13 @@ bool HasStreams(const OpenFile& file) {
          file.engine->options().readahead_bytes > 0;
 }
 
-// Needs rings: a window is in flight while the caller works.
+// Needs rings: a window is in flight while the caller works. Made whatever the
+// present settings say: they may change while the file is open.
 std::unique_ptr<ReadAhead> MakeReadAhead(
     const std::shared_ptr<const OpenFile>& file, uint64_t file_size,
     StreamHistory* history) {
-  const bool wanted = HasStreams(*file) && file->direct() &&
-                      file->paths.reads != PathChoice::kPosix &&
-                      file->engine->has_rings();
+  const bool wanted =
+      HasStreams(*file) && file->direct() && file->engine->has_rings();
   return wanted ? std::make_unique<ReadAhead>(file, file_size, history)
                 : nullptr;
 }
@@ -84,9 +84,6 @@ size_t UringRandomAccessFile::ReadFromWindow(const ReadStream* stream,
                                              uint64_t offset, size_t n,
                                              char* scratch,
                                              bool* at_end) const {
-  if (read_ahead_ == nullptr) {
-    return 0;
-  }
   const StartTime start = TakeSample() ? StartTime::Exact() : StartTime();
   const size_t done = read_ahead_->Read(stream, offset, n, scratch);
   if (done > 0) {
@@ -115,19 +112,27 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
   AssertAligned(*file_, offset, n, scratch);
   // A direct file copies what its windows have, and reads the rest. A buffered
   // file makes the read, and announces what comes next. All others just read.
+  const PathChoice path = file_->reads();
+  const bool announces =
+      page_cache_ahead_ != nullptr && path != PathChoice::kPlain;
+  const bool has_windows = read_ahead_ != nullptr && MayUseRings(path);
   ReadStream* const stream =
-      read_ahead_ != nullptr || page_cache_ahead_ != nullptr
-          ? NoteRead(&streams_, offset, n)
-          : nullptr;
+      announces || has_windows ? NoteRead(&streams_, offset, n) : nullptr;
   bool at_end = false;
-  size_t done = ReadFromWindow(stream, offset, n, scratch, &at_end);
+  size_t done = 0;
+  if (has_windows) {
+    done = ReadFromWindow(stream, offset, n, scratch, &at_end);
+  } else if (read_ahead_ != nullptr) {
+    read_ahead_->ForgetAll();
+  }
   if (done < n && !at_end) {
     IoOp op;
     file_->Describe(IoKind::kRead, StatKind::kRead, offset + done, n - done,
                     scratch + done, &op);
-    const int64_t read = page_cache_ahead_ != nullptr && stream != nullptr
-                             ? page_cache_ahead_->Read(streams_, stream, &op)
-                             : file_->Run(&op, file_->paths.reads);
+    const int64_t read =
+        announces && stream != nullptr
+            ? page_cache_ahead_->Read(streams_, stream, path, &op)
+            : file_->Run(&op, path);
     if (read < 0) {
       *result = Slice(scratch, 0);
       return ReadError(op);
@@ -163,10 +168,10 @@ void UringRandomAccessFile::ReadPiece(FSReadRequest* requests, size_t count,
                     request.len, request.scratch, &ops->emplace_back());
   }
   RunOptions run;
-  run.path = file_->paths.reads;
+  run.path = file_->reads();
   run.page_cache = &page_cache_;
   run.timeout_us = static_cast<uint64_t>(options.timeout.count());
-  file_->engine->engine()->Run(ops->data(), count, run);
+  file_->EngineOf(run.path)->Run(ops->data(), count, run);
   for (size_t i = 0; i < count; ++i) {
     FSReadRequest& request = requests[i];
     const IoOp& op = (*ops)[i];
@@ -180,8 +185,9 @@ void UringRandomAccessFile::ReadPiece(FSReadRequest* requests, size_t count,
 // A read that hits needs no request, no submission and no completion: 9 % more
 // keys from an asynchronous MultiGet that finds all of them cached
 // (env/MEASUREMENTS.md). With reads=uring the user has chosen the ring.
-bool UringRandomAccessFile::ReadFromPageCache(size_t length, AsyncRead* read) {
-  if (file_->direct() || file_->paths.reads != PathChoice::kAuto ||
+bool UringRandomAccessFile::ReadFromPageCache(PathChoice path, size_t length,
+                                              AsyncRead* read) {
+  if (file_->direct() || path != PathChoice::kAuto ||
       !page_cache_.SingleAsks(length)) {
     return false;
   }
@@ -199,8 +205,12 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
   AssertAligned(*file_, request.offset, request.len, request.scratch);
   // RocksDB accepts NotSupported when a scan begins, and fails a scan that gets
   // it later. So only permanent causes return it. A ring that is refused now or
-  // fails later makes the read synchronous instead.
-  if (file_->paths.reads == PathChoice::kPosix || !file_->engine->has_rings()) {
+  // fails later makes the read synchronous instead, and so do settings that
+  // have changed.
+  const PathChoice path = file_->reads();
+  const bool rings = MayUseRings(path);
+  if (!file_->engine->has_rings() ||
+      (path == PathChoice::kPosix && !file_->policy->changed())) {
     return IOStatus::NotSupported("ReadAsync");
   }
   // RocksDB now reads this stream ahead itself. A window as well would read
@@ -210,9 +220,9 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
   }
   auto read = std::make_unique<AsyncRead>(file_, request, std::move(callback),
                                           argument);
-  bool complete = ReadFromPageCache(request.len, read.get());
-  if (!complete && !read->Start()) {
-    read->ReadNow();
+  bool complete = ReadFromPageCache(path, request.len, read.get());
+  if (!complete && !(rings && read->Start())) {
+    read->ReadNow(rings ? PathChoice::kPosix : path);
     complete = true;
   }
   // Without a handle RocksDB need not poll. The callback may run here: this is
@@ -236,9 +246,10 @@ IOStatus UringRandomAccessFile::Prefetch(uint64_t offset, size_t n,
   // RocksDB prefetches ahead of forward scans, and PageCacheAhead may have
   // found the same scan. Each notes in the stream's horizon how far it has
   // gone, so the other does not announce the same bytes again.
-  ReadStream* const stream = page_cache_ahead_ != nullptr
-                                 ? StreamExpecting(streams_, offset)
-                                 : nullptr;
+  ReadStream* const stream =
+      page_cache_ahead_ != nullptr && file_->reads() != PathChoice::kPlain
+          ? StreamExpecting(streams_, offset)
+          : nullptr;
   if (stream != nullptr && offset + n <= stream->horizon) {
     // On its way already.
     return IOStatus::OK();

@@ -34,11 +34,11 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
                               const rocksdb::IOOptions& options,
                               rocksdb::IODebugContext* dbg) override;
   // NotSupported where there is no ring for as long as the process lives:
-  // RocksDB then reads by itself. With no ring or no room at this moment, and
-  // where the page cache has it all (page_cache_hint.h), the read is made
-  // before the call returns; where RocksDB understands it
-  // (kNullHandleMeansDelivered) the callback has run, too, and the handle is
-  // null.
+  // RocksDB then reads by itself. With no ring or no room at this moment, where
+  // the settings allow no ring now, and where the page cache has it all
+  // (page_cache_hint.h), the read is made before the call returns; where
+  // RocksDB understands it (kNullHandleMeansDelivered) the callback has run,
+  // too, and the handle is null.
   rocksdb::IOStatus ReadAsync(rocksdb::FSReadRequest& request,
                               const rocksdb::IOOptions& options,
                               ReadAsyncCallback callback, void* argument,
@@ -61,13 +61,14 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
 
   // Copies the first bytes that a window of the read-ahead has; returns how
   // many. Sets `*at_end` if the file ends behind them.
+  // REQUIRES: read_ahead_ != nullptr.
   size_t ReadFromWindow(const ReadStream* stream, uint64_t offset, size_t n,
                         char* scratch, bool* at_end) const;
   // What MultiRead does, for as many requests as `ops`, empty, has room for.
   void ReadPiece(rocksdb::FSReadRequest* requests, size_t count,
                  const rocksdb::IOOptions& options, ReadOps* ops);
   // Whether all `length` bytes of it were cached; it is complete then.
-  bool ReadFromPageCache(size_t length, AsyncRead* read);
+  bool ReadFromPageCache(PathChoice path, size_t length, AsyncRead* read);
   rocksdb::IOStatus ReadError(const IoOp& op) const;
 
   const std::shared_ptr<const OpenFile> file_;

@@ -21,7 +21,7 @@ IOStatus UringRandomRWFile::Write(uint64_t offset, const Slice& data,
   IoOp op;
   file_->Describe(IoKind::kWrite, StatKind::kWrite, offset, data.size(),
                   const_cast<char*>(data.data()), &op);
-  const int64_t result = file_->Run(&op, file_->paths.writes);
+  const int64_t result = file_->Run(&op, file_->writes());
   return result < 0
              ? MakeIOStatus("While write random read/write file at offset " +
                                 std::to_string(offset),
@@ -34,7 +34,7 @@ IOStatus UringRandomRWFile::Read(uint64_t offset, size_t n,
                                  char* scratch, IODebugContext* /*dbg*/) const {
   IoOp op;
   file_->Describe(IoKind::kRead, StatKind::kRead, offset, n, scratch, &op);
-  const int64_t read = file_->Run(&op, file_->paths.reads);
+  const int64_t read = file_->Run(&op, file_->reads());
   *result = Slice(scratch, read < 0 ? 0 : static_cast<size_t>(read));
   return read < 0
              ? MakeIOStatus("While reading random read/write file offset " +
@@ -53,7 +53,7 @@ IOStatus UringRandomRWFile::SyncWith(IoKind kind, StatKind stat_kind,
                                      const std::string& what) {
   IoOp op;
   file_->Describe(kind, stat_kind, 0, 0, nullptr, &op);
-  const int64_t result = file_->Run(&op, file_->paths.syncs);
+  const int64_t result = file_->Run(&op, file_->syncs());
   return result < 0 ? MakeIOStatus(what, file_->name, Errno::FromResult(result))
                     : IOStatus::OK();
 }

@@ -281,6 +281,25 @@ void ReadAhead::ForgetStreamAt(uint64_t offset) {
   }
 }
 
+// The windows end without the lock: other readers of the file need not wait for
+// the device.
+void ReadAhead::ForgetAll() {
+  if (streams_.load(std::memory_order_relaxed) == 0 || forked()) {
+    return;
+  }
+  std::array<std::unique_ptr<ReadWindow>, kStreamsMax> windows;
+  MutexLock lock(&mutex_);
+  for (size_t i = 0; i < kStreamsMax; ++i) {
+    Slot* const slot = &slots_[i];
+    if (slot->busy || slot->stream.file == 0) {
+      continue;
+    }
+    windows[i] = std::move(slot->window);
+    slot->stream = ReadStream();
+    streams_.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
 // Called by the thread of any file that needs a buffer, with the budget's list
 // locked. It must not wait, or all files that need a buffer wait with it. A
 // file whose lock is taken is in use, and has little to give back.

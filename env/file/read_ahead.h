@@ -52,6 +52,12 @@ class ReadAhead final : public BufferBudget::Holder {
   size_t Read(const ReadStream* seen, uint64_t offset, size_t size,
               char* scratch);
 
+  // Forgets all streams and their windows: the file is read in another way from
+  // now on. Waits for windows in flight, and takes no lock where there is no
+  // stream. A stream that another thread reads at this moment stays until the
+  // next call.
+  void ForgetAll();
+
   // RocksDB reads this stream asynchronously on its own: keep out. Does not
   // wait, and takes no lock where there is no stream.
   void ForgetStreamAt(uint64_t offset);

@@ -19,7 +19,7 @@ IOStatus UringSequentialFile::ReadAt(uint64_t offset, size_t n,
   IoOp op;
   file_->Describe(IoKind::kRead, StatKind::kSequentialRead, offset, n, scratch,
                   &op);
-  file_->Run(&op, file_->paths.reads);
+  file_->Run(&op, file_->reads());
   if (op.result < 0) {
     *result = Slice(scratch, 0);
     return MakeIOStatus(context, file_->name, Errno::FromResult(op.result));

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -54,7 +55,6 @@ UringWritableFile::UringWritableFile(std::shared_ptr<OpenFile> file,
       flush_waits_(file_->kind != FileKind::kTable &&
                    !(file_->kind == FileKind::kBlob &&
                      NobodyReadsWhileWritten(options))),
-      write_behind_(WriteBehind::Make(file_)),
       write_out_(file_),
       early_write_out_(EarlyWriteOut::Make(file_, options.bytes_per_sync)),
       size_(size) {}
@@ -65,6 +65,7 @@ UringWritableFile::~UringWritableFile() {
     // theirs.
     (void)UringWritableFile::Close(IOOptions(), nullptr);
   }
+  delete write_behind();
 }
 
 IOStatus UringWritableFile::Failed(const std::string& what,
@@ -80,8 +81,8 @@ IOStatus UringWritableFile::Failed(const std::string& what,
 // Does not wait. A failure is known when its write has been collected, by a
 // later Append or by a call that drains.
 IOStatus UringWritableFile::CheckWrites() {
-  if (write_behind_ != nullptr) {
-    const std::optional<WriteFailure> failure = write_behind_->failure();
+  if (WriteBehind* const behind = write_behind()) {
+    const std::optional<WriteFailure> failure = behind->failure();
     if (failure) {
       return Failed(WritingAt(failure->offset, failure->length),
                     failure->result);
@@ -94,19 +95,34 @@ IOStatus UringWritableFile::CheckWrites() {
 }
 
 IOStatus UringWritableFile::DrainWrites() {
-  if (write_behind_ != nullptr) {
-    write_behind_->Drain();
+  if (WriteBehind* const behind = write_behind()) {
+    behind->Drain();
   }
+  return CheckWrites();
+}
+
+// For an append that is written before it returns, in a file whose earlier
+// appends may be in flight: the settings have changed since. Those come first,
+// as they would have in a file that was never written behind.
+IOStatus UringWritableFile::LeaveWriteBehind() {
+  if (!file_->fd.valid()) {
+    return IOStatus::OK();
+  }
+  write_behind()->Finish();
   return CheckWrites();
 }
 
 uint64_t UringWritableFile::CompleteBelow() {
   const uint64_t size = size_.load(std::memory_order_relaxed);
-  return write_behind_ == nullptr ? size : write_behind_->CompleteBelow(size);
+  WriteBehind* const behind = write_behind();
+  return behind == nullptr ? size : behind->CompleteBelow(size);
 }
 
 IOStatus UringWritableFile::WriteOutEarly() {
-  const int64_t result = early_write_out_->Grown(CompleteBelow());
+  // Without rings no step begins; the failure of an earlier one stays.
+  const int64_t result = MayUseRings(file_->syncs())
+                             ? early_write_out_->Grown(CompleteBelow())
+                             : early_write_out_->failure();
   return result < 0 ? Failed("While sync_file_range", result) : IOStatus::OK();
 }
 
@@ -117,7 +133,8 @@ IOStatus UringWritableFile::Verify(uint64_t offset, const Slice& data,
              : VerifyHandedOver(data, *verification, file_->name, offset);
 }
 
-IOStatus UringWritableFile::WriteNow(uint64_t offset, const Slice& data,
+IOStatus UringWritableFile::WriteNow(PathChoice path, uint64_t offset,
+                                     const Slice& data,
                                      Verification verification) {
   if (verification != nullptr) {
     const IOStatus verified = Verify(offset, data, verification);
@@ -128,21 +145,39 @@ IOStatus UringWritableFile::WriteNow(uint64_t offset, const Slice& data,
   IoOp op;
   file_->Describe(IoKind::kWrite, StatKind::kWrite, offset, data.size(),
                   const_cast<char*>(data.data()), &op);
-  const int64_t result = file_->Run(&op, file_->paths.writes);
+  const int64_t result = file_->Run(&op, path);
   return result < 0 ? Failed(WritingAt(offset, data.size()), result)
                     : IOStatus::OK();
 }
 
-IOStatus UringWritableFile::WriteBehindPiece(uint64_t offset, const Slice& data,
+WriteBehind* UringWritableFile::WriteBehindFor(PathChoice path) {
+  // A write in flight reports its failure to a later call, and a closed file
+  // gets none.
+  if (!WriteBehind::Wants(*file_, path) || !WriteBehind::Serves(*file_) ||
+      !file_->fd.valid()) {
+    return nullptr;
+  }
+  WriteBehind* behind = write_behind();
+  if (behind == nullptr) {
+    // Without memory for it the append is written before it returns.
+    behind = new (std::nothrow) WriteBehind(file_);
+    write_behind_.store(behind, std::memory_order_release);
+  }
+  return behind;
+}
+
+IOStatus UringWritableFile::WriteBehindPiece(WriteBehind* behind,
+                                             PathChoice path, uint64_t offset,
+                                             const Slice& data,
                                              Verification verification) {
   // Reserve may collect a write that has failed, so it comes before the check.
-  char* const buffer = write_behind_->Reserve(offset, data.size());
+  char* const buffer = behind->Reserve(offset, data.size());
   const IOStatus earlier = CheckWrites();
   if (!earlier.ok()) {
     return earlier;
   }
   if (buffer == nullptr) {
-    return WriteNow(offset, data, verification);
+    return WriteNow(path, offset, data, verification);
   }
   // The copy is verified, not the original: it is what will be written. A
   // buffer that does not match is not started, and serves the next Reserve.
@@ -150,7 +185,7 @@ IOStatus UringWritableFile::WriteBehindPiece(uint64_t offset, const Slice& data,
   const IOStatus verified =
       Verify(offset, Slice(buffer, data.size()), verification);
   if (verified.ok()) {
-    write_behind_->Start(offset, data.size());
+    behind->Start(offset, data.size());
   }
   return verified;
 }
@@ -162,10 +197,14 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
       (IsAligned(offset, file_->alignment) &&
        IsAligned(data.size(), file_->alignment) &&
        IsAligned(reinterpret_cast<uintptr_t>(data.data()), file_->alignment)));
-  // A write in flight reports its failure to a later call, and a closed file
-  // gets none.
-  if (write_behind_ == nullptr || !file_->fd.valid()) {
-    return WriteNow(offset, data, verification);
+  const PathChoice path = file_->writes();
+  WriteBehind* const behind = WriteBehindFor(path);
+  if (behind == nullptr && write_behind() == nullptr) {
+    return WriteNow(path, offset, data, verification);
+  }
+  if (behind == nullptr) {
+    const IOStatus status = LeaveWriteBehind();
+    return status.ok() ? WriteNow(path, offset, data, verification) : status;
   }
   if (verification != nullptr && data.size() > WriteBehind::kWriteBytesMax) {
     // One checksum for several buffers, of which none may be written before
@@ -180,8 +219,8 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
   for (size_t done = 0; done < data.size() && status.ok();) {
     const size_t size =
         std::min(data.size() - done, WriteBehind::kWriteBytesMax);
-    status = WriteBehindPiece(offset + done, Slice(data.data() + done, size),
-                              verification);
+    status = WriteBehindPiece(behind, path, offset + done,
+                              Slice(data.data() + done, size), verification);
     done += size;
   }
   return status;
@@ -244,8 +283,9 @@ IOStatus UringWritableFile::Truncate(uint64_t size,
 // The descriptor is closed last, whatever failed before.
 IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
                                   IODebugContext* /*dbg*/) {
-  if (write_behind_ != nullptr) {
-    write_behind_->Finish();
+  WriteBehind* const behind = write_behind();
+  if (behind != nullptr) {
+    behind->Finish();
   }
   const int64_t written_out = write_out_.Finish();
   if (early_write_out_ != nullptr) {
@@ -255,10 +295,10 @@ IOStatus UringWritableFile::Close(const IOOptions& /*options*/,
   if (status.ok() && written_out < 0) {
     status = Failed("While sync_file_range", written_out);
   }
-  if (write_behind_ != nullptr && write_behind_->failure()) {
+  if (behind != nullptr && behind->failure()) {
     // The file ends before the hole, even if later writes succeeded.
     size_.store(std::min(size_.load(std::memory_order_relaxed),
-                         write_behind_->failure()->offset),
+                         behind->failure()->offset),
                 std::memory_order_relaxed);
   }
   size_t block_size = 0;
@@ -296,7 +336,7 @@ IOStatus UringWritableFile::SyncWith(IoKind kind, StatKind stat_kind,
   // next one returns success.
   IoOp op;
   file_->Describe(kind, stat_kind, 0, 0, nullptr, &op);
-  const int64_t result = file_->Run(&op, file_->paths.syncs);
+  const int64_t result = file_->Run(&op, file_->syncs());
   return result < 0 ? Failed(what, result) : IOStatus::OK();
 }
 
@@ -376,7 +416,7 @@ IOStatus UringWritableFile::Allocate(uint64_t offset, uint64_t len,
   file_->Describe(IoKind::kFallocate, StatKind::kFallocate, offset, len,
                   nullptr, &op);
   op.flags = fallocate_keeps_size_ ? FALLOC_FL_KEEP_SIZE : 0;
-  const int64_t result = file_->Run(&op, file_->paths.writes);
+  const int64_t result = file_->Run(&op, file_->writes());
   return result < 0
              ? Failed("While fallocate offset " + std::to_string(offset) +
                           " len " + std::to_string(len),

@@ -93,6 +93,9 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
   rocksdb::IOStatus CheckWrites();
   // The same, after all writes that were started have completed.
   rocksdb::IOStatus DrainWrites();
+  // The same, and returns the buffers; of a closed file nothing is known.
+  // REQUIRES: write_behind() != nullptr.
+  rocksdb::IOStatus LeaveWriteBehind();
   // The kernel has all of the file below this offset.
   uint64_t CompleteBelow();
   // The file has grown. Starts its write-out if a step is due.
@@ -102,10 +105,14 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
                              Verification verification);
   rocksdb::IOStatus Write(uint64_t offset, const rocksdb::Slice& data,
                           Verification verification);
-  rocksdb::IOStatus WriteBehindPiece(uint64_t offset,
+  // For an append by `path`; null if it is to be written before it returns.
+  WriteBehind* WriteBehindFor(PathChoice path);
+  rocksdb::IOStatus WriteBehindPiece(WriteBehind* behind, PathChoice path,
+                                     uint64_t offset,
                                      const rocksdb::Slice& data,
                                      Verification verification);
-  rocksdb::IOStatus WriteNow(uint64_t offset, const rocksdb::Slice& data,
+  rocksdb::IOStatus WriteNow(PathChoice path, uint64_t offset,
+                             const rocksdb::Slice& data,
                              Verification verification);
   rocksdb::IOStatus Verify(uint64_t offset, const rocksdb::Slice& data,
                            Verification verification) const;
@@ -117,10 +124,14 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
   const bool fallocate_keeps_size_;
   const bool verifies_crc32c_;
   const bool flush_waits_;
-  // Null where appends are written before they return.
-  std::unique_ptr<WriteBehind> write_behind_;
+  WriteBehind* write_behind() const {
+    return write_behind_.load(std::memory_order_acquire);
+  }
+  // Owned. Null until an append is to be in flight when it returns: that append
+  // makes it, and a sync beside it may read the pointer.
+  std::atomic<WriteBehind*> write_behind_{nullptr};
   WriteOut write_out_;
-  // Null where nothing is written out before a sync or RangeSync.
+  // Null where nothing is ever written out before a sync or RangeSync.
   std::unique_ptr<EarlyWriteOut> early_write_out_;
   std::atomic<uint64_t> size_;
 };

@@ -27,18 +27,10 @@ namespace rocksdb_uring {
 //
 // With writes=auto only direct files: no buffered append gained from a ring
 // (env/MEASUREMENTS.md, Appends).
-std::unique_ptr<WriteBehind> WriteBehind::Make(
-    const std::shared_ptr<const OpenFile>& file) {
-  const bool may =
-      file->kind == FileKind::kTable || file->kind == FileKind::kBlob;
-  const PathChoice path = file->paths.writes;
-  const bool wanted = path == PathChoice::kUring ||
-                      (path == PathChoice::kAuto && file->direct());
-  const SharedEngine& engine = *file->engine;
-  return may && wanted && engine.has_rings() &&
-                 engine.options().write_buffer_bytes > 0
-             ? std::make_unique<WriteBehind>(file)
-             : nullptr;
+bool WriteBehind::Serves(const OpenFile& file) {
+  return (file.kind == FileKind::kTable || file.kind == FileKind::kBlob) &&
+         file.engine->has_rings() &&
+         file.engine->options().write_buffer_bytes > 0;
 }
 
 WriteBehind::~WriteBehind() { Finish(); }

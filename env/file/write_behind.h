@@ -41,9 +41,13 @@ class WriteBehind final : private BufferBudget::Holder {
   static constexpr size_t kWriteBytesMax = 512 << 10;
   static constexpr size_t kWritesMax = 8;
 
-  // Null if the file's writes are not to be in flight while it grows.
-  static std::unique_ptr<WriteBehind> Make(
-      const std::shared_ptr<const OpenFile>& file);
+  // Whether writes of the file may ever be in flight while it grows; and
+  // whether one by this path is to be.
+  static bool Serves(const OpenFile& file);
+  static bool Wants(const OpenFile& file, PathChoice path) {
+    return path == PathChoice::kUring ||
+           (path == PathChoice::kAuto && file.direct());
+  }
 
   explicit WriteBehind(std::shared_ptr<const OpenFile> file)
       : file_(std::move(file)) {}

@@ -50,8 +50,10 @@ int64_t WriteOut::Request(uint64_t begin, uint64_t end, uint64_t complete) {
   end_ = std::max(end_, end);
   const uint64_t stop = std::min(end_, complete);
   IoEngine* const engine = file_->engine->engine();
+  const PathChoice path = file_->syncs();
   if (op_.state() != IoState::kIdle) {
-    if (!engine->Wait(&op_, 0)) {
+    // A range in flight on a ring that is no longer wanted is waited for.
+    if (MayUseRings(path) && !engine->Wait(&op_, 0)) {
       return 0;
     }
     const int64_t result = Finish();
@@ -68,8 +70,8 @@ int64_t WriteOut::Request(uint64_t begin, uint64_t end, uint64_t complete) {
   begin_ = stop;
   // A ring with syncs=auto too: the system call blocks while the queue of the
   // device is full, and through a ring a thread of the kernel blocks instead.
-  if (file_->paths.syncs == PathChoice::kPosix || !engine->Submit(&op_)) {
-    file_->Run(&op_, PathChoice::kPosix);
+  if (!MayUseRings(path) || !engine->Submit(&op_)) {
+    file_->Run(&op_, MayUseRings(path) ? PathChoice::kPosix : path);
     return Finish();
   }
   return 0;
@@ -82,7 +84,7 @@ int64_t WriteOut::RunStrictly(uint64_t end) const {
   file_->Describe(IoKind::kSyncFileRange, StatKind::kSyncFileRange, 0, end,
                   nullptr, &op);
   op.flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE;
-  return file_->Run(&op, file_->paths.syncs);
+  return file_->Run(&op, file_->syncs());
 }
 
 }  // namespace rocksdb_uring

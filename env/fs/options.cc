@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "env/fs/settings.h"
 #include "rocksdb/convenience.h"
 
 namespace rocksdb_uring {
@@ -21,13 +22,6 @@ using rocksdb::OptionVerificationType;
 using rocksdb::Status;
 
 namespace {
-
-Status BadValue(const std::string& name, const std::string& value,
-                const std::string& allowed) {
-  return Status::InvalidArgument(
-      "option " + name + "=" + value + " of the uring file system",
-      "not a valid value; write " + allowed);
-}
 
 // Accepts only a whole number, optionally with one of RocksDB's suffixes (K, M,
 // G, T). RocksDB's own parser also accepts "-5" and "12abc".
@@ -138,6 +132,38 @@ OptionTypeInfo Choice(int offset, const std::map<std::string, T>& words) {
       EqualValues<T>);
 }
 
+// A setting of the policy, which is shared with the files that are open.
+OptionTypeInfo SettingOption(int offset, const std::string& setting) {
+  using Policy = std::shared_ptr<FilePolicy>;
+  return OptionTypeInfo(
+      offset, OptionType::kUnknown, OptionVerificationType::kNormal,
+      OptionTypeFlags::kNone,
+      [setting](const ConfigOptions&, const std::string&,
+                const std::string& value, void* address) {
+        FilePolicy* const policy = static_cast<Policy*>(address)->get();
+        FileSettings settings = policy->settings();
+        const Status status = ParseSetting(setting, value, &settings);
+        if (status.ok()) {
+          policy->Set(settings);
+        }
+        return status;
+      },
+      [setting](const ConfigOptions&, const std::string&, const void* address,
+                std::string* value) {
+        *value = SettingText(
+            setting, (*static_cast<const Policy*>(address))->settings());
+        return Status::OK();
+      },
+      [setting](const ConfigOptions&, const std::string&, const void* left,
+                const void* right, std::string*) {
+        const auto text = [&](const void* address) {
+          return SettingText(
+              setting, (*static_cast<const Policy*>(address))->settings());
+        };
+        return text(left) == text(right);
+      });
+}
+
 // Offset of a member of FileSystemOptions. offsetof is defined for
 // standard-layout types only; the compilers that we support take it for any
 // class without virtual bases, and RocksDB relies on the same.
@@ -148,13 +174,9 @@ OptionTypeInfo Choice(int offset, const std::map<std::string, T>& words) {
 
 std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
   const EngineOptions defaults;
-  const std::map<std::string, PathChoice> paths = {
-      {"auto", PathChoice::kAuto},
-      {"uring", PathChoice::kUring},
-      {"posix", PathChoice::kPosix}};
   const std::map<std::string, Fallback> fallbacks = {
       {"auto", Fallback::kAuto}, {"require", Fallback::kRequire}};
-  return {
+  std::unordered_map<std::string, OptionTypeInfo> info = {
       {"queue_depth", OptionalNumber<uint32_t>(URING_OFFSET(engine.queue_depth),
                                                EngineOptions::kQueueDepthMin,
                                                EngineOptions::kQueueDepthMax,
@@ -172,9 +194,6 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
                                 defaults.write_buffer_bytes)},
       {"write_out_bytes",
        Number<uint64_t>(URING_OFFSET(write_out_bytes), 0, uint64_t{1} << 40)},
-      {"reads", Choice(URING_OFFSET(paths.reads), paths)},
-      {"writes", Choice(URING_OFFSET(paths.writes), paths)},
-      {"syncs", Choice(URING_OFFSET(paths.syncs), paths)},
       {"fallback", Choice(URING_OFFSET(fallback), fallbacks)},
       {"stats_file",
        OptionTypeInfo(URING_OFFSET(stats_file), OptionType::kString)},
@@ -182,6 +201,10 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
        Number<uint32_t>(URING_OFFSET(stats_interval_s), 0,
                         FileSystemOptions::kStatsIntervalMax)},
   };
+  for (const std::string& name : SettingNames()) {
+    info.emplace(name, SettingOption(URING_OFFSET(policy), name));
+  }
+  return info;
 }
 
 #undef URING_OFFSET

@@ -4,12 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "env/engine/io_engine.h"
 #include "env/engine/shared_engine.h"
+#include "env/file/file_policy.h"
 #include "env/file/rocksdb_compat.h"
 #include "rocksdb/utilities/options_type.h"
 
@@ -29,7 +31,8 @@ struct FileSystemOptions {
 
   // Options of the engine that all file systems of the process share.
   EngineRequest engine;
-  PathChoices paths;
+  // What may change while the file system is in use.
+  std::shared_ptr<FilePolicy> policy = std::make_shared<FilePolicy>();
   // Bytes that a buffered table or blob file grows between two write-outs; 0
   // leaves all of it to the sync.
   uint64_t write_out_bytes = 4 << 20;

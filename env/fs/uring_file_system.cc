@@ -99,7 +99,7 @@ Status UringFileSystem::CheckBase() const {
 IOStatus UringFileSystem::Context(FileContext* context) {
   Status status;
   context->engine = engine_.Get(&status);
-  context->paths = options().paths;
+  context->policy = options().policy;
   context->write_out_bytes = options().write_out_bytes;
   return ToIOStatus(status);
 }
@@ -333,10 +333,9 @@ std::optional<bool> UringFileSystem::ReadsAsynchronously() {
   if (switched_off()) {
     return std::nullopt;
   }
-  if (options().paths.reads == PathChoice::kPosix) {
-    return false;
-  }
-  return engine_.asynchronous();
+  const FileSettings settings = options().policy->settings();
+  return settings.share > 0 && MayUseRings(settings.paths.reads) &&
+         engine_.asynchronous();
 }
 
 }  // namespace rocksdb_uring

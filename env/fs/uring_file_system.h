@@ -92,7 +92,7 @@ class UringFileSystem final : public ConfiguredFileSystem {
   // nothing writes to their buffers.
   rocksdb::IOStatus AbortIO(std::vector<void*>& handles) override;
 
-  // True while the engine is on rings and `reads` allows them.
+  // True while the engine is on rings, and `reads` and `share` allow them.
   std::optional<bool> ReadsAsynchronously() override;
 
   // Statistics as in the statistics file.

@@ -79,9 +79,8 @@ void CheckRoundTrip(const UringFileSystem& file_system,
               a.engine.readahead_bytes.value_or(defaults.readahead_bytes) ==
                   b.engine.readahead_bytes.value_or(1) &&
               a.write_out_bytes == b.write_out_bytes &&
-              a.paths.reads == b.paths.reads &&
-              a.paths.writes == b.paths.writes &&
-              a.paths.syncs == b.paths.syncs && a.fallback == b.fallback &&
+              a.policy->settings() == b.policy->settings() &&
+              a.fallback == b.fallback &&
               a.stats_file == b.stats_file &&
               a.stats_interval_s == b.stats_interval_s,
           "text " + text + " means the same", input);

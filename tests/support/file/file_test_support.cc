@@ -100,11 +100,11 @@ std::unique_ptr<FSRandomAccessFile> OpenRandomAccess(FileSystem* file_system,
 
 std::unique_ptr<FSRandomAccessFile> OpenOnEngine(
     const std::shared_ptr<SharedEngine>& engine, const std::string& path,
-    bool direct) {
+    bool direct, const std::shared_ptr<const FilePolicy>& policy) {
   std::shared_ptr<const OpenFile> file;
   const IOStatus status =
       OpenForReading(path, ReadOptionsOf(direct), "While opening",
-                     FileContext{PathChoices(), engine}, &file);
+                     FileContext{policy, engine}, &file);
   EXPECT_TRUE(status.ok()) << status.ToString();
   if (!status.ok()) {
     return nullptr;
@@ -118,6 +118,12 @@ std::shared_ptr<SharedEngine> MakeEngine(const EngineOptions& options) {
   RingFeatures usable;
   usable.verdict = RingVerdict::kUsable;
   return std::make_shared<SharedEngine>(options, usable);
+}
+
+std::shared_ptr<FilePolicy> PolicyOf(const PathChoices& paths) {
+  FileSettings settings;
+  settings.paths = paths;
+  return std::make_shared<FilePolicy>(settings);
 }
 
 AssertionResult SameStatus(const Status& ours, const Status& theirs) {

@@ -47,10 +47,13 @@ rocksdb::FileOptions ReadOptionsOf(bool direct);
 // Null, and a failed expectation, if it cannot be opened.
 std::unique_ptr<rocksdb::FSRandomAccessFile> OpenRandomAccess(
     rocksdb::FileSystem* file_system, const std::string& path, bool direct);
+// For a FileContext: every file is in the share.
+std::shared_ptr<FilePolicy> PolicyOf(const PathChoices& paths);
 // On an engine of the test's own.
 std::unique_ptr<rocksdb::FSRandomAccessFile> OpenOnEngine(
     const std::shared_ptr<SharedEngine>& engine, const std::string& path,
-    bool direct);
+    bool direct,
+    const std::shared_ptr<const FilePolicy>& policy = PolicyOf({}));
 std::shared_ptr<SharedEngine> MakeEngine(const EngineOptions& options);
 
 // Code, sub-code, retryable flag and text.

@@ -40,8 +40,9 @@ TEST_F(AsyncSeamTest, AThousandReadsInFlightAndCallbacksInPollOnly) {
 
 TEST_F(AsyncSeamTest, MultiReadKeepsItsTimeout) {
   std::shared_ptr<const OpenFile> file;
-  ASSERT_TRUE(OpenForReading(path_, ReadOptionsOf(false), "",
-                             FileContext{{PathChoice::kUring}, engine_}, &file)
+  ASSERT_TRUE(OpenForReading(
+                  path_, ReadOptionsOf(false), "",
+                  FileContext{PolicyOf({PathChoice::kUring}), engine_}, &file)
                   .ok());
   UringRandomAccessFile rings(std::move(file), kFileSize);
   kernel_.WithholdAll();

@@ -31,7 +31,7 @@ class CacheProbeTest : public AsyncSeamTest {
   void Reopen(bool direct, PathChoice reads) {
     std::shared_ptr<const OpenFile> file;
     ASSERT_TRUE(OpenForReading(path_, ReadOptionsOf(direct), "",
-                               FileContext{{reads}, engine_}, &file)
+                               FileContext{PolicyOf({reads}), engine_}, &file)
                     .ok());
     file_ = std::make_unique<UringRandomAccessFile>(std::move(file), kFileSize);
   }

@@ -59,7 +59,7 @@ class LogReuseTest : public ::testing::Test {
     engine_ = MakeEngine(options);
   }
 
-  FileContext Context() const { return FileContext{PathChoices(), engine_}; }
+  FileContext Context() const { return FileContext{PolicyOf({}), engine_}; }
 
   std::unique_ptr<UringWritableFile> MakeLog(const std::string& name) {
     std::shared_ptr<OpenFile> file;

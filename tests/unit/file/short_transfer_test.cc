@@ -68,8 +68,9 @@ class ShortTransferTest : public ::testing::TestWithParam<ShortCase> {
 
   // Goes through a ring where there is one.
   FileContext Context() const {
-    return {{PathChoice::kUring, PathChoice::kUring, PathChoice::kUring},
-            engine_};
+    return {
+        PolicyOf({PathChoice::kUring, PathChoice::kUring, PathChoice::kUring}),
+        engine_};
   }
   std::unique_ptr<UringRandomAccessFile> OpenRead() {
     std::shared_ptr<const OpenFile> file;

@@ -44,8 +44,8 @@ class WriteFaultFixture : public ::testing::Test {
   }
 
   std::unique_ptr<UringWritableFile> OpenNew(const std::string& name) {
-    FileContext context{
-        {PathChoice::kUring, writes_, syncs_}, engine_, write_out_bytes_};
+    policy_ = PolicyOf({PathChoice::kUring, writes_, syncs_});
+    const FileContext context{policy_, engine_, write_out_bytes_};
     std::shared_ptr<OpenFile> file;
     const rocksdb::IOStatus status =
         OpenForWriting(directory_.file(name), options_, ExistingFile::kTruncate,
@@ -164,6 +164,8 @@ class WriteFaultFixture : public ::testing::Test {
   PathChoice syncs_ = PathChoice::kUring;
   uint64_t write_out_bytes_ = 0;
   std::shared_ptr<SharedEngine> engine_;
+  // Of the file that was opened last.
+  std::shared_ptr<FilePolicy> policy_;
   std::unique_ptr<UringWritableFile> file_;
   std::string written_;
   uint64_t seed_ = 0;

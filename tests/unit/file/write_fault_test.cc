@@ -417,7 +417,7 @@ TEST_F(WriteFaultTest, ClosingTheOldWriterDoesNotCutARecycledLog) {
   std::shared_ptr<OpenFile> reused;
   path_ = directory_.file("000009.log");
   ASSERT_TRUE(OpenForReuse(path_, directory_.file("000004.log"), options_,
-                           FileContext{PathChoices(), engine_}, &reused)
+                           FileContext{PolicyOf({}), engine_}, &reused)
                   .ok());
   file_ = std::make_unique<UringWritableFile>(std::move(reused), options_, 0);
   MustAppend(10000);
