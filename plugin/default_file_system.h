@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "env/file/rocksdb_compat.h"
@@ -79,6 +80,13 @@ class DefaultFileSystem final : public VersionedFileSystem {
       const rocksdb::ConfigOptions& /*config*/) override {
     return Ready();
   }
+  // Of the wrapped file system.
+  rocksdb::Status GetOption(const rocksdb::ConfigOptions& config,
+                            const std::string& name,
+                            std::string* value) const override {
+    const rocksdb::Status ready = Ready();
+    return ready.ok() ? uring_->GetOption(config, name, value) : ready;
+  }
 
   rocksdb::IOStatus NewSequentialFile(
       const std::string& name, const rocksdb::FileOptions& options,
@@ -124,6 +132,18 @@ class DefaultFileSystem final : public VersionedFileSystem {
   // The answer depends on the options.
   std::optional<bool> ReadsAsynchronously() override {
     return Ready().ok() ? uring_->ReadsAsynchronously() : false;
+  }
+
+ protected:
+  // Changes settings of the wrapped file system, which is in use.
+  rocksdb::Status ConfigureOptions(
+      const rocksdb::ConfigOptions& config,
+      const std::unordered_map<std::string, std::string>& options,
+      std::unordered_map<std::string, std::string>* unused) override {
+    const rocksdb::Status ready = Ready();
+    return ready.ok() && !options.empty()
+               ? uring_->ConfigureFromMap(config, options, unused)
+               : ready;
   }
 
  private:

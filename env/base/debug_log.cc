@@ -8,14 +8,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <string>
-#include <system_error>
 
 #include "env/base/file_descriptor.h"
 #include "env/base/process_path.h"
@@ -24,6 +23,8 @@
 namespace rocksdb_uring {
 
 namespace {
+
+std::atomic<bool> switched_on{true};
 
 struct Log {
   // Absolute: the process may change its directory.
@@ -48,8 +49,7 @@ Log OpenLog() {
   if (path == nullptr || *path == '\0') {
     return log;
   }
-  std::error_code ignored;
-  log.path = std::filesystem::absolute(ExpandProcessId(path), ignored).string();
+  log.path = AbsolutePath(ExpandProcessId(path));
   log.fd = Open(log.path);
   log.error = log.fd < 0 ? errno : 0;
   struct stat attributes = {};
@@ -76,7 +76,13 @@ bool IsStillTheLog(const Log& log) {
 
 }  // namespace
 
-bool DebugLogEnabled() { return TheLog().fd >= 0; }
+bool DebugLogEnabled() {
+  return TheLog().fd >= 0 && switched_on.load(std::memory_order_relaxed);
+}
+
+void SwitchDebugLog(bool on) {
+  switched_on.store(on, std::memory_order_relaxed);
+}
 
 int DebugLogError() { return TheLog().error; }
 

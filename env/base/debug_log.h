@@ -9,6 +9,9 @@ namespace rocksdb_uring {
 // Whether there is a log; callers that must prepare what they log ask first.
 bool DebugLogEnabled();
 
+// Switches the log of the process on or off while it runs; on at the start.
+void SwitchDebugLog(bool on);
+
 // Appends a line with time, process and thread. Costs one load where there is
 // no log. Safe for concurrent use, and in a forked child.
 void DebugLog(const char* format, ...) __attribute__((format(printf, 1, 2)));

@@ -5,7 +5,9 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace rocksdb_uring {
 
@@ -17,6 +19,14 @@ inline std::string ExpandProcessId(const std::string& path) {
     expanded.replace(mark, 2, std::to_string(getpid()));
   }
   return expanded;
+}
+
+// The path stays valid if the process changes its directory.
+inline std::string AbsolutePath(const std::string& path) {
+  std::error_code ignored;
+  const std::filesystem::path absolute =
+      std::filesystem::absolute(path, ignored);
+  return absolute.empty() ? path : absolute.string();
 }
 
 }  // namespace rocksdb_uring

@@ -134,6 +134,9 @@ Status ConfiguredFileSystem::ConfigureOptions(
     const ConfigOptions& config,
     const std::unordered_map<std::string, std::string>& options,
     std::unordered_map<std::string, std::string>* unused) {
+  if (in_use_.load(std::memory_order_acquire) && !options.empty()) {
+    return ChangeInUse(options);
+  }
   ConfigOptions not_yet = config;
   not_yet.invoke_prepare_options = false;
   // RocksDB undoes a failure by calling this function from within itself.
@@ -152,8 +155,37 @@ Status ConfiguredFileSystem::PrepareOptions(const ConfigOptions& config) {
   if (configuring_) {
     return Status::OK();
   }
-  const Status status = VersionedFileSystem::PrepareOptions(config);
-  return status.ok() ? Start() : status;
+  Status status = VersionedFileSystem::PrepareOptions(config);
+  if (status.ok()) {
+    status = Start();
+  }
+  if (status.ok()) {
+    in_use_.store(true, std::memory_order_release);
+  }
+  return status;
+}
+
+// RocksDB would write to the options while other threads read them, and restore
+// them one by one after an error.
+Status ConfiguredFileSystem::ChangeInUse(
+    std::unordered_map<std::string, std::string> options) {
+  const auto id = options.find("id");
+  if (id != options.end() && id->second == kFileSystemId) {
+    options.erase(id);
+  }
+  return ChangeSettings(options);
+}
+
+// Where RocksDB sets a single option (ConfigureOption).
+Status ConfiguredFileSystem::ParseOption(const ConfigOptions& config,
+                                         const rocksdb::OptionTypeInfo& info,
+                                         const std::string& name,
+                                         const std::string& value,
+                                         void* address) {
+  return in_use_.load(std::memory_order_acquire)
+             ? ChangeInUse({{name, value}})
+             : VersionedFileSystem::ParseOption(config, info, name, value,
+                                                address);
 }
 
 }  // namespace rocksdb_uring

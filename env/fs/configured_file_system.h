@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -14,7 +15,8 @@
 namespace rocksdb_uring {
 
 // Collects and checks options; nothing is opened or started before all of them
-// are accepted, and then by Start. A base class, and not a member, because
+// are accepted, and then by Start. From then on only settings can change
+// (settings.h), while files are open. A base class, and not a member, because
 // RocksDB configures an object through its virtual functions.
 class ConfiguredFileSystem : public VersionedFileSystem {
  public:
@@ -39,6 +41,10 @@ class ConfiguredFileSystem : public VersionedFileSystem {
 
   // Does what the options say. May be called more than once.
   virtual rocksdb::Status Start() = 0;
+  // Changes settings of the file system after Start: all of them or none.
+  // InvalidArgument if one of them is no setting. Safe for concurrent use.
+  virtual rocksdb::Status ChangeSettings(
+      const std::unordered_map<std::string, std::string>& values) = 0;
 
   // Rejects text that names no option; RocksDB would ignore it.
   rocksdb::Status ParseStringOptions(const rocksdb::ConfigOptions& config,
@@ -47,16 +53,24 @@ class ConfiguredFileSystem : public VersionedFileSystem {
       const rocksdb::ConfigOptions& config,
       const std::unordered_map<std::string, std::string>& options,
       std::unordered_map<std::string, std::string>* unused) override;
+  rocksdb::Status ParseOption(const rocksdb::ConfigOptions& config,
+                              const rocksdb::OptionTypeInfo& info,
+                              const std::string& name, const std::string& value,
+                              void* address) override;
 
  private:
   rocksdb::Status ConfigureFromText(const rocksdb::ConfigOptions& config,
                                     const std::string& text);
+  rocksdb::Status ChangeInUse(
+      std::unordered_map<std::string, std::string> options);
   rocksdb::Status ConfigureFromEnvironment(
       const rocksdb::ConfigOptions& config);
 
   FileSystemOptions options_;
   // Options are being set; preparing must wait.
   bool configuring_ = false;
+  // Since the first Start that succeeded: files may be open.
+  std::atomic<bool> in_use_{false};
 };
 
 }  // namespace rocksdb_uring

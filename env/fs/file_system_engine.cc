@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "env/base/debug_log.h"
+
 namespace rocksdb_uring {
 
 using rocksdb::Status;
@@ -29,7 +31,9 @@ void UnlockAll() URING_NO_THREAD_SAFETY_ANALYSIS;
 Registry* TheRegistry() {
   static auto* registry = [] {
     // Handlers that lock run in the reverse order of registration, and Start
-    // takes the locks of these two while it holds its own.
+    // takes the locks of these while it holds its own. That of LiveControl is
+    // also taken under that of the statistics files, so it comes last.
+    LiveControl::RegisterForkHandler();
     SharedEngine::RegisterForkHandler();
     StatsFile::RegisterForkHandler();
     pthread_atfork(LockAll, UnlockAll, UnlockAll);
@@ -57,7 +61,7 @@ void UnlockAll() {
 }  // namespace
 
 FileSystemEngine::FileSystemEngine(FileSystemOptions* options)
-    : options_(options) {
+    : options_(options), control_(options->policy) {
   Registry* const registry = TheRegistry();
   MutexLock lock(&registry->mutex);
   registry->engines.push_back(this);
@@ -70,15 +74,22 @@ FileSystemEngine::~FileSystemEngine() {
     std::vector<FileSystemEngine*>* const all = &registry->engines;
     all->erase(std::find(all->begin(), all->end(), this));
   }
-  // Outside the lock: the last report calls back into this object.
-  std::unique_ptr<StatsFile> last;
+  // Outside the lock: the last report calls back into this object. The control
+  // file, declared last, goes first.
+  std::unique_ptr<StatsFile> last_report;
+  std::unique_ptr<ControlFile> watched;
   {
     MutexLock lock(&mutex_);
-    last = std::move(stats_file_);
+    last_report = std::move(stats_file_);
+    watched = std::move(control_file_);
   }
 }
 
 Status FileSystemEngine::Start() {
+  // Only off: another file system of the process may have switched it off.
+  if (!options_->policy->settings().debug_log) {
+    SwitchDebugLog(false);
+  }
   MutexLock lock(&mutex_);
   if (options_->switched_off) {
     StartReporting();
@@ -129,6 +140,7 @@ Status FileSystemEngine::Acquire() {
   if (engine != engine_) {
     // The first engine, or a forked child's own.
     stats_file_.reset();
+    control_file_.reset();
     engine_ = std::move(engine);
     published_.store(engine_.get(), std::memory_order_release);
   }
@@ -139,6 +151,7 @@ Status FileSystemEngine::Acquire() {
   options_->engine.readahead_bytes = in_force.readahead_bytes;
   options_->engine.write_buffer_bytes = in_force.write_buffer_bytes;
   StartReporting();
+  StartControl();
   return Status::OK();
 }
 
@@ -147,6 +160,13 @@ void FileSystemEngine::StartReporting() {
     stats_file_ = std::make_unique<StatsFile>(
         options_->stats_file, options_->stats_interval_s,
         [this, engine = engine_] { return Report(engine.get()); });
+  }
+}
+
+void FileSystemEngine::StartControl() {
+  if (control_file_ == nullptr && !options_->control_file.empty()) {
+    control_file_ =
+        std::make_unique<ControlFile>(options_->control_file, &control_);
   }
 }
 
@@ -159,7 +179,7 @@ FallbackState FileSystemEngine::WhyPosix(const SharedEngine* engine) const {
 }
 
 std::string FileSystemEngine::Report(const SharedEngine* engine) const {
-  return StatsToJson(engine, WhyPosix(engine));
+  return StatsToJson(engine, WhyPosix(engine), control_.report());
 }
 
 std::string FileSystemEngine::StatisticsJson() {

@@ -10,14 +10,16 @@
 #include "env/base/mutex.h"
 #include "env/engine/shared_engine.h"
 #include "env/file/rocksdb_compat.h"
+#include "env/fs/control_file.h"
+#include "env/fs/live_control.h"
 #include "env/fs/options.h"
 #include "env/fs/stats_file.h"
 
 namespace rocksdb_uring {
 
 // Acquires the engine of the process by the file system's options, acquires a
-// new one in a forked child, and writes the statistics file that the options
-// name. Safe for concurrent use.
+// new one in a forked child, writes the statistics file and watches the control
+// file that the options name. Safe for concurrent use.
 class FileSystemEngine {
  public:
   // `options` are those of the file system; not owned. They must not change
@@ -28,9 +30,10 @@ class FileSystemEngine {
   FileSystemEngine(const FileSystemEngine&) = delete;
   FileSystemEngine& operator=(const FileSystemEngine&) = delete;
 
-  // Acquires the engine, unless the file system is switched off, and starts the
-  // statistics file. InvalidArgument if the engine runs with other options,
-  // NotSupported if fallback=require cannot be met.
+  // Acquires the engine, unless the file system is switched off, and starts
+  // with the statistics file and the control file. InvalidArgument if the
+  // engine runs with other options, NotSupported if fallback=require cannot be
+  // met.
   rocksdb::Status Start() URING_EXCLUDES(mutex_);
 
   // The engine of this process. Null if the file system is switched off, and if
@@ -47,6 +50,8 @@ class FileSystemEngine {
   FallbackState WhyPosix(const SharedEngine* engine) const;
   // Statistics as in the statistics file.
   std::string StatisticsJson() URING_EXCLUDES(mutex_);
+  // Changes the settings of the file system.
+  LiveControl* control() { return &control_; }
 
   // Around fork(), so that the child finds everything unlocked.
   void LockForFork() URING_ACQUIRE(mutex_) { mutex_.Lock(); }
@@ -55,9 +60,11 @@ class FileSystemEngine {
  private:
   rocksdb::Status Acquire() URING_REQUIRES(mutex_);
   void StartReporting() URING_REQUIRES(mutex_);
+  void StartControl() URING_REQUIRES(mutex_);
   std::string Report(const SharedEngine* engine) const;
 
   FileSystemOptions* const options_;
+  LiveControl control_;
   Mutex mutex_{SharedBy::kFileSystem};
   std::shared_ptr<SharedEngine> engine_ URING_GUARDED_BY(mutex_);
   // The same for threads without the lock. What it points to lives as long as
@@ -66,6 +73,7 @@ class FileSystemEngine {
   std::atomic<SharedEngine*> published_{nullptr};
   // After `engine_`: its destructor still reports on the engine.
   std::unique_ptr<StatsFile> stats_file_ URING_GUARDED_BY(mutex_);
+  std::unique_ptr<ControlFile> control_file_ URING_GUARDED_BY(mutex_);
 };
 
 }  // namespace rocksdb_uring

@@ -23,6 +23,13 @@ using rocksdb::Status;
 
 namespace {
 
+Status BadValue(const std::string& name, const std::string& value,
+                const std::string& allowed) {
+  return Status::InvalidArgument(
+      "option " + name + "=" + value + " of the uring file system",
+      "not a valid value; write " + allowed);
+}
+
 // Accepts only a whole number, optionally with one of RocksDB's suffixes (K, M,
 // G, T). RocksDB's own parser also accepts "-5" and "12abc".
 bool IsPlainNumber(const std::string& value) {
@@ -142,11 +149,11 @@ OptionTypeInfo SettingOption(int offset, const std::string& setting) {
                 const std::string& value, void* address) {
         FilePolicy* const policy = static_cast<Policy*>(address)->get();
         FileSettings settings = policy->settings();
-        const Status status = ParseSetting(setting, value, &settings);
-        if (status.ok()) {
-          policy->Set(settings);
+        if (!ParseSetting(setting, value, &settings)) {
+          return BadValue(setting, value, AllowedValues(setting));
         }
-        return status;
+        policy->Set(settings);
+        return Status::OK();
       },
       [setting](const ConfigOptions&, const std::string&, const void* address,
                 std::string* value) {
@@ -197,6 +204,8 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
       {"fallback", Choice(URING_OFFSET(fallback), fallbacks)},
       {"stats_file",
        OptionTypeInfo(URING_OFFSET(stats_file), OptionType::kString)},
+      {"control_file",
+       OptionTypeInfo(URING_OFFSET(control_file), OptionType::kString)},
       {"stats_interval_s",
        Number<uint32_t>(URING_OFFSET(stats_interval_s), 0,
                         FileSystemOptions::kStatsIntervalMax)},

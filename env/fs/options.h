@@ -41,6 +41,8 @@ struct FileSystemOptions {
   std::string stats_file;
   // Seconds between two writes of the statistics file; 0: at the end only.
   uint32_t stats_interval_s = 10;
+  // Empty: no control file (control_file.h). `%p` stands for the process id.
+  std::string control_file;
   // Not an option: ROCKSDB_URING=off in the environment. The file system below
   // serves everything.
   bool switched_off = false;

@@ -4,10 +4,10 @@
 #include "env/fs/settings.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 
 namespace rocksdb_uring {
-
-using rocksdb::Status;
 
 namespace {
 
@@ -36,7 +36,34 @@ const char* PathName(PathChoice path) {
   return kPathNames[static_cast<size_t>(path)];
 }
 
+// A whole number of percent: no sign, no space, no unit.
+bool ParseShare(const std::string& value, FileSettings* settings) {
+  constexpr size_t kDigitsMax = 3;
+  uint32_t share = 0;
+  for (const char c : value) {
+    if (c < '0' || c > '9') {
+      return false;
+    }
+    share = 10 * share + static_cast<uint32_t>(c - '0');
+  }
+  if (value.empty() || value.size() > kDigitsMax ||
+      share > FileSettings::kShareMax) {
+    return false;
+  }
+  settings->share = share;
+  return true;
+}
+
 constexpr Setting kSettings[] = {
+    {"log", "one of off, on",
+     [](const std::string& value, FileSettings* settings) {
+       settings->debug_log = value == "off" ? false : settings->debug_log;
+       settings->debug_log = value == "on" ? true : settings->debug_log;
+       return value == "on" || value == "off";
+     },
+     [](const FileSettings& settings) -> std::string {
+       return settings.debug_log ? "on" : "off";
+     }},
     {"reads", kPathsAllowed,
      [](const std::string& value, FileSettings* settings) {
        return ParsePath(value, &settings->paths.reads);
@@ -44,12 +71,9 @@ constexpr Setting kSettings[] = {
      [](const FileSettings& settings) -> std::string {
        return PathName(settings.paths.reads);
      }},
-    {"writes", kPathsAllowed,
-     [](const std::string& value, FileSettings* settings) {
-       return ParsePath(value, &settings->paths.writes);
-     },
-     [](const FileSettings& settings) -> std::string {
-       return PathName(settings.paths.writes);
+    {"share", "0 to 100", ParseShare,
+     [](const FileSettings& settings) {
+       return std::to_string(settings.share);
      }},
     {"syncs", kPathsAllowed,
      [](const std::string& value, FileSettings* settings) {
@@ -57,6 +81,13 @@ constexpr Setting kSettings[] = {
      },
      [](const FileSettings& settings) -> std::string {
        return PathName(settings.paths.syncs);
+     }},
+    {"writes", kPathsAllowed,
+     [](const std::string& value, FileSettings* settings) {
+       return ParsePath(value, &settings->paths.writes);
+     },
+     [](const FileSettings& settings) -> std::string {
+       return PathName(settings.paths.writes);
      }},
 };
 
@@ -82,25 +113,40 @@ const std::vector<std::string>& SettingNames() {
   return *names;
 }
 
-bool IsSetting(const std::string& name) { return Find(name) != nullptr; }
-
-Status BadValue(const std::string& name, const std::string& value,
-                const std::string& allowed) {
-  return Status::InvalidArgument(
-      "option " + name + "=" + value + " of the uring file system",
-      "not a valid value; write " + allowed);
+std::string SettingNamesText() {
+  std::string text;
+  for (const Setting& setting : kSettings) {
+    text += (text.empty() ? "" : ", ") + std::string(setting.name);
+  }
+  return text;
 }
 
-Status ParseSetting(const std::string& name, const std::string& value,
-                    FileSettings* settings) {
-  const Setting* const setting = Find(name);
-  return setting->parse(value, settings)
-             ? Status::OK()
-             : BadValue(name, value, setting->allowed);
+bool IsSetting(const std::string& name) { return Find(name) != nullptr; }
+
+bool ParseSetting(const std::string& name, const std::string& value,
+                  FileSettings* settings) {
+  return Find(name)->parse(value, settings);
+}
+
+std::string AllowedValues(const std::string& name) {
+  return Find(name)->allowed;
 }
 
 std::string SettingText(const std::string& name, const FileSettings& settings) {
   return Find(name)->text(settings);
+}
+
+std::string Differences(const FileSettings& from, const FileSettings& to) {
+  std::string text;
+  for (const Setting& setting : kSettings) {
+    const std::string before = setting.text(from);
+    const std::string after = setting.text(to);
+    if (before != after) {
+      text += (text.empty() ? "" : ", ") + std::string(setting.name) + " " +
+              before + " -> " + after;
+    }
+  }
+  return text;
 }
 
 }  // namespace rocksdb_uring

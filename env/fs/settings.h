@@ -8,23 +8,26 @@
 #include <vector>
 
 #include "env/file/file_policy.h"
-#include "env/file/rocksdb_compat.h"
 
 namespace rocksdb_uring {
 
-// In the order in which messages name them.
+// In alphabetical order.
 const std::vector<std::string>& SettingNames();
+// The same, separated by commas, for messages.
+std::string SettingNamesText();
 bool IsSetting(const std::string& name);
 
-// Sets one of them. On failure changes nothing, and the status names setting,
-// value and the allowed values.
-// REQUIRES: IsSetting(name).
-rocksdb::Status ParseSetting(const std::string& name, const std::string& value,
-                             FileSettings* settings);
+// The functions below REQUIRE IsSetting(name).
+
+// Sets one of them. False if the value is none of the allowed ones; then
+// nothing is changed.
+bool ParseSetting(const std::string& name, const std::string& value,
+                  FileSettings* settings);
+// The allowed values, for messages.
+std::string AllowedValues(const std::string& name);
 std::string SettingText(const std::string& name, const FileSettings& settings);
 
-// "not a valid value", for an option of any kind.
-rocksdb::Status BadValue(const std::string& name, const std::string& value,
-                         const std::string& allowed);
+// "share 5 -> 100, reads auto -> posix"; empty if nothing differs.
+std::string Differences(const FileSettings& from, const FileSettings& to);
 
 }  // namespace rocksdb_uring

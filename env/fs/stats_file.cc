@@ -10,9 +10,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,6 +19,8 @@
 #include "env/base/version.h"
 #include "env/engine/fork_generation.h"
 #include "env/fs/replace_file.h"
+#include "env/fs/settings.h"
+#include "env/fs/ticker.h"
 // RocksDB's make checks no dependency before it compiles a plugin.
 #if !__has_include("nlohmann/json.hpp")
 #error "rocksdb-uring needs nlohmann/json.hpp: install nlohmann-json3-dev"
@@ -121,6 +121,28 @@ Json BatchesToJson(const StatisticsSnapshot& snapshot) {
   return batches;
 }
 
+// What is counted, of the files in the share and of the others alike.
+// `statistics` is null where there is no engine.
+Json CountsToJson(const Statistics* statistics) {
+  const StatisticsSnapshot snapshot =
+      statistics == nullptr ? StatisticsSnapshot{} : statistics->Snapshot();
+  return {{"ops", OperationsToJson(snapshot)},
+          {"latency", statistics == nullptr ? Json::object()
+                                            : LatenciesToJson(*statistics)},
+          {"batch_sizes", BatchesToJson(snapshot)},
+          {"events", EventsToJson(snapshot)}};
+}
+
+Json SettingsToJson(const FileSettings& settings) {
+  Json json = {{"percent", settings.share}};
+  for (const std::string& name : SettingNames()) {
+    if (name != "share") {
+      json[name] = SettingText(name, settings);
+    }
+  }
+  return json;
+}
+
 // All statistics files, so that those of file systems that are never destroyed
 // (RocksDB's default one) are written when the process ends.
 struct Registry {
@@ -153,13 +175,6 @@ void UnlockRegistry() {
   TheRegistry()->mutex.Unlock();
 }
 
-// The path stays valid if the process changes its directory.
-std::string AbsolutePath(const std::string& path) {
-  std::error_code ignored;
-  std::filesystem::path absolute = std::filesystem::absolute(path, ignored);
-  return absolute.empty() ? path : absolute.string();
-}
-
 void WriteAllAtExit() {
   Registry* const registry = TheRegistry();
   MutexLock lock(&registry->mutex);
@@ -171,7 +186,8 @@ void WriteAllAtExit() {
 }  // namespace
 
 std::string StatsToJson(const SharedEngine* engine,
-                        const FallbackState& fallback) {
+                        const FallbackState& fallback,
+                        const ControlReport& control) {
   Json json;
   json["version"] = kVersion;
   json["pid"] = static_cast<uint64_t>(getpid());
@@ -186,16 +202,19 @@ std::string StatsToJson(const SharedEngine* engine,
   } else {
     json["engine"] = EngineToJson(*engine);
   }
-  const StatisticsSnapshot snapshot = engine == nullptr
-                                          ? StatisticsSnapshot{}
-                                          : engine->statistics()->Snapshot();
-  json["ops"] = OperationsToJson(snapshot);
-  json["latency"] = engine == nullptr ? Json::object()
-                                      : LatenciesToJson(*engine->statistics());
+  json["share"] = SettingsToJson(control.settings);
+  json["control"] = {{"file", control.file},
+                     {"applied", control.applied},
+                     {"applied_ms", control.applied_ms},
+                     {"error", control.error}};
+  json.update(CountsToJson(engine == nullptr ? nullptr : engine->statistics()));
   json["in_flight"] =
       InFlightToJson(engine == nullptr ? InFlightReport() : engine->InFlight());
-  json["batch_sizes"] = BatchesToJson(snapshot);
-  json["events"] = EventsToJson(snapshot);
+  const Statistics* const plain =
+      engine == nullptr ? nullptr : engine->plain_statistics();
+  if (plain != nullptr) {
+    json["posix_share"] = CountsToJson(plain);
+  }
   // Texts of the C library may be in any encoding.
   return json.dump(2, ' ', /*ensure_ascii=*/false,
                    nlohmann::json::error_handler_t::replace) +
@@ -218,44 +237,6 @@ std::map<std::string, uint64_t> FlattenStats(const std::string& json) {
   }
   return numbers;
 }
-
-// Calls a function at intervals until it is destroyed.
-class StatsFile::Ticker {
- public:
-  Ticker(std::chrono::seconds interval, std::function<void()> tick)
-      : interval_(interval),
-        tick_(std::move(tick)),
-        thread_([this] { Run(); }) {}
-  ~Ticker() {
-    {
-      MutexLock lock(&mutex_);
-      stopping_ = true;
-    }
-    stop_.NotifyAll();
-    thread_.join();
-  }
-
- private:
-  void Run() {
-    MutexLock lock(&mutex_);
-    while (!stopping_) {
-      const bool notified = stop_.WaitUntil(
-          &mutex_, std::chrono::steady_clock::now() + interval_);
-      if (!notified && !stopping_) {
-        mutex_.Unlock();
-        tick_();
-        mutex_.Lock();
-      }
-    }
-  }
-
-  const std::chrono::seconds interval_;
-  const std::function<void()> tick_;
-  Mutex mutex_;
-  CondVar stop_;
-  bool stopping_ URING_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
-};
 
 StatsFile::StatsFile(const std::string& path, uint32_t interval_s,
                      std::function<std::string()> content)

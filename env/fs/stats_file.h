@@ -12,14 +12,18 @@
 
 #include "env/base/mutex.h"
 #include "env/engine/shared_engine.h"
+#include "env/fs/live_control.h"
 
 namespace rocksdb_uring {
+
+class Ticker;
 
 // One JSON object. Its keys are part of the interface: later versions add keys
 // and keep the existing ones.
 // `engine` is null while the file system is switched off.
 std::string StatsToJson(const SharedEngine* engine,
-                        const FallbackState& fallback);
+                        const FallbackState& fallback,
+                        const ControlReport& control);
 
 // The numbers of such an object by their dotted names:
 // `ops.multi_read.ring.count`.
@@ -52,8 +56,6 @@ class StatsFile {
   void Write();
 
  private:
-  class Ticker;
-
   const uint32_t generation_;
   const std::string path_;
   const std::function<std::string()> content_;

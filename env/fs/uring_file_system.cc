@@ -258,8 +258,9 @@ IOStatus UringFileSystem::DeleteFile(const std::string& name,
   const FileKind kind = ClassifyFile(name);
   const bool large = kind == FileKind::kTable || kind == FileKind::kBlob;
   const auto remove = [&] { return target()->DeleteFile(name, options, dbg); };
+  const FilePolicy& policy = *this->options().policy;
   if (switched_off() || !large ||
-      this->options().paths.writes == PathChoice::kPosix) {
+      !MayUseRings(policy.writes(HundredthOf(name)))) {
     return remove();
   }
   bool deferred = false;
@@ -280,13 +281,21 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
   if (!status.ok()) {
     return status;
   }
-  Status ignored;
-  const std::shared_ptr<SharedEngine> engine = engine_.Get(&ignored);
-  const FallbackState fallback = engine_.WhyPosix(engine.get());
   // A new logger accepts only errors; RocksDB sets its level later.
   Logger* const logger = result->get();
   const rocksdb::InfoLogLevel level = logger->GetInfoLogLevel();
   logger->SetInfoLogLevel(rocksdb::InfoLogLevel::INFO_LEVEL);
+  LogPath(logger);
+  LogSettings(logger);
+  logger->SetInfoLogLevel(level);
+  engine_.control()->AddLogger(*result);
+  return status;
+}
+
+void UringFileSystem::LogPath(Logger* logger) {
+  Status ignored;
+  const std::shared_ptr<SharedEngine> engine = engine_.Get(&ignored);
+  const FallbackState fallback = engine_.WhyPosix(engine.get());
   if (fallback.active) {
     rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, logger,
                  "uring file system: rocksdb-uring %s, POSIX in use, Linux %s: "
@@ -300,8 +309,24 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
                  kVersion, KernelRelease().c_str(),
                  engine->options().queue_depth, engine->options().rings_max);
   }
-  logger->SetInfoLogLevel(level);
-  return status;
+}
+
+// The control file was read before there was a log to report it to.
+void UringFileSystem::LogSettings(Logger* logger) {
+  const ControlReport control = engine_.control()->report();
+  if (control.settings.share == FileSettings::kShareMax &&
+      control.file.empty()) {
+    return;
+  }
+  rocksdb::Log(rocksdb::InfoLogLevel::INFO_LEVEL, logger,
+               "uring file system: share %" PRIu32
+               " of 100 files, control file '%s' applied %" PRIu64 " times",
+               control.settings.share, control.file.c_str(), control.applied);
+  if (!control.error.empty()) {
+    rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, logger,
+                 "uring file system: %s; nothing of it was applied",
+                 control.error.c_str());
+  }
 }
 
 IOStatus UringFileSystem::Poll(std::vector<void*>& handles,

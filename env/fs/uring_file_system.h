@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "env/file/open_file.h"
@@ -78,7 +79,8 @@ class UringFileSystem final : public ConfiguredFileSystem {
   rocksdb::IOStatus DeleteFile(const std::string& name,
                                const rocksdb::IOOptions& options,
                                rocksdb::IODebugContext* dbg) override;
-  // The base file system's logger, with one line about how reads are served.
+  // The base file system's logger, with one line about how reads are served,
+  // and one for each change of the settings while it exists.
   rocksdb::IOStatus NewLogger(const std::string& name,
                               const rocksdb::IOOptions& options,
                               std::shared_ptr<rocksdb::Logger>* result,
@@ -100,10 +102,18 @@ class UringFileSystem final : public ConfiguredFileSystem {
 
  protected:
   rocksdb::Status Start() override;
+  rocksdb::Status ChangeSettings(
+      const std::unordered_map<std::string, std::string>& values) override {
+    return engine_.control()->Change(values);
+  }
 
  private:
   // ROCKSDB_URING=off: the base file system serves everything.
   bool switched_off() const { return options().switched_off; }
+  // For a new log of RocksDB: how reads are served, and what differs from the
+  // defaults.
+  void LogPath(rocksdb::Logger* logger);
+  void LogSettings(rocksdb::Logger* logger);
   // What a file of this file system needs.
   rocksdb::IOStatus Context(FileContext* context);
   // Opens a file with `open`, which gets that, and counts it. Defined in the

@@ -1,5 +1,5 @@
-// Option strings and URIs. What is accepted is in range and comes back from
-// its own text; what is refused says why, and never crashes.
+// Option strings, URIs and control files. What is accepted is in range and
+// comes back from its own text; what is refused says why, and never crashes.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 
+#include "env/fs/live_control.h"
 #include "env/fs/options.h"
+#include "env/fs/settings.h"
 #include "env/fs/uring_file_system.h"
 #include "rocksdb/convenience.h"
 
@@ -59,6 +61,8 @@ void CheckRanges(const FileSystemOptions& options, const std::string& input) {
           "write_out_bytes is in range", input);
   Require(options.stats_interval_s <= FileSystemOptions::kStatsIntervalMax,
           "stats_interval_s is in range", input);
+  Require(options.policy->settings().share <= FileSettings::kShareMax,
+          "share is in range", input);
 }
 
 void CheckRoundTrip(const UringFileSystem& file_system,
@@ -80,8 +84,8 @@ void CheckRoundTrip(const UringFileSystem& file_system,
                   b.engine.readahead_bytes.value_or(1) &&
               a.write_out_bytes == b.write_out_bytes &&
               a.policy->settings() == b.policy->settings() &&
-              a.fallback == b.fallback &&
-              a.stats_file == b.stats_file &&
+              a.fallback == b.fallback && a.stats_file == b.stats_file &&
+              a.control_file == b.control_file &&
               a.stats_interval_s == b.stats_interval_s,
           "text " + text + " means the same", input);
 }
@@ -147,6 +151,31 @@ void Check(const Status& status, const UringFileSystem& file_system,
           "the error names what is wrong: " + status.ToString(), input);
 }
 
+// A control file: what is accepted comes back from its own text, and what is
+// refused changes nothing and names file and line.
+void CheckControlText(const std::string& text) {
+  const FileSettings before;
+  FileSettings settings = before;
+  const Status status = ParseControlText("/control", text, &settings);
+  if (!status.ok()) {
+    Require(settings == before, "a refused file changes nothing", text);
+    Require(status.ToString().find("/control, line ") != std::string::npos &&
+                status.ToString().find(": ") != std::string::npos,
+            "the error names file and line: " + status.ToString(), text);
+    return;
+  }
+  Require(settings.share <= FileSettings::kShareMax, "share is in range", text);
+  std::string lines;
+  for (const std::string& name : SettingNames()) {
+    lines += name + "=" + SettingText(name, settings) + "\n";
+  }
+  FileSettings again;
+  Require(ParseControlText("/control", lines, &again).ok() && again == settings,
+          "the text " + lines + " means the same", text);
+  Require(FilePolicy(settings).settings() == settings,
+          "a policy keeps the settings", text);
+}
+
 }  // namespace
 }  // namespace rocksdb_uring
 
@@ -158,6 +187,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // A string of C, as an environment or a URI gives it.
   std::string input(reinterpret_cast<const char*>(data + 1), size - 1);
   input.resize(std::min(input.size(), input.find('\0')));
+  if (data[0] % 8 == 7) {
+    rocksdb_uring::CheckControlText(
+        std::string(reinterpret_cast<const char*>(data + 1), size - 1));
+    return 0;
+  }
   UringFileSystem file_system(nullptr);
   if (data[0] % 2 == 0) {
     const std::string uri = "uring://" + input;

@@ -163,6 +163,16 @@ TEST_F(SharingTest, ABufferedBatchLocksNothing) {
   ExpectAtMost(limits, [&](int i) { MultiRead(file.get(), i); });
 }
 
+// Files outside the share, as those inside.
+TEST_F(SharingTest, OutsideTheShareNothingIsLocked) {
+  file_system_ = OpenFileSystem("share=0");
+  const auto file = Open(false);
+  ExpectAtMost({}, [&](int i) { Read(*file, Somewhere(i), 4000); });
+  ExpectAtMost({}, [&](int i) { MultiRead(file.get(), i); });
+  ExpectAppends("000036.log", /*direct=*/false, 1000, /*sync=*/true, {});
+  ExpectAppends("000037.sst", /*direct=*/false, 64 << 10, /*sync=*/false, {});
+}
+
 // The shelf of its ring, twice.
 TEST_F(SharingTest, ADirectBatchLocksItsShelf) {
   SkipWithoutDirectReads(true, path_);

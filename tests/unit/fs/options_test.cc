@@ -84,6 +84,9 @@ class OptionsTest : public ::testing::Test {
     EXPECT_EQ(Option("fallback"), "auto");
     EXPECT_EQ(Option("stats_file"), stats_);
     EXPECT_EQ(Option("stats_interval_s"), "3600");
+    EXPECT_EQ(Option("share"), "40");
+    EXPECT_EQ(Option("control_file"), control_);
+    EXPECT_EQ(Option("log"), "on");
   }
 
   static bool Mentions(const Status& status,
@@ -98,16 +101,17 @@ class OptionsTest : public ::testing::Test {
 
   TempDir directory_;
   const std::string stats_ = directory_.file("stats.json");
+  const std::string control_ = directory_.file("control");
   const std::string query_ =
       "queue_depth=128&rings_max=7&readahead_bytes=1M&reads=posix&"
       "write_buffer_bytes=2M&write_out_bytes=8M&writes=uring&syncs=posix&"
-      "fallback=auto&stats_file=" +
-      stats_ + "&stats_interval_s=3600";
+      "fallback=auto&share=40&log=on&control_file=" +
+      control_ + "&stats_file=" + stats_ + "&stats_interval_s=3600";
   const std::string list_ =
       "queue_depth=128;rings_max=7;readahead_bytes=1M;reads=posix;"
       "write_buffer_bytes=2M;write_out_bytes=8M;writes=uring;syncs=posix;"
-      "fallback=auto;stats_file=" +
-      stats_ + ";stats_interval_s=3600";
+      "fallback=auto;share=40;log=on;control_file=" +
+      control_ + ";stats_file=" + stats_ + ";stats_interval_s=3600";
   std::shared_ptr<FileSystem> file_system_;
 };
 
@@ -213,6 +217,12 @@ TEST_F(OptionsTest, BadValuesNameOptionValueAndRange) {
       {"fallback", "never", "auto, require"},
       {"stats_interval_s", "86401", "0 to 86400"},
       {"stats_interval_s", "-1", "0 to 86400"},
+      {"share", "101", "0 to 100"},
+      {"share", "-1", "0 to 100"},
+      {"share", "5%", "0 to 100"},
+      {"share", "0005", "0 to 100"},
+      {"share", "", "0 to 100"},
+      {"log", "yes", "off, on"},
   };
   for (const auto& option : wrong) {
     const std::string pair = option[0] + "=" + option[1];
