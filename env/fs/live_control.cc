@@ -18,7 +18,6 @@
 namespace rocksdb_uring {
 
 using rocksdb::InfoLogLevel;
-using rocksdb::Logger;
 using rocksdb::Status;
 
 namespace {
@@ -193,10 +192,10 @@ void LiveControl::ReportMissing() {
   report_.error.clear();
 }
 
-void LiveControl::AddLogger(const std::shared_ptr<Logger>& logger) {
+void LiveControl::AddLogger(const std::shared_ptr<ReportedLogger>& logger) {
   MutexLock lock(TheMutex());
   loggers_.erase(std::remove_if(loggers_.begin(), loggers_.end(),
-                                [](const std::weak_ptr<Logger>& known) {
+                                [](const std::weak_ptr<ReportedLogger>& known) {
                                   return known.expired();
                                 }),
                  loggers_.end());
@@ -210,11 +209,11 @@ ControlReport LiveControl::report() const {
   return report;
 }
 
-std::vector<std::shared_ptr<Logger>> LiveControl::Loggers() const {
+std::vector<std::shared_ptr<ReportedLogger>> LiveControl::Loggers() const {
   MutexLock lock(TheMutex());
-  std::vector<std::shared_ptr<Logger>> loggers;
-  for (const std::weak_ptr<Logger>& known : loggers_) {
-    if (std::shared_ptr<Logger> logger = known.lock()) {
+  std::vector<std::shared_ptr<ReportedLogger>> loggers;
+  for (const std::weak_ptr<ReportedLogger>& known : loggers_) {
+    if (std::shared_ptr<ReportedLogger> logger = known.lock()) {
       loggers.push_back(std::move(logger));
     }
   }
@@ -225,8 +224,8 @@ void LiveControl::Log(InfoLogLevel level, const std::string& line) const {
   if (DebugLogEnabled()) {
     DebugLog("%s", line.c_str());
   }
-  for (const std::shared_ptr<Logger>& logger : Loggers()) {
-    rocksdb::Log(level, logger.get(), "uring file system: %s", line.c_str());
+  for (const std::shared_ptr<ReportedLogger>& logger : Loggers()) {
+    logger->Report(level, line);
   }
 }
 

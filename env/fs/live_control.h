@@ -12,6 +12,7 @@
 
 #include "env/file/file_policy.h"
 #include "env/file/rocksdb_compat.h"
+#include "env/fs/reported_logger.h"
 
 namespace rocksdb_uring {
 
@@ -47,8 +48,8 @@ class LiveControl {
   void ReportMissing();
 
   // A log of RocksDB, which gets a line for each change and each error. Not
-  // owned: a log that its database has closed is forgotten.
-  void AddLogger(const std::shared_ptr<rocksdb::Logger>& logger);
+  // owned: a log that its database has dropped is forgotten.
+  void AddLogger(const std::shared_ptr<ReportedLogger>& logger);
   ControlReport report() const;
 
   // As SharedEngine::RegisterForkHandler. Its lock is taken while those of
@@ -61,12 +62,12 @@ class LiveControl {
   std::string Set(const FileSettings& settings);
   void LogChanges(const std::string& source, const std::string& changes) const;
   // Returns the loggers; RocksDB's LOG is not written with the lock held.
-  std::vector<std::shared_ptr<rocksdb::Logger>> Loggers() const;
+  std::vector<std::shared_ptr<ReportedLogger>> Loggers() const;
   void Log(rocksdb::InfoLogLevel level, const std::string& line) const;
 
   const std::shared_ptr<FilePolicy> policy_;
   // Guarded by the lock of the process (live_control.cc).
-  std::vector<std::weak_ptr<rocksdb::Logger>> loggers_;
+  std::vector<std::weak_ptr<ReportedLogger>> loggers_;
   ControlReport report_;
 };
 

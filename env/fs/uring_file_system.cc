@@ -288,7 +288,9 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
   LogPath(logger);
   LogSettings(logger);
   logger->SetInfoLogLevel(level);
-  engine_.control()->AddLogger(*result);
+  auto reported = std::make_shared<ReportedLogger>(std::move(*result));
+  engine_.control()->AddLogger(reported);
+  *result = std::move(reported);
   return status;
 }
 

@@ -117,6 +117,33 @@ TEST_F(LiveSettingsTest, ConfigureFromStringChangesAFileSystemInUse) {
   EXPECT_EQ(Option("share"), "7");
 }
 
+// A database closes its log when it is closed, and drops it when it is
+// destroyed. RocksDB's logger would write to a closed file.
+TEST_F(LiveSettingsTest, NothingIsWrittenToALogThatIsClosed) {
+  file_system_ = OpenFileSystem("");
+  const std::string log = OpenLog("LOG");
+  ASSERT_TRUE(Configure("share=50").ok());
+  ASSERT_TRUE(loggers_[0]->Close().ok());
+  const std::string closed = ReadWholeFile(log);
+  EXPECT_TRUE(Mentions(closed, {"share"})) << closed;
+  ASSERT_TRUE(Configure("share=60").ok());
+  EXPECT_EQ(ReadWholeFile(log), closed);
+}
+
+TEST_F(LiveSettingsTest, TheLogPassesEverythingOn) {
+  file_system_ = OpenFileSystem("");
+  const std::string log = OpenLog("LOG");
+  const std::shared_ptr<Logger>& logger = loggers_[0];
+  EXPECT_EQ(logger->GetInfoLogLevel(), rocksdb::InfoLogLevel::INFO_LEVEL);
+  rocksdb::Info(logger, "line %d", 1);
+  rocksdb::Debug(logger, "line %d", 2);
+  rocksdb::Header(logger, "line %d", 3);
+  const std::string text = TextOf(log);
+  EXPECT_TRUE(Mentions(text, {"line 1", "line 3"})) << text;
+  EXPECT_FALSE(Mentions(text, {"line 2"})) << text;
+  EXPECT_GT(logger->GetLogFileSize(), 0u);
+}
+
 TEST_F(LiveSettingsTest, OtherOptionsChangeNothingAndSayWhatCan) {
   file_system_ = OpenFileSystem("share=5");
   const std::string before = file_system_->ToString(Strict());
