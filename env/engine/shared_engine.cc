@@ -171,7 +171,7 @@ IoEngine* SharedEngine::plain_engine() {
     Plain* present = nullptr;
     if (plain_.compare_exchange_strong(present, made.get(),
                                        std::memory_order_acq_rel)) {
-      account_.Add(sizeof(Plain) + made->statistics.memory_bytes());
+      account_.Add(sizeof(Plain));
       present = made.release();
     }
     return &present->engine;
@@ -218,6 +218,10 @@ FallbackState SharedEngine::TryRing() {
 InFlightReport SharedEngine::InFlight() const {
   InFlightReport report;
   engine_->AddInFlight(&report);
+  // A device that hangs does so for files outside the share as well.
+  if (const Statistics* const plain = plain_statistics()) {
+    plain->in_flight().AddTo(&report);
+  }
   return report;
 }
 
@@ -226,7 +230,9 @@ size_t SharedEngine::rings() const {
 }
 
 uint64_t SharedEngine::memory_bytes() const {
-  return account_.bytes() + statistics_.memory_bytes();
+  const Statistics* const plain = plain_statistics();
+  return account_.bytes() + statistics_.memory_bytes() +
+         (plain == nullptr ? 0 : plain->memory_bytes());
 }
 
 bool SharedEngine::forked() const {

@@ -78,7 +78,7 @@ class SharedEngine {
   const EngineOptions& options() const { return options_; }
   Statistics* statistics() { return &statistics_; }
   const Statistics* statistics() const { return &statistics_; }
-  // As IoEngine::AddInFlight.
+  // As IoEngine::AddInFlight, for this engine and the plain one.
   InFlightReport InFlight() const;
   BufferBudget* read_ahead_budget() { return &read_ahead_budget_; }
   // Bytes in buffers of the read-ahead now.

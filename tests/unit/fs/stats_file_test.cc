@@ -205,6 +205,16 @@ TEST_F(HungDeviceTest, IsSeenWithFileAndOffset) {
   EXPECT_FALSE(in_flight.contains("oldest_kind"));
 }
 
+TEST_F(HungDeviceTest, IsSeenOutsideTheShare) {
+  file_system_ = OpenFileSystem("share=0");
+  WhileAReadHangs([this] {
+    const json statistics = Statistics();
+    EXPECT_TRUE(statistics.contains("posix_share"));
+    EXPECT_EQ(statistics.at("in_flight").at("operations"), 1u);
+    EXPECT_EQ(statistics.at("in_flight").at("oldest_offset"), kStuckAt);
+  });
+}
+
 // The child has none of the threads that wait in the parent.
 TEST_F(HungDeviceTest, AForkedChildReportsItsOwnOperations) {
   WhileAReadHangs([this] {
