@@ -14,6 +14,26 @@ using rocksdb::Env;
 using rocksdb::FileSystem;
 using rocksdb::Status;
 
+namespace {
+
+// The file system itself, or the one that it wraps.
+Status FindUring(FileSystem* file_system, UringFileSystem** result) {
+  *result = file_system == nullptr
+                ? nullptr
+                : file_system->CheckedCast<UringFileSystem>();
+  if (*result != nullptr) {
+    return Status::OK();
+  }
+  return Status::InvalidArgument(
+      "statistics of " +
+          std::string(file_system == nullptr ? "a null pointer"
+                                             : file_system->Name()) +
+          ": it is not a uring file system, nor does it wrap one",
+      "pass the file system of an Env made by NewUringEnv or a URI uring://");
+}
+
+}  // namespace
+
 Status NewUringFileSystem(const std::string& options,
                           std::shared_ptr<FileSystem>* result) {
   std::unique_ptr<UringFileSystem> file_system;
@@ -35,19 +55,22 @@ Status NewUringEnv(const std::string& options, std::unique_ptr<Env>* result) {
 }
 
 Status GetUringStatisticsJson(FileSystem* file_system, std::string* json) {
-  auto* uring = file_system == nullptr
-                    ? nullptr
-                    : file_system->CheckedCast<UringFileSystem>();
-  if (uring == nullptr) {
-    return Status::InvalidArgument(
-        "statistics of " +
-            std::string(file_system == nullptr ? "a null pointer"
-                                               : file_system->Name()) +
-            ": it is not a uring file system, nor does it wrap one",
-        "pass the file system of an Env made by NewUringEnv or a URI uring://");
+  UringFileSystem* uring = nullptr;
+  const Status status = FindUring(file_system, &uring);
+  if (status.ok()) {
+    *json = uring->StatisticsJson();
   }
-  *json = uring->StatisticsJson();
-  return Status::OK();
+  return status;
+}
+
+Status GetUringStatisticsPrometheus(FileSystem* file_system,
+                                    std::string* text) {
+  UringFileSystem* uring = nullptr;
+  const Status status = FindUring(file_system, &uring);
+  if (status.ok()) {
+    *text = uring->PrometheusText();
+  }
+  return status;
 }
 
 Status GetUringStatistics(FileSystem* file_system,

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <system_error>
+#include <vector>
 
 #include "env/base/file_descriptor.h"
 #include "env/base/process_path.h"
@@ -50,7 +51,8 @@ ControlFile::ControlFile(const std::string& path, LiveControl* control)
   control_->NameFile(path_);
   Look();
   try {
-    ticker_ = std::make_unique<Ticker>(kInterval, [this] { Look(); });
+    ticker_ = std::make_unique<Ticker>(
+        std::vector<Ticker::Task>{{kInterval, [this] { Look(); }}});
   } catch (const std::system_error& error) {
     control_->ReportError("control file " + path_ +
                           " is not watched: no thread can be started: " +

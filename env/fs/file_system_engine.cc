@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "env/base/debug_log.h"
+#include "env/fs/prometheus.h"
+#include "env/fs/stats_log.h"
 
 namespace rocksdb_uring {
 
@@ -74,13 +76,13 @@ FileSystemEngine::~FileSystemEngine() {
     std::vector<FileSystemEngine*>* const all = &registry->engines;
     all->erase(std::find(all->begin(), all->end(), this));
   }
-  // Outside the lock: the last report calls back into this object. The control
+  // Outside the lock: the last reports call back into this object. The control
   // file, declared last, goes first.
-  std::unique_ptr<StatsFile> last_report;
+  std::unique_ptr<Reports> last_reports;
   std::unique_ptr<ControlFile> watched;
   {
     MutexLock lock(&mutex_);
-    last_report = std::move(stats_file_);
+    last_reports = std::move(reports_);
     watched = std::move(control_file_);
   }
 }
@@ -139,7 +141,7 @@ Status FileSystemEngine::Acquire() {
   }
   if (engine != engine_) {
     // The first engine, or a forked child's own.
-    stats_file_.reset();
+    reports_.reset();
     control_file_.reset();
     engine_ = std::move(engine);
     published_.store(engine_.get(), std::memory_order_release);
@@ -156,11 +158,28 @@ Status FileSystemEngine::Acquire() {
 }
 
 void FileSystemEngine::StartReporting() {
-  if (stats_file_ == nullptr && !options_->stats_file.empty()) {
-    stats_file_ = std::make_unique<StatsFile>(
-        options_->stats_file, options_->stats_interval_s,
-        [this, engine = engine_] { return Report(engine.get()); });
+  if (reports_ != nullptr || !Reports::AreWanted(*options_)) {
+    return;
   }
+  Reports::Sources sources;
+  sources.json = [this, engine = engine_] { return Json(engine.get()); };
+  // Files of several processes in one directory are told apart by a label.
+  const bool label_process =
+      options_->prometheus_file.find("%p") != std::string::npos;
+  sources.prometheus = [this, engine = engine_, label_process] {
+    return Prometheus(engine.get(), label_process);
+  };
+  sources.log = [] {};
+  if (engine_ != nullptr && options_->stats_log_interval_s > 0) {
+    sources.log = [this, engine = engine_,
+                   log = std::make_shared<StatsLog>(engine_.get())] {
+      const std::string text = log->Report();
+      if (!text.empty()) {
+        control_.Log(rocksdb::InfoLogLevel::INFO_LEVEL, text);
+      }
+    };
+  }
+  reports_ = std::make_unique<Reports>(*options_, sources);
 }
 
 void FileSystemEngine::StartControl() {
@@ -178,13 +197,24 @@ FallbackState FileSystemEngine::WhyPosix(const SharedEngine* engine) const {
   return engine == nullptr ? FallbackState() : engine->fallback();
 }
 
-std::string FileSystemEngine::Report(const SharedEngine* engine) const {
+std::string FileSystemEngine::Json(const SharedEngine* engine) const {
   return StatsToJson(engine, WhyPosix(engine), control_.report());
+}
+
+std::string FileSystemEngine::Prometheus(const SharedEngine* engine,
+                                         bool label_process) const {
+  return StatsToPrometheus(engine, WhyPosix(engine), control_.report(),
+                           label_process);
 }
 
 std::string FileSystemEngine::StatisticsJson() {
   Status ignored;
-  return Report(Get(&ignored).get());
+  return Json(Get(&ignored).get());
+}
+
+std::string FileSystemEngine::PrometheusText() {
+  Status ignored;
+  return Prometheus(Get(&ignored).get(), /*label_process=*/false);
 }
 
 }  // namespace rocksdb_uring

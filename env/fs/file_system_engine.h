@@ -13,27 +13,26 @@
 #include "env/fs/control_file.h"
 #include "env/fs/live_control.h"
 #include "env/fs/options.h"
-#include "env/fs/stats_file.h"
+#include "env/fs/reports.h"
 
 namespace rocksdb_uring {
 
 // Acquires the engine of the process by the file system's options, acquires a
-// new one in a forked child, writes the statistics file and watches the control
-// file that the options name. Safe for concurrent use.
+// new one in a forked child, makes the reports and watches the control file
+// that the options name. Safe for concurrent use.
 class FileSystemEngine {
  public:
   // `options` are those of the file system; not owned. They must not change
   // after Start, which sets those of the engine to the values in force.
   explicit FileSystemEngine(FileSystemOptions* options);
-  // Writes the statistics file a last time.
+  // Writes the files of the reports a last time.
   ~FileSystemEngine();
   FileSystemEngine(const FileSystemEngine&) = delete;
   FileSystemEngine& operator=(const FileSystemEngine&) = delete;
 
   // Acquires the engine, unless the file system is switched off, and starts
-  // with the statistics file and the control file. InvalidArgument if the
-  // engine runs with other options, NotSupported if fallback=require cannot be
-  // met.
+  // with the reports and the control file. InvalidArgument if the engine runs
+  // with other options, NotSupported if fallback=require cannot be met.
   rocksdb::Status Start() URING_EXCLUDES(mutex_);
 
   // The engine of this process. Null if the file system is switched off, and if
@@ -48,8 +47,9 @@ class FileSystemEngine {
 
   // Why POSIX serves. `engine` is what Get returned.
   FallbackState WhyPosix(const SharedEngine* engine) const;
-  // Statistics as in the statistics file.
+  // Statistics as in the statistics file, and as in that of Prometheus.
   std::string StatisticsJson() URING_EXCLUDES(mutex_);
+  std::string PrometheusText() URING_EXCLUDES(mutex_);
   // Changes the settings of the file system.
   LiveControl* control() { return &control_; }
 
@@ -61,7 +61,8 @@ class FileSystemEngine {
   rocksdb::Status Acquire() URING_REQUIRES(mutex_);
   void StartReporting() URING_REQUIRES(mutex_);
   void StartControl() URING_REQUIRES(mutex_);
-  std::string Report(const SharedEngine* engine) const;
+  std::string Json(const SharedEngine* engine) const;
+  std::string Prometheus(const SharedEngine* engine, bool label_process) const;
 
   FileSystemOptions* const options_;
   LiveControl control_;
@@ -72,7 +73,7 @@ class FileSystemEngine {
   // that of its parent.
   std::atomic<SharedEngine*> published_{nullptr};
   // After `engine_`: its destructor still reports on the engine.
-  std::unique_ptr<StatsFile> stats_file_ URING_GUARDED_BY(mutex_);
+  std::unique_ptr<Reports> reports_ URING_GUARDED_BY(mutex_);
   std::unique_ptr<ControlFile> control_file_ URING_GUARDED_BY(mutex_);
 };
 

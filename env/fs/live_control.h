@@ -50,6 +50,8 @@ class LiveControl {
   // A log of RocksDB, which gets a line for each change and each error. Not
   // owned: a log that its database has dropped is forgotten.
   void AddLogger(const std::shared_ptr<ReportedLogger>& logger);
+  // Writes to all of these logs.
+  void Log(rocksdb::InfoLogLevel level, const std::string& line) const;
   ControlReport report() const;
 
   // As SharedEngine::RegisterForkHandler. Its lock is taken while those of
@@ -63,7 +65,6 @@ class LiveControl {
   void LogChanges(const std::string& source, const std::string& changes) const;
   // Returns the loggers; RocksDB's LOG is not written with the lock held.
   std::vector<std::shared_ptr<ReportedLogger>> Loggers() const;
-  void Log(rocksdb::InfoLogLevel level, const std::string& line) const;
 
   const std::shared_ptr<FilePolicy> policy_;
   // Guarded by the lock of the process (live_control.cc).

@@ -39,8 +39,12 @@ struct FileSystemOptions {
   Fallback fallback = Fallback::kAuto;
   // Empty: no statistics file. `%p` stands for the process id.
   std::string stats_file;
-  // Seconds between two writes of the statistics file; 0: at the end only.
+  // The same for a file in Prometheus' text format.
+  std::string prometheus_file;
+  // Seconds between two writes of both files; 0: at the end only.
   uint32_t stats_interval_s = 10;
+  // Seconds between two reports in RocksDB's LOG; 0: none.
+  uint32_t stats_log_interval_s = 0;
   // Empty: no control file (control_file.h). `%p` stands for the process id.
   std::string control_file;
   // Not an option: ROCKSDB_URING=off in the environment. The file system below

@@ -1,4 +1,4 @@
-// The JSON of the statistics, and the thread that writes it.
+// The JSON of the statistics, and the files that reports are written to.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "env/fs/stats_file.h"
@@ -7,20 +7,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "env/base/debug_log.h"
 #include "env/base/process_path.h"
 #include "env/base/version.h"
 #include "env/engine/fork_generation.h"
 #include "env/fs/replace_file.h"
 #include "env/fs/settings.h"
-#include "env/fs/ticker.h"
 // RocksDB's make checks no dependency before it compiles a plugin.
 #if !__has_include("nlohmann/json.hpp")
 #error "rocksdb-uring needs nlohmann/json.hpp: install nlohmann-json3-dev"
@@ -32,14 +30,6 @@ namespace rocksdb_uring {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// The name of an open file now; empty if it has been closed meanwhile.
-std::string FileOfDescriptor(int fd) {
-  std::error_code error;
-  const std::filesystem::path name = std::filesystem::read_symlink(
-      "/proc/self/fd/" + std::to_string(fd), error);
-  return error ? std::string() : name.string();
-}
 
 Json OperationsToJson(const StatisticsSnapshot& snapshot) {
   Json kinds = Json::object();
@@ -185,6 +175,13 @@ void WriteAllAtExit() {
 
 }  // namespace
 
+std::string FileOfDescriptor(int fd) {
+  std::error_code error;
+  const std::filesystem::path name = std::filesystem::read_symlink(
+      "/proc/self/fd/" + std::to_string(fd), error);
+  return error ? std::string() : name.string();
+}
+
 std::string StatsToJson(const SharedEngine* engine,
                         const FallbackState& fallback,
                         const ControlReport& control) {
@@ -238,34 +235,17 @@ std::map<std::string, uint64_t> FlattenStats(const std::string& json) {
   return numbers;
 }
 
-StatsFile::StatsFile(const std::string& path, uint32_t interval_s,
+StatsFile::StatsFile(const std::string& path,
                      std::function<std::string()> content)
     : generation_(ForkGeneration::AtBirth()),
       path_(AbsolutePath(path)),
       content_(std::move(content)) {
   Registry* const registry = TheRegistry();
-  {
-    MutexLock lock(&registry->mutex);
-    registry->files.push_back(this);
-  }
-  if (interval_s > 0) {
-    try {
-      ticker_ = std::make_unique<Ticker>(std::chrono::seconds(interval_s),
-                                         [this] { Write(); });
-    } catch (const std::system_error& error) {
-      // Without a thread the process still writes at its end.
-      DebugLog("no thread for the statistics file: %s", error.what());
-    }
-  }
+  MutexLock lock(&registry->mutex);
+  registry->files.push_back(this);
 }
 
 StatsFile::~StatsFile() {
-  const bool forked = generation_ != ForkGeneration::Now();
-  if (forked) {
-    // The thread exists only in the parent and cannot be joined here.
-    (void)ticker_.release();
-  }
-  ticker_.reset();
   Registry* const registry = TheRegistry();
   {
     MutexLock lock(&registry->mutex);
@@ -273,9 +253,7 @@ StatsFile::~StatsFile() {
         std::remove(registry->files.begin(), registry->files.end(), this),
         registry->files.end());
   }
-  if (!forked) {
-    Write();
-  }
+  Write();
 }
 
 void StatsFile::RegisterForkHandler() { TheRegistry(); }

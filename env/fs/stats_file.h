@@ -1,4 +1,5 @@
-// The statistics as JSON, and the file that they are written to.
+// The statistics as JSON, and a file that they, or another text, are written
+// to.
 //
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -7,7 +8,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 
 #include "env/base/mutex.h"
@@ -15,8 +15,6 @@
 #include "env/fs/live_control.h"
 
 namespace rocksdb_uring {
-
-class Ticker;
 
 // One JSON object. Its keys are part of the interface: later versions add keys
 // and keep the existing ones.
@@ -29,18 +27,19 @@ std::string StatsToJson(const SharedEngine* engine,
 // `ops.multi_read.ring.count`.
 std::map<std::string, uint64_t> FlattenStats(const std::string& json);
 
-// Writes a file at intervals, on destruction, and at exit if the process ends
-// before that. Each write replaces the file by rename (replace_file.h), one at
-// a time in this process. Failures to write are silent, because statistics must
-// not break a database.
+// The name that an open file has now; empty if it has been closed meanwhile.
+std::string FileOfDescriptor(int fd);
+
+// Writes a file when it is told to, on destruction, and at exit if the process
+// ends before that. Each write replaces the file by rename (replace_file.h),
+// one at a time in this process. Failures to write are silent, because
+// statistics must not break a database.
 class StatsFile {
  public:
   // `path`: `%p` is replaced by the process id; a relative path starts in the
-  // current directory of this moment. `interval_s` is in seconds, 0 for no
-  // interval; otherwise a thread wakes once per interval. `content` is called
-  // by any thread, until the destructor returns.
-  StatsFile(const std::string& path, uint32_t interval_s,
-            std::function<std::string()> content);
+  // current directory of this moment. `content` is called by any thread, until
+  // the destructor returns.
+  StatsFile(const std::string& path, std::function<std::string()> content);
   // Writes a last time, unless this is a forked child: then the file is the
   // parent's.
   ~StatsFile();
@@ -59,7 +58,6 @@ class StatsFile {
   const uint32_t generation_;
   const std::string path_;
   const std::function<std::string()> content_;
-  std::unique_ptr<Ticker> ticker_;
 };
 
 }  // namespace rocksdb_uring

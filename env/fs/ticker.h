@@ -1,4 +1,4 @@
-// A thread that calls a function at intervals.
+// A thread that calls functions at intervals.
 //
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -6,46 +6,33 @@
 #include <chrono>
 #include <functional>
 #include <thread>
-#include <utility>
+#include <vector>
 
 #include "env/base/mutex.h"
 
 namespace rocksdb_uring {
 
-// Calls a function at intervals until it is destroyed, which waits for a call
-// that runs. The constructor throws std::system_error if no thread can be
-// started. In a forked child there is no thread, and the object must be leaked.
+// Calls functions, each at an interval of its own, until it is destroyed, which
+// waits for a call that runs. The constructor throws std::system_error if no
+// thread can be started. In a forked child there is no thread, and the object
+// must be leaked.
 class Ticker {
  public:
-  Ticker(std::chrono::seconds interval, std::function<void()> tick)
-      : interval_(interval),
-        tick_(std::move(tick)),
-        thread_([this] { Run(); }) {}
-  ~Ticker() {
-    {
-      MutexLock lock(&mutex_);
-      stopping_ = true;
-    }
-    stop_.NotifyAll();
-    thread_.join();
-  }
+  struct Task {
+    std::chrono::seconds interval;
+    std::function<void()> tick;
+  };
+
+  // REQUIRES: there is a task.
+  explicit Ticker(std::vector<Task> tasks);
+  ~Ticker();
+  Ticker(const Ticker&) = delete;
+  Ticker& operator=(const Ticker&) = delete;
 
  private:
-  void Run() {
-    MutexLock lock(&mutex_);
-    while (!stopping_) {
-      const bool notified = stop_.WaitUntil(
-          &mutex_, std::chrono::steady_clock::now() + interval_);
-      if (!notified && !stopping_) {
-        mutex_.Unlock();
-        tick_();
-        mutex_.Lock();
-      }
-    }
-  }
+  void Run();
 
-  const std::chrono::seconds interval_;
-  const std::function<void()> tick_;
+  const std::vector<Task> tasks_;
   Mutex mutex_;
   CondVar stop_;
   bool stopping_ URING_GUARDED_BY(mutex_) = false;

@@ -99,6 +99,8 @@ class UringFileSystem final : public ConfiguredFileSystem {
 
   // Statistics as in the statistics file.
   std::string StatisticsJson() { return engine_.StatisticsJson(); }
+  // The same for Prometheus.
+  std::string PrometheusText() { return engine_.PrometheusText(); }
 
  protected:
   rocksdb::Status Start() override;

@@ -27,6 +27,15 @@ extern "C" {
 __attribute__((visibility("default"))) rocksdb_env_t* rocksdb_uring_create_env(
     const char* options, char** errptr);
 
+/* Returns the statistics of `env`, which rocksdb_uring_create_env made or which
+ * is the default one under the preload: as JSON, in the format of the
+ * statistics file, and in the text format of Prometheus. The caller frees the
+ * result with free(). On failure as above. Safe for concurrent use. */
+__attribute__((visibility("default"))) char* rocksdb_uring_statistics_json(
+    rocksdb_env_t* env, char** errptr);
+__attribute__((visibility("default"))) char*
+rocksdb_uring_statistics_prometheus(rocksdb_env_t* env, char** errptr);
+
 #ifdef __cplusplus
 }
 #endif

@@ -51,6 +51,11 @@ ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status NewUringEnv(
 ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status GetUringStatisticsJson(
     ROCKSDB_NAMESPACE::FileSystem* file_system, std::string* json);
 
+// Stores them in `*text`, in Prometheus' text format 0.0.4, for a program that
+// serves metrics itself. Otherwise as above.
+ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status GetUringStatisticsPrometheus(
+    ROCKSDB_NAMESPACE::FileSystem* file_system, std::string* text);
+
 // The same numbers by dotted names, such as `ops.multi_read.ring.count`
 // (requests of MultiRead that a ring served). Later versions add names and keep
 // the existing ones.

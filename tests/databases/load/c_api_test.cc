@@ -115,6 +115,27 @@ TEST_F(CApiTest, DatabaseOpensAndTheEnvironmentGoesWithItsFileSystem) {
   EXPECT_NE(ReadWholeFile(stats).find("\"opens\""), std::string::npos);
 }
 
+TEST_F(CApiTest, StatisticsAsText) {
+  rocksdb_env_t* const env = rocksdb_uring_create_env(nullptr, &error_);
+  ASSERT_EQ(error_, nullptr);
+  char* const json = rocksdb_uring_statistics_json(env, &error_);
+  ASSERT_NE(json, nullptr) << error_;
+  EXPECT_NE(strstr(json, "\"in_flight\""), nullptr) << json;
+  free(json);
+  char* const metrics = rocksdb_uring_statistics_prometheus(env, &error_);
+  ASSERT_NE(metrics, nullptr) << error_;
+  EXPECT_NE(strstr(metrics, "rocksdb_uring_opens_total 0\n"), nullptr)
+      << metrics;
+  free(metrics);
+  rocksdb_env_destroy(env);
+  rocksdb_env_t* const memory = rocksdb_create_mem_env();
+  EXPECT_EQ(rocksdb_uring_statistics_json(memory, &error_), nullptr);
+  ASSERT_NE(error_, nullptr);
+  EXPECT_NE(strstr(error_, "not a uring file system"), nullptr) << error_;
+  rocksdb_env_destroy(memory);
+  free(error_);
+}
+
 TEST_F(CApiTest, TakesUris) {
   rocksdb_env_t* const env =
       rocksdb_uring_create_env("uring://?fallback=auto", &error_);

@@ -61,6 +61,8 @@ void CheckRanges(const FileSystemOptions& options, const std::string& input) {
           "write_out_bytes is in range", input);
   Require(options.stats_interval_s <= FileSystemOptions::kStatsIntervalMax,
           "stats_interval_s is in range", input);
+  Require(options.stats_log_interval_s <= FileSystemOptions::kStatsIntervalMax,
+          "stats_log_interval_s is in range", input);
   Require(options.policy->settings().share <= FileSettings::kShareMax,
           "share is in range", input);
 }
@@ -86,6 +88,8 @@ void CheckRoundTrip(const UringFileSystem& file_system,
               a.policy->settings() == b.policy->settings() &&
               a.fallback == b.fallback && a.stats_file == b.stats_file &&
               a.control_file == b.control_file &&
+              a.prometheus_file == b.prometheus_file &&
+              a.stats_log_interval_s == b.stats_log_interval_s &&
               a.stats_interval_s == b.stats_interval_s,
           "text " + text + " means the same", input);
 }

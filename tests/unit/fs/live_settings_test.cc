@@ -151,7 +151,8 @@ TEST_F(LiveSettingsTest, OtherOptionsChangeNothingAndSayWhatCan) {
        {"queue_depth=128", "rings_max=3", "readahead_bytes=0",
         "write_buffer_bytes=0", "write_out_bytes=0", "fallback=require",
         "stats_file=/tmp/x", "stats_interval_s=1", "control_file=/tmp/x",
-        "target=TimedFS", "no_option=1"}) {
+        "prometheus_file=/tmp/x", "stats_log_interval_s=1", "target=TimedFS",
+        "no_option=1"}) {
     for (const std::string& text : {std::string(option) + ";share=10",
                                     std::string("share=10;") + option}) {
       const Status status = Configure(text);

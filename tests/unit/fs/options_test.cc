@@ -84,6 +84,8 @@ class OptionsTest : public ::testing::Test {
     EXPECT_EQ(Option("fallback"), "auto");
     EXPECT_EQ(Option("stats_file"), stats_);
     EXPECT_EQ(Option("stats_interval_s"), "3600");
+    EXPECT_EQ(Option("prometheus_file"), stats_ + ".prom");
+    EXPECT_EQ(Option("stats_log_interval_s"), "1800");
     EXPECT_EQ(Option("share"), "40");
     EXPECT_EQ(Option("control_file"), control_);
     EXPECT_EQ(Option("log"), "on");
@@ -106,12 +108,16 @@ class OptionsTest : public ::testing::Test {
       "queue_depth=128&rings_max=7&readahead_bytes=1M&reads=posix&"
       "write_buffer_bytes=2M&write_out_bytes=8M&writes=uring&syncs=posix&"
       "fallback=auto&share=40&log=on&control_file=" +
-      control_ + "&stats_file=" + stats_ + "&stats_interval_s=3600";
+      control_ + "&stats_file=" + stats_ +
+      "&stats_interval_s=3600&prometheus_file=" + stats_ +
+      ".prom&stats_log_interval_s=1800";
   const std::string list_ =
       "queue_depth=128;rings_max=7;readahead_bytes=1M;reads=posix;"
       "write_buffer_bytes=2M;write_out_bytes=8M;writes=uring;syncs=posix;"
       "fallback=auto;share=40;log=on;control_file=" +
-      control_ + ";stats_file=" + stats_ + ";stats_interval_s=3600";
+      control_ + ";stats_file=" + stats_ +
+      ";stats_interval_s=3600;prometheus_file=" + stats_ +
+      ".prom;stats_log_interval_s=1800";
   std::shared_ptr<FileSystem> file_system_;
 };
 
@@ -217,6 +223,7 @@ TEST_F(OptionsTest, BadValuesNameOptionValueAndRange) {
       {"fallback", "never", "auto, require"},
       {"stats_interval_s", "86401", "0 to 86400"},
       {"stats_interval_s", "-1", "0 to 86400"},
+      {"stats_log_interval_s", "86401", "0 to 86400"},
       {"share", "101", "0 to 100"},
       {"share", "-1", "0 to 100"},
       {"share", "5%", "0 to 100"},
