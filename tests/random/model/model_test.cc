@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "rocksdb/convenience.h"
+#include "tests/random/model/dice.h"
 #include "tests/random/model/world.h"
 #include "tests/support/engine/fake_ring.h"
 #include "tests/support/engine/fake_system_calls.h"
@@ -34,6 +36,8 @@ struct ModelCase {
   const char* options;
   Kernel kernel;
   size_t threads;
+  // The settings of the file system change now and then.
+  bool switches = false;
 };
 
 void PrintTo(const ModelCase& model_case, std::ostream* out) {
@@ -135,7 +139,7 @@ class ModelTest : public ::testing::TestWithParam<ModelCase> {
         World world({sides[0].system, sides[0].path(name)},
                     {sides[1].system, sides[1].path(name)}, TestSeed() + thread,
                     direct, &hand_over);
-        WalkThrough(&world, steps, kernel, &outcomes[thread]);
+        WalkThrough(&world, steps, file_system, kernel, &outcomes[thread]);
       });
     }
     threads.Join();
@@ -148,9 +152,13 @@ class ModelTest : public ::testing::TestWithParam<ModelCase> {
     }
   }
 
-  void WalkThrough(World* world, size_t steps, FakeKernel* kernel,
-                   Outcome* outcome) {
+  void WalkThrough(World* world, size_t steps, FileSystem* file_system,
+                   FakeKernel* kernel, Outcome* outcome) {
+    Dice dice(TestSeed());
     for (size_t& step = outcome->steps; step < steps; ++step) {
+      if (GetParam().switches && dice.OneIn(15)) {
+        Switch(&dice, file_system);
+      }
       if (GetParam().kernel == Kernel::kFailing) {
         Fail(step, kernel);
       }
@@ -165,6 +173,20 @@ class ModelTest : public ::testing::TestWithParam<ModelCase> {
       outcome->mistake = world->Finish();
     }
     outcome->trace = world->Trace();
+  }
+
+  // To any share, and to any paths.
+  static void Switch(Dice* dice, FileSystem* file_system) {
+    static const std::vector<std::string> kShares = {"0", "5", "50", "100"};
+    static const std::vector<std::string> kPaths = {"auto", "uring", "posix"};
+    const auto option = [&](const char* name, const auto& values) {
+      return std::string(name) + "=" + dice->Pick(values) + ";";
+    };
+    const rocksdb::Status status = file_system->ConfigureFromString(
+        rocksdb::ConfigOptions(),
+        option("share", kShares) + option("reads", kPaths) +
+            option("writes", kPaths) + option("syncs", kPaths));
+    EXPECT_TRUE(status.ok()) << status.ToString();
   }
 
   // For 5 of 50 steps each.
@@ -198,6 +220,10 @@ class ModelTest : public ::testing::TestWithParam<ModelCase> {
       if (grew == 0 && GetParam().kernel == Kernel::kFaulty) {
         return "nothing through a ring: " + key;
       }
+    }
+    if (GetParam().switches &&
+        after["posix_share.ops.write.posix.count"] == 0) {
+      return "no file was outside the share";
     }
     const bool posix = GetParam().label == std::string("posix");
     const bool wanted =
@@ -248,7 +274,10 @@ INSTANTIATE_TEST_SUITE_P(
         ModelCase{"faulty_threads", "reads=uring;writes=uring;syncs=uring",
                   Kernel::kFaulty, 3},
         ModelCase{"failing", "reads=uring;writes=uring;syncs=uring",
-                  Kernel::kFailing, 2}),
+                  Kernel::kFailing, 2},
+        ModelCase{"switching", "", Kernel::kReal, 2, /*switches=*/true},
+        ModelCase{"switching_faulty", "", Kernel::kFaulty, 2,
+                  /*switches=*/true}),
     [](const ::testing::TestParamInfo<ModelCase>& info) {
       return std::string(info.param.label);
     });
