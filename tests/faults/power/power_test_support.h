@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -27,6 +28,8 @@ struct FileSystemCase {
   // What must have grown by the end, so that the test has tested it: a name
   // of GetUringStatistics. Null for the default file system.
   const char* statistic;
+  // Whether share and paths change all the time.
+  bool switches = false;
 
   bool is_plugin() const { return options != nullptr; }
   bool needs_ring() const {
@@ -70,10 +73,14 @@ class RecordedFileSystem {
   }
 
  private:
+  void Switch() const;
+
   const FileSystemCase options_;
   std::shared_ptr<SharedEngine> engine_;
   std::shared_ptr<rocksdb::FileSystem> file_system_;
   std::map<std::string, uint64_t> before_;
+  std::atomic<bool> stop_{false};
+  Threads switching_;
 };
 
 }  // namespace rocksdb_uring
