@@ -35,12 +35,15 @@ std::vector<DbCase> AllDbCases() {
 void DbTest::SetUp() {
   WriteFile(directory_.file("probe"), "");
   SkipWithoutDirectReads(GetParam().direct, directory_.file("probe"));
-  const std::string paths = GetParam().paths;
-  const Status status = NewUringEnv(
-      "reads=" + paths + ";writes=" + paths + ";syncs=" + paths, &env_);
+  const Status status = NewUringEnv(FileSystemOptionsText(), &env_);
   ASSERT_TRUE(status.ok()) << status.ToString();
   before_ = StatisticsOf(env_->GetFileSystem().get());
   Open();
+}
+
+std::string DbTest::FileSystemOptionsText() {
+  const std::string paths = GetParam().paths;
+  return "reads=" + paths + ";writes=" + paths + ";syncs=" + paths;
 }
 
 void DbTest::TearDown() {

@@ -60,6 +60,8 @@ class DbTest : public ::testing::TestWithParam<DbCase> {
   void ExpectUsed(const std::string& kind) { expected_.push_back(kind); }
   uint64_t Used(const std::string& kind);
 
+  // Of the file system; for SetUp.
+  virtual std::string FileSystemOptionsText();
   // For the next Open. Small files and a small cache, so that reads reach the
   // file.
   virtual rocksdb::Options MakeOptions();
