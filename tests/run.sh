@@ -243,6 +243,12 @@ run_soak() {
   esac
 }
 
+# A canary from 0 to 100 % of the files and back, under load.
+run_canary() {
+  [[ $1 == dev ]] || return 0
+  check tests/databases/canary/run.sh --seconds "$((full ? 600 : 15))" "build/$1"
+}
+
 test_preset() {
   local targets
   mapfile -t targets < <(some_suites "$1")
@@ -250,6 +256,7 @@ test_preset() {
   build "$1" --preset "$1" -DROCKSDB_URING_BUILD_TESTS=ON || return
   run_suites "$1"
   ((quick)) || run_soak "$1"
+  ((quick)) || run_canary "$1"
 }
 
 # Inputs that are found are kept below build/fuzz. librocksdb is not
