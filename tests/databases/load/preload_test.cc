@@ -93,6 +93,17 @@ TEST_F(PreloadTest, DefaultAnswersToAllItsNames) {
   EXPECT_EQ(ran.said["same_by_string"], "1");
 }
 
+TEST_F(PreloadTest, SettingsOfTheDefaultCanChange) {
+  Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "settings"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  EXPECT_EQ(ran.said["share_status"], "OK");
+  EXPECT_EQ(ran.said["option_status"], "OK");
+  EXPECT_EQ(ran.said["share"], "5");
+  EXPECT_NE(ran.output.find("only log, reads, share, syncs, writes can"),
+            std::string::npos)
+      << ran.output;
+}
+
 TEST_F(PreloadTest, DefaultIsOneObjectForAllThreads) {
   Ran ran = RunPreloaded({LOAD_TEST_PROGRAM, "threads"});
   EXPECT_EQ(ran.exit_code, 0) << ran.output;

@@ -67,6 +67,22 @@ std::string PluginFiles() {
 }
 
 // What FileSystem::Default() is.
+// What a program may change of the default file system.
+int Settings(const Arguments& /*arguments*/) {
+  const std::shared_ptr<FileSystem> file_system = FileSystem::Default();
+  Print(
+      "share_status",
+      file_system->ConfigureFromString(ConfigOptions(), "share=5").ToString());
+  Print("depth_status",
+        file_system->ConfigureFromString(ConfigOptions(), "queue_depth=32")
+            .ToString());
+  std::string share;
+  Print("option_status",
+        file_system->GetOption(ConfigOptions(), "share", &share).ToString());
+  Print("share", share);
+  return 0;
+}
+
 int Identity(const Arguments& /*arguments*/) {
   const std::shared_ptr<FileSystem> file_system = FileSystem::Default();
   Print("name", file_system->Name());
@@ -445,6 +461,7 @@ int main(int argc, char** argv) {
     int (*run)(const Arguments&);
   };
   const Task tasks[] = {{"identity", 0, Identity},
+                        {"settings", 0, Settings},
                         {"threads", 0, Threads},
                         {"round_trip", 1, RoundTripTask},
                         {"mmap", 1, MappedWrites},
