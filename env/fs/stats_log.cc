@@ -71,15 +71,20 @@ std::string StatsLog::Line(StatKind kind, IoPath path, const Done& now,
   const double seconds = static_cast<double>(elapsed_ns) / 1e9;
   const auto bytes =
       static_cast<double>(now.operations.bytes - before.operations.bytes);
+  std::string line =
+      Format("\n  %s/%s: %.1f ops/s, %.2f MiB/s, %" PRIu64 " errors",
+             StatKindName(kind), IoPathName(path),
+             static_cast<double>(count) / seconds, bytes / (1 << 20) / seconds,
+             now.operations.errors - before.operations.errors);
   const LatencySnapshot times = now.times.Since(before.times);
-  return Format(
-      "\n  %s/%s: %.1f ops/s, %.2f MiB/s, %" PRIu64
-      " errors, mean %.1f us, p50 %.1f, p99 %.1f, p99.9 %.1f",
-      StatKindName(kind), IoPathName(path),
-      static_cast<double>(count) / seconds, bytes / (1 << 20) / seconds,
-      now.operations.errors - before.operations.errors,
-      Microseconds(times.mean_ns()), Microseconds(times.Quantile(0.5)),
-      Microseconds(times.Quantile(0.99)), Microseconds(times.Quantile(0.999)));
+  if (times.count() > 0) {
+    line +=
+        Format(", mean %.1f us, p50 %.1f, p99 %.1f, p99.9 %.1f",
+               Microseconds(times.mean_ns()), Microseconds(times.Quantile(0.5)),
+               Microseconds(times.Quantile(0.99)),
+               Microseconds(times.Quantile(0.999)));
+  }
+  return line;
 }
 
 std::string StatsLog::Report() {

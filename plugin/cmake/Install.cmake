@@ -20,7 +20,7 @@ if(TARGET rocksdb_uring_preload)
   install(TARGETS rocksdb_uring_preload
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime)
 endif()
-foreach(tool uring_probe uring_bench uring_compare uring_replay)
+foreach(tool uring_probe uring_top uring_bench uring_compare uring_replay)
   if(TARGET ${tool})
     install(TARGETS ${tool}
       RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)

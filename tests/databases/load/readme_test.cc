@@ -104,6 +104,7 @@ const std::vector<Way>& Ways() {
        {"db_bench"},
        {"a preload reaches it"},
        false},
+      {tools, "A running program", {"db_bench"}, {" in use, up "}, false},
       {tools, "The engine alone", {kRing}, {"CPU"}, false},
       {tools,
        "One workload",

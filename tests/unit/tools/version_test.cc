@@ -18,6 +18,7 @@ TEST_F(ToolsTest, VersionIsThatOfTheProject) {
   EXPECT_STREQ(kVersion, ROCKSDB_URING_PROJECT_VERSION);
   for (const auto& tool :
        {std::make_pair("uring_probe", URING_PROBE_PATH),
+        std::make_pair("uring_top", URING_TOP_PATH),
         std::make_pair("uring_bench", URING_BENCH_PATH),
         std::make_pair("uring_compare", URING_COMPARE_PATH)}) {
     ToolProgram program;
