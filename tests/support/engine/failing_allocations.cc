@@ -60,3 +60,32 @@ void operator delete(void* memory, const std::nothrow_t&) noexcept {
 void operator delete[](void* memory, const std::nothrow_t&) noexcept {
   std::free(memory);
 }
+
+// Of types with a cache line of their own.
+void* operator new(size_t size, std::align_val_t alignment) {
+  const size_t boundary = static_cast<size_t>(alignment);
+  void* const memory =
+      rocksdb_uring::MustFail()
+          ? nullptr
+          : std::aligned_alloc(boundary,
+                               (size + boundary - 1) / boundary * boundary);
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+  return memory;
+}
+void* operator new[](size_t size, std::align_val_t alignment) {
+  return operator new(size, alignment);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
