@@ -15,7 +15,12 @@ using rocksdb::Logger;
 ReportedLogger::ReportedLogger(std::shared_ptr<Logger> target)
     : generation_(ForkGeneration::AtBirth()), target_(std::move(target)) {}
 
+// Not in a forked child: the log is the parent's, and one of its threads may
+// have held the lock.
 void ReportedLogger::Report(InfoLogLevel level, const std::string& line) {
+  if (generation_ != ForkGeneration::Now()) {
+    return;
+  }
   MutexLock lock(&mutex_);
   if (open_) {
     rocksdb::Log(level, target_.get(), "uring file system: %s", line.c_str());

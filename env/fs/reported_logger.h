@@ -22,7 +22,8 @@ class ReportedLogger final : public rocksdb::Logger {
  public:
   explicit ReportedLogger(std::shared_ptr<rocksdb::Logger> target);
 
-  // Writes a line, unless the log is closed. Safe for concurrent use.
+  // Writes a line, unless the log is closed or was opened before a fork. Safe
+  // for concurrent use.
   void Report(rocksdb::InfoLogLevel level, const std::string& line)
       URING_EXCLUDES(mutex_);
 
