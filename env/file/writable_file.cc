@@ -28,7 +28,6 @@
 
 namespace rocksdb_uring {
 
-using rocksdb::DataVerificationInfo;
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
@@ -236,31 +235,6 @@ IOStatus UringWritableFile::AppendAt(uint64_t offset, const Slice& data,
   return early_write_out_ == nullptr ? IOStatus::OK() : WriteOutEarly();
 }
 
-IOStatus UringWritableFile::Append(const Slice& data,
-                                   const IOOptions& /*options*/,
-                                   IODebugContext* /*dbg*/) {
-  return AppendAt(size_.load(std::memory_order_relaxed), data, nullptr);
-}
-
-IOStatus UringWritableFile::Append(const Slice& data,
-                                   const IOOptions& /*options*/,
-                                   const DataVerificationInfo& verification,
-                                   IODebugContext* /*dbg*/) {
-  return AppendAt(size_.load(std::memory_order_relaxed), data, &verification);
-}
-
-IOStatus UringWritableFile::PositionedAppend(const Slice& data, uint64_t offset,
-                                             const IOOptions& /*options*/,
-                                             IODebugContext* /*dbg*/) {
-  return AppendAt(offset, data, nullptr);
-}
-
-IOStatus UringWritableFile::PositionedAppend(
-    const Slice& data, uint64_t offset, const IOOptions& /*options*/,
-    const DataVerificationInfo& verification, IODebugContext* /*dbg*/) {
-  return AppendAt(offset, data, &verification);
-}
-
 IOStatus UringWritableFile::Truncate(uint64_t size,
                                      const IOOptions& /*options*/,
                                      IODebugContext* /*dbg*/) {
@@ -360,15 +334,6 @@ void UringWritableFile::SetWriteLifeTimeHint(
   if (fcntl(file_->fd.get(), F_SET_RW_HINT, &value) == 0) {
     write_hint_ = hint;
   }
-}
-
-uint64_t UringWritableFile::GetFileSize(const IOOptions& /*options*/,
-                                        IODebugContext* /*dbg*/) {
-  return size_.load(std::memory_order_relaxed);
-}
-
-size_t UringWritableFile::GetUniqueId(char* id, size_t max_size) const {
-  return GetUniqueIdOf(file_->fd.get(), id, max_size);
 }
 
 IOStatus UringWritableFile::InvalidateCache(size_t offset, size_t length) {

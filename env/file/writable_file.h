@@ -39,23 +39,31 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
 
   // `data` is the caller's again when these return.
   rocksdb::IOStatus Append(const rocksdb::Slice& data,
-                           const rocksdb::IOOptions& options,
-                           rocksdb::IODebugContext* dbg) override;
+                           const rocksdb::IOOptions& /*options*/,
+                           rocksdb::IODebugContext* /*dbg*/) override {
+    return AppendAt(size_.load(std::memory_order_relaxed), data, nullptr);
+  }
   // Corruption, and nothing is written, if the data do not match the checksum
   // that was handed over.
   rocksdb::IOStatus Append(const rocksdb::Slice& data,
-                           const rocksdb::IOOptions& options,
+                           const rocksdb::IOOptions& /*options*/,
                            const rocksdb::DataVerificationInfo& verification,
-                           rocksdb::IODebugContext* dbg) override;
-  rocksdb::IOStatus PositionedAppend(const rocksdb::Slice& data,
-                                     uint64_t offset,
-                                     const rocksdb::IOOptions& options,
-                                     rocksdb::IODebugContext* dbg) override;
+                           rocksdb::IODebugContext* /*dbg*/) override {
+    return AppendAt(size_.load(std::memory_order_relaxed), data, &verification);
+  }
   rocksdb::IOStatus PositionedAppend(
       const rocksdb::Slice& data, uint64_t offset,
-      const rocksdb::IOOptions& options,
+      const rocksdb::IOOptions& /*options*/,
+      rocksdb::IODebugContext* /*dbg*/) override {
+    return AppendAt(offset, data, nullptr);
+  }
+  rocksdb::IOStatus PositionedAppend(
+      const rocksdb::Slice& data, uint64_t offset,
+      const rocksdb::IOOptions& /*options*/,
       const rocksdb::DataVerificationInfo& verification,
-      rocksdb::IODebugContext* dbg) override;
+      rocksdb::IODebugContext* /*dbg*/) override {
+    return AppendAt(offset, data, &verification);
+  }
   rocksdb::IOStatus Truncate(uint64_t size, const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* dbg) override;
   rocksdb::IOStatus Close(const rocksdb::IOOptions& options,
@@ -72,9 +80,13 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
     return file_->buffer_alignment();
   }
   void SetWriteLifeTimeHint(rocksdb::Env::WriteLifeTimeHint hint) override;
-  uint64_t GetFileSize(const rocksdb::IOOptions& options,
-                       rocksdb::IODebugContext* dbg) override;
-  size_t GetUniqueId(char* id, size_t max_size) const override;
+  uint64_t GetFileSize(const rocksdb::IOOptions& /*options*/,
+                       rocksdb::IODebugContext* /*dbg*/) override {
+    return size_.load(std::memory_order_relaxed);
+  }
+  size_t GetUniqueId(char* id, size_t max_size) const override {
+    return GetUniqueIdOf(file_->fd.get(), id, max_size);
+  }
   rocksdb::IOStatus InvalidateCache(size_t offset, size_t length) override;
   // Does not wait for the device, unless the options say strict_bytes_per_sync.
   rocksdb::IOStatus RangeSync(uint64_t offset, uint64_t nbytes,
