@@ -9,17 +9,23 @@
 //   bench/runner        all threads, warm-up and measurement
 //   bench/histogram     latencies
 //   bench/report        as text and as JSON
+//   bench/suite         all benchmarks, on uring and on posix in turn
+//   bench/suite_report  as one table and as JSON
 //
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "env/base/errno_code.h"
 #include "tools/bench/engines.h"
 #include "tools/bench/options.h"
 #include "tools/bench/report.h"
 #include "tools/bench/runner.h"
+#include "tools/bench/suite.h"
+#include "tools/bench/suite_report.h"
 #include "tools/bench/target_file.h"
 #include "tools/command_line.h"
 
@@ -35,6 +41,8 @@ constexpr const char* kUsage =
     "  --file=data --size_mb=3072 --batch=32      what a MultiGet sends\n"
     "  --file=data --depth=32                     as fio --iodepth=32\n"
     "  --file=data --depth=32 --engine=none       the cost of this program\n"
+    "  --file=data --size_mb=3072 --suite         everything, on POSIX as "
+    "well\n"
     "Exit status: 0 measured, 1 failed, 2 bad usage.";
 
 int Fail(int status, const std::string& error) {
@@ -80,6 +88,28 @@ int Measure(const BenchOptions& options) {
   return 0;
 }
 
+int MeasureSuite(const BenchOptions& options) {
+  std::vector<SuiteRow> rows = SuiteRows(options);
+  std::string error;
+  fputs(SuiteHead(options).c_str(), stdout);
+  for (SuiteRow& row : rows) {
+    switch (RunRow(options.pairs, &row, &error)) {
+      case OpenOutcome::kBadUsage:
+        return Fail(kExitUsage, error);
+      case OpenOutcome::kFailed:
+        return Fail(kExitFailed, error);
+      case OpenOutcome::kOpened:
+        break;
+    }
+    fputs(SuiteLine(row).c_str(), stdout);
+    fflush(stdout);
+  }
+  if (!options.json.empty() && !WriteFile(options.json, SuiteJson(rows))) {
+    return Fail(kExitFailed, "cannot write " + options.json);
+  }
+  return 0;
+}
+
 int Main(int argc, char** argv) {
   CommandLine line;
   BenchOptions options;
@@ -101,7 +131,7 @@ int Main(int argc, char** argv) {
   if (!ReadOptions(&options, &error)) {
     return Fail(kExitUsage, error);
   }
-  return Measure(options);
+  return options.suite ? MeasureSuite(options) : Measure(options);
 }
 
 }  // namespace

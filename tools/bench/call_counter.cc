@@ -80,6 +80,11 @@ int64_t CountingSystemCalls::Pwrite(int fd, const void* buffer, size_t size,
   return SystemCalls::Pwrite(fd, buffer, size, offset);
 }
 
+int64_t CountingSystemCalls::Fdatasync(int fd) {
+  counter_->Add(CallKind::kPosix);
+  return SystemCalls::Fdatasync(fd);
+}
+
 int64_t CountingSystemCalls::WillNeed(int fd, uint64_t offset,
                                       uint64_t length) {
   counter_->Add(CallKind::kPosix);

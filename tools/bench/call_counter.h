@@ -18,7 +18,7 @@ enum class CallKind {
   // io_uring_enter that only waits. An upper bound: a wait that finds its
   // completion there already needs no system call.
   kRingWait,
-  kPosix,  // pread, preadv2, pwrite, fadvise, ...
+  kPosix,  // pread, preadv2, pwrite, fdatasync, fadvise
 };
 constexpr size_t kCallKinds = 3;
 
@@ -58,6 +58,7 @@ class CountingSystemCalls final : public SystemCalls {
                       uint64_t offset) override;
   int64_t Pwrite(int fd, const void* buffer, size_t size,
                  uint64_t offset) override;
+  int64_t Fdatasync(int fd) override;
   int64_t WillNeed(int fd, uint64_t offset, uint64_t length) override;
 
  private:

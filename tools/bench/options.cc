@@ -18,8 +18,9 @@ DEFINE_bool(overwrite, false,
             "Allow write patterns to overwrite an existing file.");
 DEFINE_string(
     pattern, "randread",
-    "randread, seqread, randwrite, seqwrite, or append, which grows the "
-    "file from nothing to --size_mb, again and again.");
+    "randread, seqread, randwrite, seqwrite, randrw, of which three in ten are "
+    "writes, or append, which grows the file from nothing to --size_mb, again "
+    "and again.");
 DEFINE_int32(block_size, 4096, "Bytes of one operation.");
 DEFINE_bool(direct, true, "Direct I/O; --nodirect is buffered.");
 DEFINE_int32(batch, 1,
@@ -28,6 +29,8 @@ DEFINE_int32(depth, 1,
              "Asynchronous operations in flight per thread (Submit, Wait). 1: "
              "measure synchronous batches instead.");
 DEFINE_int32(threads, 1, "Threads that do I/O.");
+DEFINE_bool(sync, false,
+            "An fdatasync after each batch of writes, measured with it.");
 DEFINE_string(engine, "uring",
               "uring; posix; or none, which completes operations at once and "
               "so measures this program.");
@@ -41,6 +44,12 @@ DEFINE_int32(queue_depth, 64, "Entries of a ring.");
 DEFINE_double(runtime, 5, "Seconds to measure.");
 DEFINE_double(warmup, 1, "Seconds before the measurement.");
 DEFINE_string(json, "", "Also write the result to this file.");
+DEFINE_bool(suite, false,
+            "Run all benchmarks on uring and on posix in turn: latency, "
+            "throughput, batch sizes, mixed reads and writes, synced writes, "
+            "and more than 1000 operations in flight. Writes go to files "
+            "beside --file, which are removed.");
+DEFINE_int32(pairs, 3, "With --suite: runs of each benchmark on each engine.");
 
 namespace rocksdb_uring {
 
@@ -51,6 +60,7 @@ constexpr int64_t kBatchMax = 4096;
 constexpr int64_t kThreadsMax = 1024;
 constexpr int64_t kSizeMbMax = 1 << 24;
 constexpr double kSecondsMax = 86400;
+constexpr int64_t kPairsMax = 1000;
 
 // Collects the first mistake.
 class Checker {
@@ -95,14 +105,16 @@ struct Pattern {
   bool random;
   bool write;
   bool append;
+  bool mixed;
 };
 
 constexpr std::pair<const char*, Pattern> kPatterns[] = {
-    {"randread", {true, false, false}},
-    {"seqread", {false, false, false}},
-    {"randwrite", {true, true, false}},
-    {"seqwrite", {false, true, false}},
-    {"append", {false, true, true}}};
+    {"randread", {true, false, false, false}},
+    {"seqread", {false, false, false, false}},
+    {"randwrite", {true, true, false, false}},
+    {"seqwrite", {false, true, false, false}},
+    {"randrw", {true, true, false, true}},
+    {"append", {false, true, true, false}}};
 constexpr std::pair<const char*, BenchEngine> kEngines[] = {
     {"uring", BenchEngine::kUring},
     {"posix", BenchEngine::kPosix},
@@ -136,8 +148,21 @@ void CheckNumbers(Checker* check) {
   check->Range<int64_t>("queue_depth", FLAGS_queue_depth,
                         EngineOptions::kQueueDepthMin,
                         EngineOptions::kQueueDepthMax);
+  check->Range<int64_t>("pairs", FLAGS_pairs, 1, kPairsMax);
   check->Range("runtime", FLAGS_runtime, 0.01, kSecondsMax);
   check->Range("warmup", FLAGS_warmup, 0.0, kSecondsMax);
+}
+
+// The benchmarks of the suite choose these by themselves.
+void CheckSuite(Checker* check) {
+  for (const char* flag : {"pattern", "batch", "depth", "threads", "sync",
+                           "engine", "path", "layout", "queue_depth"}) {
+    gflags::CommandLineFlagInfo info;
+    if (gflags::GetCommandLineFlagInfo(flag, &info) && !info.is_default) {
+      check->Fail(flag, info.current_value,
+                  info.default_value + " with --suite, which sets it");
+    }
+  }
 }
 
 // What no flag on its own gets wrong.
@@ -167,6 +192,13 @@ void CheckTogether(const BenchOptions& options, Checker* check) {
     check->Fail("threads", std::to_string(options.threads),
                 "1 with --pattern=append");
   }
+  if (options.sync && (!options.write || options.asynchronous())) {
+    check->Fail("sync", "true",
+                "false, but with a pattern that writes and --depth=1");
+  }
+  if (options.suite) {
+    CheckSuite(check);
+  }
   if (options.direct && options.block_size % 512 != 0) {
     check->Fail("block_size", std::to_string(options.block_size),
                 "a multiple of 512 with direct I/O");
@@ -186,6 +218,9 @@ void TakeNumbers(BenchOptions* options) {
   options->runtime_s = FLAGS_runtime;
   options->warmup_s = FLAGS_warmup;
   options->json = FLAGS_json;
+  options->sync = FLAGS_sync;
+  options->suite = FLAGS_suite;
+  options->pairs = static_cast<uint32_t>(FLAGS_pairs);
 }
 
 }  // namespace
@@ -193,7 +228,7 @@ void TakeNumbers(BenchOptions* options) {
 bool ReadOptions(BenchOptions* options, std::string* error) {
   Checker check(error);
   CheckNumbers(&check);
-  Pattern pattern = {true, false, false};
+  Pattern pattern = {true, false, false, false};
   check.OneOf("pattern", FLAGS_pattern, kPatterns, &pattern);
   check.OneOf("engine", FLAGS_engine, kEngines, &options->engine);
   check.OneOf("layout", FLAGS_layout, kLayouts, &options->layout);
@@ -205,6 +240,7 @@ bool ReadOptions(BenchOptions* options, std::string* error) {
   options->random = pattern.random;
   options->write = pattern.write;
   options->append = pattern.append;
+  options->mixed = pattern.mixed;
   CheckTogether(*options, &check);
   return error->empty();
 }
@@ -212,6 +248,9 @@ bool ReadOptions(BenchOptions* options, std::string* error) {
 std::string PatternName(const BenchOptions& options) {
   if (options.append) {
     return "append";
+  }
+  if (options.mixed) {
+    return "randrw";
   }
   return std::string(options.random ? "rand" : "seq") +
          (options.write ? "write" : "read");

@@ -22,6 +22,8 @@ enum class RingLayout {
 struct BenchOptions {
   std::string file;
   bool write = false;
+  // Reads and writes; of ten operations, three are writes.
+  bool mixed = false;
   bool random = true;
   // Writes grow the file from nothing, again and again.
   bool append = false;
@@ -33,6 +35,8 @@ struct BenchOptions {
   // Operations in one call of IoEngine::Run.
   uint32_t batch = 1;
   uint32_t threads = 1;
+  // An fdatasync after each batch, measured with it.
+  bool sync = false;
   bool direct = true;
   bool overwrite = false;
   BenchEngine engine = BenchEngine::kUring;
@@ -42,6 +46,9 @@ struct BenchOptions {
   double runtime_s = 0;
   double warmup_s = 0;
   std::string json;
+  // All benchmarks of bench/suite.h, each in so many pairs of runs.
+  bool suite = false;
+  uint32_t pairs = 0;
 
   bool asynchronous() const { return depth > 1; }
 };

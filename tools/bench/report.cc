@@ -40,7 +40,7 @@ __attribute__((format(printf, 1, 2))) std::string Format(const char* format,
   return buffer;
 }
 
-long CpuCount() { return sysconf(_SC_NPROCESSORS_ONLN); }
+long OnlineCpus() { return sysconf(_SC_NPROCESSORS_ONLN); }
 
 double Microseconds(uint64_t ns) { return static_cast<double>(ns) / 1e3; }
 
@@ -65,17 +65,11 @@ std::string WhatLine(const BenchOptions& options) {
                                : "batch " + std::to_string(options.batch);
   return PatternName(options) + " " + std::to_string(options.block_size) +
          " bytes, " + (options.direct ? "direct" : "buffered") + ", " + size +
-         ", threads " + std::to_string(options.threads) + ", engine " +
+         (options.sync ? ", synced" : "") + ", threads " +
+         std::to_string(options.threads) + ", engine " +
          EngineName(options.engine) + ", path " + PathChoiceName(options.path) +
          ", layout " + LayoutName(options.layout) + ", queue_depth " +
          std::to_string(options.queue_depth);
-}
-
-std::string MachineLine() {
-  const KernelInfo kernel = DescribeKernel();
-  return Format("Linux %s %s, %ld CPUs, liburing %s, commit %s",
-                kernel.release.c_str(), kernel.architecture.c_str(), CpuCount(),
-                kernel.liburing.c_str(), kCommit);
 }
 
 std::string LatencyLine(const BenchResult& result) {
@@ -109,7 +103,7 @@ Json MachineJson(const BenchOptions& options) {
   const Storage storage = DescribeStorage(options.file);
   return {{"kernel", kernel.release},
           {"architecture", kernel.architecture},
-          {"cpus", CpuCount()},
+          {"cpus", OnlineCpus()},
           {"liburing", kernel.liburing},
           {"commit", kCommit},
           {"filesystem", storage.filesystem},
@@ -127,6 +121,7 @@ Json OptionsJson(const BenchOptions& options, const TargetFile& target) {
           {"depth", options.depth},
           {"batch", options.batch},
           {"threads", options.threads},
+          {"sync", options.sync},
           {"engine", EngineName(options.engine)},
           {"path", PathChoiceName(options.path)},
           {"layout", LayoutName(options.layout)},
@@ -174,6 +169,13 @@ Json ResultJson(const BenchOptions& options, const BenchResult& result) {
 }
 
 }  // namespace
+
+std::string MachineLine() {
+  const KernelInfo kernel = DescribeKernel();
+  return Format("Linux %s %s, %ld CPUs, liburing %s, commit %s",
+                kernel.release.c_str(), kernel.architecture.c_str(), OnlineCpus(),
+                kernel.liburing.c_str(), kCommit);
+}
 
 std::string FormatText(const BenchOptions& options, const TargetFile& target,
                        const BenchResult& result) {

@@ -11,6 +11,8 @@
 
 namespace rocksdb_uring {
 
+// Kernel, processors, versions.
+std::string MachineLine();
 std::string FormatText(const BenchOptions& options, const TargetFile& target,
                        const BenchResult& result);
 std::string FormatJson(const BenchOptions& options, const TargetFile& target,

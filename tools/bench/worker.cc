@@ -60,15 +60,20 @@ Worker::Worker(const BenchOptions& options, const TargetFile& target,
   }
 }
 
+// xorshift64.
+uint64_t Worker::NextRandom() {
+  random_ ^= random_ << 13;
+  random_ ^= random_ >> 7;
+  random_ ^= random_ << 17;
+  return random_;
+}
+
 uint64_t Worker::NextOffset() {
   uint64_t block = 0;
   if (options_.random) {
-    // xorshift64, scaled to the range without a division.
-    random_ ^= random_ << 13;
-    random_ ^= random_ >> 7;
-    random_ ^= random_ << 17;
+    // Scaled to the range without a division.
     block = static_cast<uint64_t>(
-        static_cast<unsigned __int128>(random_) * block_count_ >> 64);
+        static_cast<unsigned __int128>(NextRandom()) * block_count_ >> 64);
   } else {
     if (options_.append && next_block_ == 0 && ftruncate(ops_[0].fd, 0) != 0 &&
         result_.first_error == 0) {
@@ -84,6 +89,11 @@ uint64_t Worker::NextOffset() {
 void Worker::Prepare(IoOp* op) {
   op->Reset();
   op->offset = NextOffset();
+  if (options_.mixed) {
+    const bool write = NextRandom() % 10 < 3;
+    op->kind = write ? IoKind::kWrite : IoKind::kRead;
+    op->stat_kind = write ? StatKind::kWrite : StatKind::kRead;
+  }
 }
 
 void Worker::Finish(const IoOp& op) {
@@ -121,6 +131,9 @@ void Worker::RunBatches() {
     const bool measured = measuring();
     const uint64_t started_ns = NowNs();
     engine_->Run(ops_.get(), op_count_, run);
+    if (options_.sync) {
+      Sync(run);
+    }
     const uint64_t elapsed_ns = NowNs() - started_ns;
     for (size_t i = 0; i < op_count_; ++i) {
       Finish(ops_[i]);
@@ -130,6 +143,15 @@ void Worker::RunBatches() {
       result_.ops += op_count_;
     }
   }
+}
+
+void Worker::Sync(const RunOptions& run) {
+  IoOp op;
+  op.kind = IoKind::kFdatasync;
+  op.stat_kind = StatKind::kFdatasync;
+  op.fd = ops_[0].fd;
+  engine_->Run(&op, 1, run);
+  Finish(op);
 }
 
 // Submits all of to_start_ in one call. What finds no room is tried again when

@@ -42,11 +42,13 @@ class Worker {
 
  private:
   void RunBatches();
+  void Sync(const RunOptions& run);
   void RunAsynchronously();
   void StartAll();
   void WaitForSome();
   void Prepare(IoOp* op);
   void Finish(const IoOp& op);
+  uint64_t NextRandom();
   uint64_t NextOffset();
   bool measuring() const {
     return phase_->load(std::memory_order_relaxed) == Phase::kMeasure;

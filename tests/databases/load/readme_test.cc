@@ -106,6 +106,7 @@ const std::vector<Way>& Ways() {
        false},
       {tools, "A running program", {"db_bench"}, {" in use, up "}, false},
       {tools, "The engine alone", {kRing}, {"CPU"}, false},
+      {tools, "All benchmarks", {kRing}, {"stress: 1024 in flight"}, false},
       {tools,
        "One workload",
        {kRing, "db_bench"},

@@ -140,6 +140,87 @@ TEST_F(BenchTest, EveryRingLayoutRuns) {
   }
 }
 
+TEST_F(BenchTest, MixedPatternReadsAndWrites) {
+  const ToolOutcome outcome =
+      Bench({"--file=" + path("new"), "--size_mb=1", "--nodirect",
+             "--engine=posix", "--pattern=randrw", "--batch=8"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  ExpectBadBench({"--file=" + path("new"), "--pattern=randrw"},
+                 {"--overwrite", "randrw"});
+}
+
+TEST_F(BenchTest, SyncsAfterEachBatch) {
+  const std::string file = "--file=" + path("new");
+  ExpectBadBench({file, "--size_mb=1", "--sync"}, {"--sync", "writes"});
+  const ToolOutcome outcome =
+      Bench({file, "--size_mb=1", "--nodirect", "--engine=posix",
+             "--pattern=append", "--sync", "--json=" + path("result")});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto json = nlohmann::json::parse(ReadAll(path("result")));
+  EXPECT_EQ(json["options"]["sync"], true);
+  // A write and a sync.
+  EXPECT_GT(json["result"]["calls_per_op"]["posix"].get<double>(), 1.5);
+}
+
+class SuiteTest : public BenchTest {
+ protected:
+  ToolOutcome Suite(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--suite", "--runtime=0.02"});
+    return Bench(std::move(arguments));
+  }
+};
+
+TEST_F(SuiteTest, RunsEveryBenchmarkOnBothEngines) {
+  SkipWithoutRing();
+  const std::string file = path("data");
+  const ToolOutcome outcome = Suite({"--file=" + file, "--size_mb=8",
+                                     "--pairs=2", "--json=" + path("result")});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto rows = nlohmann::json::parse(ReadAll(path("result")))["suite"];
+  std::string names;
+  for (const auto& row : rows) {
+    const std::string name = row["benchmark"];
+    names += name + "\n";
+    EXPECT_TRUE(Contains(outcome.out, "\n" + name)) << outcome.out;
+    ASSERT_EQ(row["uring"].size(), 2u) << name;
+    ASSERT_EQ(row["posix"].size(), 2u) << name;
+    EXPECT_EQ(row["uring"][0]["options"]["engine"], "uring") << name;
+    EXPECT_EQ(row["posix"][1]["options"]["engine"], "posix") << name;
+    EXPECT_LE(row["ratio_min"], row["ratio"]) << name;
+    EXPECT_LE(row["ratio"], row["ratio_max"]) << name;
+  }
+  for (const char* part : {"latency", "throughput", "batch of 2\n",
+                           "batch of 128", "mixed", "synced", "stress"}) {
+    EXPECT_TRUE(Contains(names, part)) << names;
+  }
+  const auto& stress = rows.back();
+  EXPECT_EQ(stress["uring"][0]["options"]["depth"].get<int>() *
+                stress["uring"][0]["options"]["threads"].get<int>(),
+            1024);
+  EXPECT_EQ(stress["posix"][0]["options"]["threads"], 1024);
+  // The file that is read stays; those that were written do not.
+  EXPECT_TRUE(std::filesystem::exists(file));
+  EXPECT_FALSE(std::filesystem::exists(file + ".mixed"));
+  EXPECT_FALSE(std::filesystem::exists(file + ".synced"));
+}
+
+TEST_F(SuiteTest, SetsItsBenchmarksByItself) {
+  const std::string file = "--file=" + MakeFile("data", 1 << 20);
+  ExpectBadBench({file, "--suite", "--depth=8"}, {"--depth", "8", "--suite"});
+  ExpectBadBench({file, "--suite", "--engine=posix"}, {"--engine", "--suite"});
+  ExpectBadBench({file, "--suite", "--pairs=0"}, {"--pairs", "0", "1 to"});
+}
+
+TEST_F(SuiteTest, DestroysNoFileUnasked) {
+  SkipWithoutRing();
+  const std::string file = MakeFile("data", 8 << 20);
+  const std::string precious = MakeFile("data.mixed", 8 << 20);
+  const ToolOutcome outcome = Suite({"--file=" + file, "--pairs=1"});
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_TRUE(Contains(outcome.err, precious + " exists")) << outcome.err;
+  EXPECT_EQ(ReadAll(precious), std::string(8 << 20, 'x'));
+}
+
 TEST_F(BenchTest, RefusedRingIsAFailureWithAReason) {
   ToolProgram program;
   program.argv = {URING_BENCH_PATH, "--file=" + MakeFile("data", 1 << 20)};
