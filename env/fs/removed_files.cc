@@ -8,10 +8,14 @@
 #include <sys/statvfs.h>
 
 #include <chrono>
+#include <deque>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "env/base/debug_log.h"
+#include "env/base/file_descriptor.h"
+#include "env/base/mutex.h"
 #include "env/engine/fork_generation.h"
 
 namespace rocksdb_uring {
@@ -40,24 +44,57 @@ uint64_t SpaceLeft(int fd) {
 
 }  // namespace
 
-RemovedFiles::RemovedFiles() : generation_(ForkGeneration::AtBirth()) {}
+struct RemovedFiles::File {
+  FileDescriptor fd;
+  uint64_t bytes = 0;
+};
+
+// The files that wait, and the thread that closes them while there are any.
+class RemovedFiles::Closer {
+ public:
+  ~Closer() {
+    std::unique_ptr<std::thread> last;
+    {
+      MutexLock lock(&mutex_);
+      stopping_ = true;
+      last = std::move(thread_);
+    }
+    changed_.NotifyAll();
+    if (last != nullptr) {
+      last->join();
+    }
+  }
+
+  // Bytes of the files that wait, and of the one that is being closed.
+  uint64_t bytes() URING_EXCLUDES(mutex_) {
+    MutexLock lock(&mutex_);
+    return bytes_;
+  }
+  // False if the file has to be closed by the caller.
+  bool Enqueue(File* file) URING_EXCLUDES(mutex_);
+
+ private:
+  bool EnsureThread() URING_REQUIRES(mutex_);
+  void CloseAll() URING_EXCLUDES(mutex_);
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<File> files_ URING_GUARDED_BY(mutex_);
+  uint64_t bytes_ URING_GUARDED_BY(mutex_) = 0;
+  bool stopping_ URING_GUARDED_BY(mutex_) = false;
+  bool running_ URING_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<std::thread> thread_ URING_GUARDED_BY(mutex_);
+};
+
+RemovedFiles::RemovedFiles()
+    : generation_(ForkGeneration::AtBirth()),
+      closer_(std::make_unique<Closer>()) {}
 
 RemovedFiles::~RemovedFiles() {
   if (generation_ != ForkGeneration::Now()) {
-    // The lock may have been taken when the process forked, and the thread is
-    // the parent's.
-    (void)thread_.release();
-    return;
-  }
-  std::unique_ptr<std::thread> last;
-  {
-    MutexLock lock(&mutex_);
-    stopping_ = true;
-    last = std::move(thread_);
-  }
-  changed_.NotifyAll();
-  if (last != nullptr) {
-    last->join();
+    // The thread is the parent's. Its lock may be held for ever here, and a
+    // condition variable that it waits for cannot be destroyed.
+    (void)closer_.release();
   }
 }
 
@@ -73,11 +110,7 @@ RemovedFiles::File RemovedFiles::Hold(const std::string& path) {
   if (file.bytes < kFileBytesMin) {
     return File();
   }
-  uint64_t waiting = 0;
-  {
-    MutexLock lock(&mutex_);
-    waiting = bytes_;
-  }
+  const uint64_t waiting = closer_->bytes();
   const bool spacious =
       SpaceLeft(file.fd.get()) >= kSpaceLeftMin + 4 * (waiting + file.bytes);
   return spacious ? std::move(file) : File();
@@ -92,12 +125,12 @@ IOStatus RemovedFiles::Remove(const std::string& path,
     file = Hold(path);
   }
   const IOStatus status = remove();
-  *deferred = status.ok() && file.fd.valid() && Enqueue(&file);
+  *deferred = status.ok() && file.fd.valid() && closer_->Enqueue(&file);
   // Else the destructor closes it here.
   return status;
 }
 
-bool RemovedFiles::Enqueue(File* file) {
+bool RemovedFiles::Closer::Enqueue(File* file) {
   {
     MutexLock lock(&mutex_);
     if (files_.size() >= kWaitingMax || !EnsureThread()) {
@@ -110,7 +143,7 @@ bool RemovedFiles::Enqueue(File* file) {
   return true;
 }
 
-bool RemovedFiles::EnsureThread() {
+bool RemovedFiles::Closer::EnsureThread() {
   if (running_) {
     return true;
   }
@@ -129,7 +162,7 @@ bool RemovedFiles::EnsureThread() {
   return true;
 }
 
-void RemovedFiles::CloseAll() {
+void RemovedFiles::Closer::CloseAll() {
   MutexLock lock(&mutex_);
   for (;;) {
     if (!files_.empty()) {

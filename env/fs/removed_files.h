@@ -6,14 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
-#include "env/base/file_descriptor.h"
-#include "env/base/mutex.h"
 #include "env/file/rocksdb_compat.h"
 
 namespace rocksdb_uring {
@@ -48,30 +44,17 @@ class RemovedFiles {
   // `*deferred` is set, blocks are freed later.
   rocksdb::IOStatus Remove(const std::string& path,
                            const std::function<rocksdb::IOStatus()>& remove,
-                           bool* deferred) URING_EXCLUDES(mutex_);
+                           bool* deferred);
 
  private:
-  struct File {
-    FileDescriptor fd;
-    uint64_t bytes = 0;
-  };
+  class Closer;
+  struct File;
 
   // The file, if its blocks are to be freed later; else one without descriptor.
-  File Hold(const std::string& path) URING_EXCLUDES(mutex_);
-  // False if the file has to be closed by the caller.
-  bool Enqueue(File* file) URING_EXCLUDES(mutex_);
-  bool EnsureThread() URING_REQUIRES(mutex_);
-  void CloseAll() URING_EXCLUDES(mutex_);
+  File Hold(const std::string& path);
 
   const uint32_t generation_;
-  Mutex mutex_;
-  CondVar changed_;
-  std::deque<File> files_ URING_GUARDED_BY(mutex_);
-  // Of those that wait, and of the one that is being closed.
-  uint64_t bytes_ URING_GUARDED_BY(mutex_) = 0;
-  bool stopping_ URING_GUARDED_BY(mutex_) = false;
-  bool running_ URING_GUARDED_BY(mutex_) = false;
-  std::unique_ptr<std::thread> thread_ URING_GUARDED_BY(mutex_);
+  std::unique_ptr<Closer> closer_;
 };
 
 }  // namespace rocksdb_uring
