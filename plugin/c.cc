@@ -53,6 +53,16 @@ extern "C" rocksdb_env_t* rocksdb_uring_create_env(const char* options,
   return new rocksdb_env_t{env.release(), false};
 }
 
+extern "C" void rocksdb_uring_change_settings(rocksdb_env_t* env,
+                                              const char* settings,
+                                              char** errptr) {
+  const Status status = rocksdb_uring::ChangeUringSettings(
+      env->rep->GetFileSystem().get(), settings);
+  if (!status.ok()) {
+    StoreError(status, errptr);
+  }
+}
+
 extern "C" char* rocksdb_uring_statistics_json(rocksdb_env_t* env,
                                                char** errptr) {
   return Text(env, rocksdb_uring::GetUringStatisticsJson, errptr);

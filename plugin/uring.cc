@@ -7,6 +7,7 @@
 
 #include "env/fs/stats_file.h"
 #include "env/fs/uring_file_system.h"
+#include "rocksdb/convenience.h"
 
 namespace rocksdb_uring {
 
@@ -25,10 +26,9 @@ Status FindUring(FileSystem* file_system, UringFileSystem** result) {
     return Status::OK();
   }
   return Status::InvalidArgument(
-      "statistics of " +
-          std::string(file_system == nullptr ? "a null pointer"
-                                             : file_system->Name()) +
-          ": it is not a uring file system, nor does it wrap one",
+      std::string(file_system == nullptr ? "a null pointer"
+                                         : file_system->Name()) +
+          " is not a uring file system, nor does it wrap one",
       "pass the file system of an Env made by NewUringEnv or a URI uring://");
 }
 
@@ -52,6 +52,15 @@ Status NewUringEnv(const std::string& options, std::unique_ptr<Env>* result) {
     *result = rocksdb::NewCompositeEnv(file_system);
   }
   return status;
+}
+
+Status ChangeUringSettings(FileSystem* file_system,
+                           const std::string& settings) {
+  UringFileSystem* uring = nullptr;
+  const Status status = FindUring(file_system, &uring);
+  return status.ok()
+             ? uring->ConfigureFromString(rocksdb::ConfigOptions(), settings)
+             : status;
 }
 
 Status GetUringStatisticsJson(FileSystem* file_system, std::string* json) {

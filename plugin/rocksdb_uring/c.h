@@ -27,6 +27,14 @@ extern "C" {
 __attribute__((visibility("default"))) rocksdb_env_t* rocksdb_uring_create_env(
     const char* options, char** errptr);
 
+/* Changes settings of `env`, which rocksdb_uring_create_env made or which is
+ * the default one under the preload, while databases are open on it:
+ * "share=5;reads=auto". All of them or, with a message in `*errptr`, none.
+ * plugin/README.md ("Canary and live control") lists them. Safe for concurrent
+ * use. */
+__attribute__((visibility("default"))) void rocksdb_uring_change_settings(
+    rocksdb_env_t* env, const char* settings, char** errptr);
+
 /* Returns the statistics of `env`, which rocksdb_uring_create_env made or which
  * is the default one under the preload: as JSON, in the format of the
  * statistics file, and in the text format of Prometheus. The caller frees the

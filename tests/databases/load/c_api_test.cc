@@ -136,6 +136,31 @@ TEST_F(CApiTest, StatisticsAsText) {
   free(error_);
 }
 
+TEST_F(CApiTest, SettingsChangeInUse) {
+  rocksdb_env_t* const env = rocksdb_uring_create_env("share=5", &error_);
+  ASSERT_EQ(error_, nullptr);
+  rocksdb_uring_change_settings(env, "share=40;reads=posix", &error_);
+  EXPECT_EQ(error_, nullptr) << error_;
+  char* const json = rocksdb_uring_statistics_json(env, &error_);
+  ASSERT_NE(json, nullptr) << error_;
+  EXPECT_NE(strstr(json, "\"percent\": 40"), nullptr) << json;
+  free(json);
+  for (const char* settings : {"share=101", "queue_depth=8", "nonsense"}) {
+    rocksdb_uring_change_settings(env, settings, &error_);
+    ASSERT_NE(error_, nullptr) << settings;
+    EXPECT_NE(strstr(error_, settings), nullptr) << error_;
+    free(error_);
+    error_ = nullptr;
+  }
+  rocksdb_env_destroy(env);
+  rocksdb_env_t* const memory = rocksdb_create_mem_env();
+  rocksdb_uring_change_settings(memory, "share=5", &error_);
+  ASSERT_NE(error_, nullptr);
+  EXPECT_NE(strstr(error_, "not a uring file system"), nullptr) << error_;
+  rocksdb_env_destroy(memory);
+  free(error_);
+}
+
 TEST_F(CApiTest, TakesUris) {
   rocksdb_env_t* const env =
       rocksdb_uring_create_env("uring://?fallback=auto", &error_);

@@ -195,6 +195,23 @@ TEST_F(LiveSettingsTest, EveryChangeIsInEveryOpenLog) {
   EXPECT_EQ(TextOf(log), before) << "nothing has changed";
 }
 
+TEST_F(LiveSettingsTest, AFunctionChangesAWrappedFileSystem) {
+  class Wrapper : public rocksdb::FileSystemWrapper {
+   public:
+    using FileSystemWrapper::FileSystemWrapper;
+    const char* Name() const override { return "Wrapper"; }
+  };
+  file_system_ = OpenFileSystem("share=5");
+  Wrapper wrapper(file_system_);
+  ASSERT_TRUE(ChangeUringSettings(&wrapper, "share=6;log=on").ok());
+  EXPECT_EQ(Option("share"), "6");
+  EXPECT_TRUE(ChangeUringSettings(&wrapper, "share=x").IsInvalidArgument());
+  EXPECT_TRUE(ChangeUringSettings(FileSystem::Default().get(), "share=5")
+                  .IsInvalidArgument());
+  EXPECT_TRUE(ChangeUringSettings(nullptr, "share=5").IsInvalidArgument());
+  EXPECT_EQ(Option("share"), "6");
+}
+
 TEST_F(LiveSettingsTest, AnEnvInUseTakesThemToo) {
   std::unique_ptr<rocksdb::Env> env;
   ASSERT_TRUE(NewUringEnv("share=5", &env).ok());
