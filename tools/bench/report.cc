@@ -173,8 +173,8 @@ Json ResultJson(const BenchOptions& options, const BenchResult& result) {
 std::string MachineLine() {
   const KernelInfo kernel = DescribeKernel();
   return Format("Linux %s %s, %ld CPUs, liburing %s, commit %s",
-                kernel.release.c_str(), kernel.architecture.c_str(), OnlineCpus(),
-                kernel.liburing.c_str(), kCommit);
+                kernel.release.c_str(), kernel.architecture.c_str(),
+                OnlineCpus(), kernel.liburing.c_str(), kCommit);
 }
 
 std::string FormatText(const BenchOptions& options, const TargetFile& target,
