@@ -62,13 +62,15 @@ void operator delete[](void* memory, const std::nothrow_t&) noexcept {
 }
 
 // Of types with a cache line of their own.
-void* operator new(size_t size, std::align_val_t alignment) {
+void* operator new(size_t size, std::align_val_t alignment,
+                   const std::nothrow_t&) noexcept {
   const size_t boundary = static_cast<size_t>(alignment);
-  void* const memory =
-      rocksdb_uring::MustFail()
-          ? nullptr
-          : std::aligned_alloc(boundary,
-                               (size + boundary - 1) / boundary * boundary);
+  const size_t whole = (size + boundary - 1) / boundary * boundary;
+  return rocksdb_uring::MustFail() ? nullptr
+                                   : std::aligned_alloc(boundary, whole);
+}
+void* operator new(size_t size, std::align_val_t alignment) {
+  void* const memory = operator new(size, alignment, std::nothrow);
   if (memory == nullptr) {
     throw std::bad_alloc();
   }
@@ -77,15 +79,27 @@ void* operator new(size_t size, std::align_val_t alignment) {
 void* operator new[](size_t size, std::align_val_t alignment) {
   return operator new(size, alignment);
 }
+void* operator new[](size_t size, std::align_val_t alignment,
+                     const std::nothrow_t&) noexcept {
+  return operator new(size, alignment, std::nothrow);
+}
 void operator delete(void* memory, std::align_val_t) noexcept {
   std::free(memory);
 }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept {
   std::free(memory);
 }
+void operator delete(void* memory, std::align_val_t,
+                     const std::nothrow_t&) noexcept {
+  std::free(memory);
+}
 void operator delete[](void* memory, std::align_val_t) noexcept {
   std::free(memory);
 }
 void operator delete[](void* memory, size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t,
+                       const std::nothrow_t&) noexcept {
   std::free(memory);
 }
