@@ -31,7 +31,7 @@ KeptBuffers::KeptBuffers(uint64_t bytes_max, size_t cpus)
     : bytes_max_(bytes_max),
       shelf_count_(bytes_max == 0 ? 0
                                   : ShardsFor(cpus, kShelvesMin, kShelvesMax)),
-      shelves_(new Shelf[shelf_count_]) {}
+      shelves_(shelf_count_ == 0 ? nullptr : new Shelf[shelf_count_]) {}
 
 KeptBuffers::Shelf* KeptBuffers::ShelfAt(size_t index) const {
   return &shelves_[index & (shelf_count_ - 1)];
