@@ -66,8 +66,9 @@ void WriteBehind::AcquireBuffer(size_t size, Write* write) {
   acquiring_.store(false, std::memory_order_release);
   if (write->buffer.data() != nullptr) {
     bytes_held_ += write->buffer.size();
-    // Again, perhaps: a file that held nothing has left the list.
-    budget()->Add(this);
+    if (!std::exchange(listed_, true)) {
+      budget()->Add(this);
+    }
   }
 }
 
@@ -81,7 +82,9 @@ bool WriteBehind::ReclaimIdle() {
   // Without a look at the ring, which may have to finish operations of others.
   CollectReaped();
   ReleaseIdleBuffers(budget()->FairShare());
+  // A file that holds nothing leaves the list.
   const bool holds = bytes_held_ > 0;
+  listed_ = holds;
   mutex_.Unlock();
   return holds;
 }
@@ -245,6 +248,7 @@ void WriteBehind::Finish() {
   if (std::exchange(uses_budget_, false) && !file_->engine->forked()) {
     budget()->RemoveUser();
     budget()->Remove(this);
+    listed_ = false;
   }
 }
 

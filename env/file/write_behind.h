@@ -122,6 +122,9 @@ class WriteBehind final : private BufferBudget::Holder {
   Write* reserved_ URING_GUARDED_BY(mutex_) = nullptr;
   // Counted among the users of the budget, from the first buffer to Finish.
   bool uses_budget_ URING_GUARDED_BY(mutex_) = false;
+  // In the budget's list of those that may hold idle buffers: to enter it takes
+  // a lock of the process.
+  bool listed_ URING_GUARDED_BY(mutex_) = false;
   // Bytes of its buffers.
   size_t bytes_held_ URING_GUARDED_BY(mutex_) = 0;
   std::optional<WriteFailure> failure_ URING_GUARDED_BY(mutex_);
