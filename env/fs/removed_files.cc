@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <deque>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -131,13 +132,17 @@ IOStatus RemovedFiles::Remove(const std::string& path,
 }
 
 bool RemovedFiles::Closer::Enqueue(File* file) {
-  {
+  const uint64_t bytes = file->bytes;
+  try {
     MutexLock lock(&mutex_);
     if (files_.size() >= kWaitingMax || !EnsureThread()) {
       return false;
     }
-    bytes_ += file->bytes;
     files_.push_back(std::move(*file));
+    bytes_ += bytes;
+  } catch (const std::bad_alloc&) {
+    // Without memory the caller closes it.
+    return false;
   }
   changed_.NotifyAll();
   return true;
@@ -148,13 +153,13 @@ bool RemovedFiles::Closer::EnsureThread() {
     return true;
   }
   if (thread_ != nullptr) {
-    // It has ended for want of work, or is returning.
+    // It was idle for too long, and has ended or is about to.
     thread_->join();
+    thread_.reset();
   }
   try {
     thread_ = std::make_unique<std::thread>([this] { CloseAll(); });
   } catch (const std::system_error& error) {
-    thread_.reset();
     DebugLog("no thread to free the blocks of removed files: %s", error.what());
     return false;
   }
