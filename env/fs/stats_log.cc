@@ -4,24 +4,15 @@
 #include "env/fs/stats_log.h"
 
 #include <cinttypes>
-#include <cstdarg>
 #include <cstdio>
 #include <utility>
 
+#include "env/base/format.h"
 #include "env/fs/stats_file.h"
 
 namespace rocksdb_uring {
 
 namespace {
-
-[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
-  char line[512];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(line, sizeof(line), format, arguments);
-  va_end(arguments);
-  return line;
-}
 
 double Microseconds(uint64_t ns) { return static_cast<double>(ns) / 1000; }
 

@@ -4,10 +4,10 @@
 #include "tools/bench/suite_report.h"
 
 #include <algorithm>
-#include <cstdarg>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "env/base/format.h"
 #include "tools/bench/report.h"
 
 namespace rocksdb_uring {
@@ -15,15 +15,6 @@ namespace rocksdb_uring {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
-  char line[512];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(line, sizeof(line), format, arguments);
-  va_end(arguments);
-  return line;
-}
 
 const BenchResult& MedianOf(const std::vector<SuiteRun>& runs) {
   std::vector<const SuiteRun*> sorted;

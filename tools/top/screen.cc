@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <cinttypes>
-#include <cstdarg>
 #include <cstdio>
 #include <fstream>
+
+#include "env/base/format.h"
 
 namespace rocksdb_uring {
 
@@ -15,15 +16,6 @@ namespace {
 
 // The file is written every 10 seconds unless the options say otherwise.
 constexpr double kStaleSeconds = 60;
-
-[[gnu::format(printf, 1, 2)]] std::string Format(const char* format, ...) {
-  char line[1024];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(line, sizeof(line), format, arguments);
-  va_end(arguments);
-  return line;
-}
 
 double Microseconds(uint64_t ns) { return static_cast<double>(ns) / 1000; }
 
