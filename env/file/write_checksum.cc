@@ -18,8 +18,13 @@ namespace {
 // Little endian, as it is handed over. RocksDB's public way to its CRC32c is
 // the generator of file checksums, which gives the same number big endian.
 std::string Crc32c(const Slice& data) {
+  // Asked for once: each answer counts a reference that the process shares.
+  // Never destroyed, since files may outlive static objects.
+  static const auto* const factory =
+      new std::shared_ptr<rocksdb::FileChecksumGenFactory>(
+          rocksdb::GetFileChecksumGenCrc32cFactory());
   const std::unique_ptr<rocksdb::FileChecksumGenerator> generator =
-      rocksdb::GetFileChecksumGenCrc32cFactory()->CreateFileChecksumGenerator(
+      (*factory)->CreateFileChecksumGenerator(
           rocksdb::FileChecksumGenContext());
   generator->Update(data.data(), data.size());
   generator->Finalize();
