@@ -24,6 +24,38 @@ inline uint64_t CoarseMonotonicNs() {
   return ReadClock(CLOCK_MONOTONIC_COARSE);
 }
 
+// A moment by which something is to end, by the monotonic clock; or none.
+class Deadline {
+ public:
+  static constexpr uint64_t kNoLimit = UINT64_MAX;
+
+  Deadline() = default;
+  static Deadline In(uint64_t microseconds) {
+    Deadline deadline;
+    const uint64_t now = MonotonicNs();
+    deadline.at_ns_ = microseconds < (kNoLimit - now) / 1000
+                          ? now + microseconds * 1000
+                          : kNoLimit;
+    return deadline;
+  }
+
+  bool exists() const { return at_ns_ != kNoLimit; }
+  // Microseconds that are left, rounded up; 0 once it has passed, kNoLimit if
+  // there is none.
+  uint64_t LeftUs() const {
+    if (!exists()) {
+      return kNoLimit;
+    }
+    const uint64_t now = MonotonicNs();
+    return now >= at_ns_ ? 0 : (at_ns_ - now + 999) / 1000;
+  }
+  bool passed() const { return LeftUs() == 0; }
+  bool operator<(const Deadline& other) const { return at_ns_ < other.at_ns_; }
+
+ private:
+  uint64_t at_ns_ = kNoLimit;
+};
+
 // The start of an operation, by one of the two clocks. A word of memory, so
 // that another thread can read it from an atomic variable.
 class StartTime {

@@ -34,16 +34,6 @@ constexpr uint64_t kLookUs = 5000;
 constexpr int kReportAttempts = 20;
 constexpr timespec kReportPause = {0, 1000 * 1000};
 
-// 0 if the moment has passed.
-uint64_t MicrosecondsUntil(std::chrono::steady_clock::time_point deadline) {
-  if (deadline == std::chrono::steady_clock::time_point::max()) {
-    return Ring::kNoTimeout;
-  }
-  const auto left = std::chrono::duration_cast<std::chrono::microseconds>(
-      deadline - std::chrono::steady_clock::now());
-  return left.count() <= 0 ? 0 : static_cast<uint64_t>(left.count());
-}
-
 }  // namespace
 
 AsyncShard::AsyncShard(const Options& options, const Completer& completer,
@@ -235,8 +225,7 @@ void AsyncShard::Lead(uint64_t timeout_us) {
   }
 }
 
-bool AsyncShard::WaitUntil(ShardWaiters::Waiter* self,
-                           Clock::time_point deadline) {
+bool AsyncShard::WaitUntil(ShardWaiters::Waiter* self, Deadline deadline) {
   MutexLock lock(&mutex_);
   bool complete = false;
   for (;;) {
@@ -244,7 +233,7 @@ bool AsyncShard::WaitUntil(ShardWaiters::Waiter* self,
     // come faster than they are reaped, and each may wait for a device.
     const size_t reaped = Advance();
     complete = self->DropCompleted();
-    const uint64_t left_us = complete ? 0 : MicrosecondsUntil(deadline);
+    const uint64_t left_us = complete ? 0 : deadline.LeftUs();
     if (left_us == 0) {
       break;
     }
@@ -255,7 +244,7 @@ bool AsyncShard::WaitUntil(ShardWaiters::Waiter* self,
     // wait in the kernel for a completion that need not come.
     if (waiters_.has_leader() || !self->IsInQueue(queue_)) {
       waiters_.HandOver(queue_);
-      waiters_.Follow(self, &mutex_, deadline);
+      waiters_.Follow(self, &mutex_, left_us);
     } else {
       Lead(left_us);
     }
@@ -269,19 +258,15 @@ bool AsyncShard::Wait(IoOp* op, uint64_t timeout_us) {
   if (op->completed() || op->state() == IoState::kIdle) {
     return op->completed();
   }
-  const Clock::time_point deadline =
-      timeout_us == Ring::kNoTimeout
-          ? Clock::time_point::max()
-          : Clock::now() + std::chrono::microseconds(timeout_us);
   ShardWaiters::Waiter self(&op, 1);
-  return WaitUntil(&self, deadline);
+  return WaitUntil(&self, timeout_us == IoEngine::kNoTimeout
+                              ? Deadline()
+                              : Deadline::In(timeout_us));
 }
 
-void AsyncShard::WaitAll(IoOp** ops, size_t count) {
+bool AsyncShard::WaitAll(IoOp** ops, size_t count, Deadline deadline) {
   ShardWaiters::Waiter self(ops, count);
-  if (!self.DropCompleted()) {
-    WaitUntil(&self, Clock::time_point::max());
-  }
+  return self.DropCompleted() || WaitUntil(&self, deadline);
 }
 
 }  // namespace rocksdb_uring

@@ -11,10 +11,10 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
+#include "env/base/clock.h"
 #include "env/base/mutex.h"
 #include "env/engine/completion.h"
 #include "env/engine/io_op.h"
@@ -37,7 +37,8 @@ class AsyncShard {
   // As IoEngine; `ops` of WaitAll is overwritten.
   size_t Submit(IoOp* const* ops, size_t count) URING_EXCLUDES(mutex_);
   bool Wait(IoOp* op, uint64_t timeout_us) URING_EXCLUDES(mutex_);
-  void WaitAll(IoOp** ops, size_t count) URING_EXCLUDES(mutex_);
+  bool WaitAll(IoOp** ops, size_t count, Deadline deadline)
+      URING_EXCLUDES(mutex_);
   size_t Poll() URING_EXCLUDES(mutex_);
   void Cancel(IoOp* op) URING_EXCLUDES(mutex_);
 
@@ -51,8 +52,6 @@ class AsyncShard {
   void AddInFlight(InFlightReport* report) URING_EXCLUDES(mutex_);
 
  private:
-  using Clock = ShardWaiters::Clock;
-
   // The lock, unless it is held for some milliseconds.
   bool TryLockForReport() URING_TRY_ACQUIRE(true, mutex_);
   // Completes what can be completed now and refills the ring; releases the
@@ -64,7 +63,7 @@ class AsyncShard {
   RingEvidence CompleteAllOf(const ShardQueue::Harvest& harvest)
       URING_EXCLUDES(mutex_);
   // Returns whether all is complete.
-  bool WaitUntil(ShardWaiters::Waiter* self, Clock::time_point deadline)
+  bool WaitUntil(ShardWaiters::Waiter* self, Deadline deadline)
       URING_EXCLUDES(mutex_);
   // Waits for a completion, as the leader, with the lock released.
   void Lead(uint64_t timeout_us) URING_REQUIRES(mutex_);

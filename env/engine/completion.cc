@@ -40,7 +40,12 @@ bool WasNotBegun(const IoOp& op, int32_t result) {
 bool IsFinal(IoOp* op, int32_t ring_result, uint64_t* done) {
   *done = 0;
   op->result = ring_result;
-  if (op->cancel_requested() && WasPostponed(ring_result)) {
+  // A read that nobody wants any more is not finished by POSIX, which might
+  // wait for the device.
+  if (op->cancel_requested() &&
+      (WasPostponed(ring_result) ||
+       (IsRead(*op) &&
+        ring_result < static_cast<int64_t>(TransferLength(*op))))) {
     EndCancelled(op);
     return true;
   }

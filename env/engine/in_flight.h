@@ -41,6 +41,10 @@ struct InFlightReport {
   uint64_t operations = 0;
   // Asynchronous operations that wait for room in a ring.
   uint64_t queued = 0;
+  // Of the operations, reads that were abandoned at their deadline, and the
+  // bytes of their buffers.
+  uint64_t abandoned = 0;
+  uint64_t abandoned_bytes = 0;
   // Nothing if there is none, or if none could be looked at.
   std::optional<Oldest> oldest;
 };

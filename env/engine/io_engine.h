@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "env/base/clock.h"
 #include "env/engine/io_op.h"
 #include "env/engine/page_cache_hint.h"
 #include "env/engine/statistics.h"
@@ -38,12 +39,6 @@ struct RunOptions {
   PathChoice path = PathChoice::kAuto;
   // Of the file that is read; may be null.
   PageCacheHint* page_cache = nullptr;
-  // Microseconds for the whole batch, 0 for none. Only a ring can keep it:
-  // POSIX reads cannot be interrupted. Operations that are not complete by
-  // then are cancelled and give -ETIMEDOUT (kTimedOut), unless the device is
-  // too far: a request that has reached it is waited for, since it writes to
-  // the caller's memory.
-  uint64_t timeout_us = 0;
 };
 
 // All functions are safe for concurrent use by any thread, for different
@@ -79,13 +74,16 @@ class IoEngine {
   // did not submit it. Completes operations of others that it meets.
   virtual bool Wait(IoOp* op, uint64_t timeout_us = kNoTimeout) = 0;
 
-  // Waits until all of these submitted operations are complete, with as few
-  // wake-ups as it takes, in whatever order they complete. REQUIRES: none of
-  // them is named twice.
-  virtual void WaitAll(IoOp* const* ops, size_t count) {
+  // Waits until all of these submitted operations are complete, or until the
+  // deadline, with as few wake-ups as it takes, in whatever order they
+  // complete; returns whether they are. REQUIRES: none of them is named twice.
+  virtual bool WaitAll(IoOp* const* ops, size_t count,
+                       Deadline deadline = Deadline()) {
+    bool complete = true;
     for (size_t i = 0; i < count; ++i) {
-      Wait(ops[i]);
+      complete = Wait(ops[i], deadline.LeftUs()) && complete;
     }
+    return complete;
   }
 
   // Completes what is there to be completed, without waiting; returns how many
@@ -99,6 +97,9 @@ class IoEngine {
 
   // Whether Submit can take operations at this moment.
   virtual bool asynchronous() = 0;
+  // Whether there is a ring for this thread's operations: a Submit that has
+  // taken none found no room in it. Takes a lock.
+  virtual bool HasRing() { return false; }
 
   // Adds the operations that have not completed at this moment. Completes what
   // is there to be completed, as Poll does. May wait some milliseconds for a

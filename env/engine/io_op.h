@@ -46,7 +46,8 @@ enum class IoState : uint8_t {
 enum class IoEnd : uint8_t {
   kFinished,   // it ran to its end, with or without an error
   kCancelled,  // Cancel; `result` is -ECANCELED
-  kTimedOut,   // the caller's own timeout; `result` is -ETIMEDOUT
+  kTimedOut,   // the caller's own deadline; `result` is -ETIMEDOUT
+  kTooMany,    // not begun, by a limit of DeadlineReads; `result` is -ETIMEDOUT
 };
 
 struct IoOp {

@@ -25,7 +25,7 @@ class PosixEngine final : public IoEngine {
               Batches batches = Batches::kParallel)
       : calls_(calls), statistics_(statistics), batches_(batches) {}
 
-  // RunOptions::path is ignored: there is one path. So is timeout_us.
+  // RunOptions::path is ignored: there is one path.
   void Run(IoOp* ops, size_t count, const RunOptions& options) override;
 
   bool RunIfCached(IoOp* op) override;

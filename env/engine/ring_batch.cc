@@ -1,5 +1,5 @@
-// The life of a batch: fill the queue, wait, reap, and when the ring dies or
-// the time is up, see to it that no buffer is left with the kernel.
+// The life of a batch: fill the queue, wait, reap, and when the ring dies, see
+// to it that no buffer is left with the kernel.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "env/engine/ring_batch.h"
@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 
 #include "env/engine/ring_request.h"
 
@@ -21,22 +20,6 @@ constexpr unsigned kReapMax = 64;
 // Attempts at a submission that the kernel has no memory for while nothing of
 // ours is in flight that could free some.
 constexpr int kBusyAttemptsMax = 100;
-
-// Tags of requests: the canary of the batch above, the index below. A cancel
-// request has no operation.
-constexpr uint64_t kCancelIndex = 0xffffffff;
-
-uint64_t NowUs() {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(
-          std::chrono::steady_clock::now().time_since_epoch())
-          .count());
-}
-
-void EndTimedOut(IoOp* op) {
-  op->result = -ETIMEDOUT;
-  op->end = IoEnd::kTimedOut;
-}
 
 // Waiting ended, and the ring is well.
 bool IsInterruption(int result) {
@@ -82,7 +65,7 @@ bool RingBatch::FlushQueue() {
 
 bool RingBatch::Fill() {
   const unsigned room = ring_->submission_entries();
-  while (next_ < count_ && in_flight_ < room && !timed_out_) {
+  while (next_ < count_ && in_flight_ < room) {
     IoOp& op = ops_[next_];
     if (!FitsRing(op)) {
       op.result = completer_.posix()->Finish(op, 0);
@@ -90,6 +73,7 @@ bool RingBatch::Fill() {
       ops_[next_++].tag = kReaped;
       continue;
     }
+    // The canary of the batch above, the index below.
     const uint64_t tag = (static_cast<uint64_t>(canary_) << 32) | next_;
     if (!ring_->Prepare(MakeRequest(op, tag))) {
       break;
@@ -105,27 +89,11 @@ bool RingBatch::Fill() {
   return true;
 }
 
-// Two ways to wait, because only one call of the kernel's both submits and
-// waits, and it takes no timeout: a batch without deadline saves a system call
-// for its last chunk.
 bool RingBatch::AwaitSome() {
-  if (deadline_us_ != 0 && !timed_out_) {
-    if (!FlushQueue()) {
-      return false;
-    }
-    const uint64_t now = NowUs();
-    const int result =
-        now >= deadline_us_ ? -ETIME : ring_->Wait(1, deadline_us_ - now);
-    timed_out_ = result == -ETIME;
-    all_cancelled_ = !timed_out_;
-    return timed_out_ || IsInterruption(result) || FailedEnter(result);
-  }
   // With more to come, wake up when half is there and refill: earlier would
   // cost a wake-up for each completion, later would leave the device idle.
-  unsigned wanted = next_ < count_ ? std::max(1U, in_flight_ / 2) : in_flight_;
-  if (!all_cancelled_) {
-    wanted = 1;
-  }
+  const unsigned wanted =
+      next_ < count_ ? std::max(1U, in_flight_ / 2) : in_flight_;
   const int result = ring_->SubmitAndWait(wanted);
   CountSubmitCall();
   if (result > 0 || (result == 0 && unsubmitted_ == 0)) {
@@ -143,14 +111,6 @@ bool RingBatch::AwaitSome() {
   return IsInterruption(result) || FailedEnter(result);
 }
 
-void RingBatch::End(IoOp* op, int32_t ring_result) {
-  completer_.EndAnswered(op, ring_result, &seen_);
-  // Only the batch itself cancels its operations, when its time is over.
-  if (op->end == IoEnd::kCancelled) {
-    EndTimedOut(op);
-  }
-}
-
 void RingBatch::ReapAll() {
   RingCompletion completions[kReapMax];
   unsigned reaped = 0;
@@ -158,12 +118,10 @@ void RingBatch::ReapAll() {
     for (unsigned i = 0; i < reaped; ++i) {
       const uint64_t index = completions[i].user_data & 0xffffffff;
       const bool ours = completions[i].user_data >> 32 == canary_;
-      if (ours && index == kCancelIndex) {
-        --in_flight_;
-      } else if (ours && index < count_ && ops_[index].tag == kInFlight) {
+      if (ours && index < count_ && ops_[index].tag == kInFlight) {
         --in_flight_;
         ops_[index].tag = kReaped;
-        End(&ops_[index], completions[i].result);
+        completer_.EndAnswered(&ops_[index], completions[i].result, &seen_);
       } else {
         completer_.statistics()->Count(StatEvent::kUnknownCompletion);
       }
@@ -175,10 +133,8 @@ void RingBatch::ReapAll() {
 // caller yet. The ring refuses calls that wait, so this looks at the completion
 // queue again and again, with pauses that grow.
 void RingBatch::DrainDeadRing() {
-  // What the kernel never consumed is ours again: the newest ones, of which
-  // the last are cancel requests, that have no operation.
+  // What the kernel never consumed is ours again: the newest ones.
   in_flight_ -= unsubmitted_;
-  unsubmitted_ -= std::min(unsubmitted_, cancels_);
   for (size_t i = next_; i > 0 && unsubmitted_ > 0; --i) {
     if (ops_[i - 1].tag == kInFlight) {
       ops_[i - 1].tag = kWaiting;
@@ -197,49 +153,15 @@ void RingBatch::DrainDeadRing() {
   }
   for (size_t i = 0; i < count_; ++i) {
     if (ops_[i].tag == kWaiting) {
-      if (timed_out_) {
-        ops_[i].path = IoPath::kPosix;
-        EndTimedOut(&ops_[i]);
-      } else {
-        completer_.EndUntaken(&ops_[i]);
-      }
+      completer_.EndUntaken(&ops_[i]);
     }
   }
-}
-
-// After the deadline. A cancelled request completes all the same, and is waited
-// for: only its completion says that the kernel has let go of its buffer.
-void RingBatch::CancelRest() {
-  all_cancelled_ = true;
-  for (size_t i = 0; i < count_; ++i) {
-    if (ops_[i].tag == kWaiting) {
-      EndTimedOut(&ops_[i]);
-      ops_[i].path = IoPath::kRing;
-      ops_[i].tag = kReaped;
-    } else if (ops_[i].tag == kInFlight && !ops_[i].cancel_requested()) {
-      RingRequest cancel;
-      cancel.opcode = RingOpcode::kCancel;
-      cancel.target = (static_cast<uint64_t>(canary_) << 32) | i;
-      cancel.user_data = (static_cast<uint64_t>(canary_) << 32) | kCancelIndex;
-      if (!ring_->Prepare(cancel)) {
-        // Requests that the kernel would not take yet are in the way.
-        all_cancelled_ = false;
-        continue;
-      }
-      ops_[i].request_cancel();
-      ++cancels_;
-      ++unsubmitted_;
-      ++in_flight_;
-    }
-  }
-  next_ = count_;
 }
 
 void RingBatch::Run(IoOp* ops, size_t count) {
   ops_ = ops;
   count_ = count;
   canary_ = live_ring_->NextBatch();
-  deadline_us_ = timeout_us_ == 0 ? 0 : NowUs() + timeout_us_;
   for (size_t i = 0; i < count; ++i) {
     ops[i].tag = kWaiting;
   }
@@ -249,9 +171,6 @@ void RingBatch::Run(IoOp* ops, size_t count) {
       return;
     }
     ReapAll();
-    if (timed_out_ && !all_cancelled_) {
-      CancelRest();
-    }
   }
   live_ring_->Judge(seen_);
 }

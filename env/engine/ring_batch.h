@@ -15,13 +15,9 @@ namespace rocksdb_uring {
 
 class RingBatch {
  public:
-  // Nothing is owned. The ring must have no request in flight. `timeout_us` as
-  // in RunOptions.
-  RingBatch(LiveRing* ring, const Completer& completer, uint64_t timeout_us)
-      : live_ring_(ring),
-        ring_(ring->ring()),
-        completer_(completer),
-        timeout_us_(timeout_us) {}
+  // Nothing is owned. The ring must have no request in flight.
+  RingBatch(LiveRing* ring, const Completer& completer)
+      : live_ring_(ring), ring_(ring->ring()), completer_(completer) {}
 
   // Gives each of the `count` operations a result and a path, whatever becomes
   // of the ring, and tells the ring how it has fared; states and callbacks are
@@ -37,15 +33,12 @@ class RingBatch {
   bool AwaitSome();
   void ReapAll();
   void DrainDeadRing();
-  void CancelRest();
-  void End(IoOp* op, int32_t ring_result);
   bool FailedEnter(int result);
   void CountSubmitCall();
 
   LiveRing* const live_ring_;
   Ring* const ring_;
   const Completer completer_;
-  const uint64_t timeout_us_;
 
   IoOp* ops_ = nullptr;
   size_t count_ = 0;
@@ -53,16 +46,10 @@ class RingBatch {
   size_t next_ = 0;
   // On the queue, not yet consumed by the kernel: the last ones before next_.
   unsigned unsubmitted_ = 0;
-  // On the queue or in the kernel, cancel requests included.
+  // On the queue or in the kernel.
   unsigned in_flight_ = 0;
-  // Cancel requests put on the queue.
-  unsigned cancels_ = 0;
   RingEvidence seen_;
   uint32_t canary_ = 0;
-  uint64_t deadline_us_ = 0;
-  bool timed_out_ = false;
-  // After the timeout: a cancel request is on its way for each operation.
-  bool all_cancelled_ = true;
 };
 
 }  // namespace rocksdb_uring

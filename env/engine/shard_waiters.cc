@@ -4,6 +4,9 @@
 #include "env/engine/shard_waiters.h"
 
 #include <algorithm>
+#include <chrono>
+
+#include "env/base/clock.h"
 
 namespace rocksdb_uring {
 
@@ -23,17 +26,18 @@ bool ShardWaiters::Waiter::IsInQueue(const ShardQueue& queue) const {
 
 // Linked while it sleeps only, so that the list holds no thread that has to be
 // woken for nothing. `woken` tells a wake-up from a spurious one.
-void ShardWaiters::Follow(Waiter* self, Mutex* mutex,
-                          Clock::time_point deadline) {
+void ShardWaiters::Follow(Waiter* self, Mutex* mutex, uint64_t timeout_us) {
   self->woken = false;
   self->next = followers_;
   followers_ = self;
-  bool in_time = true;
-  while (!self->woken && in_time) {
-    if (deadline == Clock::time_point::max()) {
+  if (timeout_us == Deadline::kNoLimit) {
+    while (!self->woken) {
       self->wake.Wait(mutex);
-    } else {
-      in_time = self->wake.WaitUntil(mutex, deadline);
+    }
+  } else {
+    const auto end = std::chrono::steady_clock::now() +
+                     std::chrono::microseconds(timeout_us);
+    while (!self->woken && self->wake.WaitUntil(mutex, end)) {
     }
   }
   Waiter** link = &followers_;

@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "env/base/mutex.h"
 #include "env/engine/io_op.h"
@@ -24,8 +24,6 @@ namespace rocksdb_uring {
 // REQUIRES: the shard's lock is held in every call.
 class ShardWaiters {
  public:
-  using Clock = std::chrono::steady_clock;
-
   // A thread that waits, and for what. Lives on its stack.
   struct Waiter {
     Waiter(IoOp** operations, size_t operation_count)
@@ -52,9 +50,9 @@ class ShardWaiters {
   void BeginToLead() { leader_ = true; }
   void EndToLead() { leader_ = false; }
 
-  // Sleeps as a follower until woken, or until `deadline`; releases `mutex`
-  // meanwhile.
-  void Follow(Waiter* self, Mutex* mutex, Clock::time_point deadline)
+  // Sleeps as a follower until woken, at most `timeout_us` microseconds
+  // (Deadline::kNoLimit: without limit); releases `mutex` meanwhile.
+  void Follow(Waiter* self, Mutex* mutex, uint64_t timeout_us)
       URING_REQUIRES(mutex);
   // Wakes the followers that have nothing left to wait for. To be called when
   // operations have been completed.

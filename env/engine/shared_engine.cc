@@ -70,6 +70,9 @@ EngineOptions OptionsFor(const EngineRequest& request) {
       request.readahead_bytes.value_or(options.readahead_bytes);
   options.write_buffer_bytes =
       request.write_buffer_bytes.value_or(options.write_buffer_bytes);
+  options.deadline_buffer_bytes =
+      request.deadline_buffer_bytes.value_or(options.deadline_buffer_bytes);
+  options.abandoned_max = request.abandoned_max.value_or(options.abandoned_max);
   return options;
 }
 
@@ -101,7 +104,11 @@ std::shared_ptr<SharedEngine> SharedEngine::FindOrMake(
         Agrees("readahead_bytes", request.readahead_bytes,
                present.readahead_bytes, conflict) &&
         Agrees("write_buffer_bytes", request.write_buffer_bytes,
-               present.write_buffer_bytes, conflict);
+               present.write_buffer_bytes, conflict) &&
+        Agrees("deadline_buffer_bytes", request.deadline_buffer_bytes,
+               present.deadline_buffer_bytes, conflict) &&
+        Agrees("abandoned_max", request.abandoned_max, present.abandoned_max,
+               conflict);
     return agrees ? engine : nullptr;
   }
   engine.reset(new SharedEngine(OptionsFor(request), DetectRingFeatures()),
@@ -158,26 +165,49 @@ struct SharedEngine::Plain {
   PosixEngine engine;
 };
 
-SharedEngine::~SharedEngine() { delete plain_.load(); }
+SharedEngine::~SharedEngine() {
+  delete deadline_reads_.load();
+  delete plain_.load();
+}
 
 // Two threads may both make one, and one of them is thrown away: with a lock, a
 // forked child could find it held.
-IoEngine* SharedEngine::plain_engine() {
-  if (Plain* const present = plain_.load(std::memory_order_acquire)) {
-    return &present->engine;
+template <typename T, typename Make>
+T* SharedEngine::MadeOnce(std::atomic<T*>* place, const Make& make) {
+  if (T* const present = place->load(std::memory_order_acquire)) {
+    return present;
   }
   try {
-    auto made = std::make_unique<Plain>(options_);
-    Plain* present = nullptr;
-    if (plain_.compare_exchange_strong(present, made.get(),
+    std::unique_ptr<T> made = make();
+    T* present = nullptr;
+    if (place->compare_exchange_strong(present, made.get(),
                                        std::memory_order_acq_rel)) {
-      account_.Add(sizeof(Plain));
+      account_.Add(sizeof(T));
       present = made.release();
     }
-    return &present->engine;
+    return present;
   } catch (const std::bad_alloc&) {
-    return engine();
+    return nullptr;
   }
+}
+
+IoEngine* SharedEngine::plain_engine() {
+  Plain* const plain =
+      MadeOnce(&plain_, [this] { return std::make_unique<Plain>(options_); });
+  return plain == nullptr ? engine() : &plain->engine;
+}
+
+DeadlineReads* SharedEngine::deadline_reads() {
+  if (!has_rings() || options_.deadline_buffer_bytes == 0 || forked()) {
+    return nullptr;
+  }
+  return MadeOnce(&deadline_reads_, [this] {
+    DeadlineReads::Options options;
+    options.bytes_max = options_.deadline_buffer_bytes;
+    options.abandoned_max = options_.abandoned_max;
+    options.cpus = options_.cpus;
+    return std::make_unique<DeadlineReads>(engine(), options);
+  });
 }
 
 const Statistics* SharedEngine::plain_statistics() const {
@@ -221,6 +251,11 @@ InFlightReport SharedEngine::InFlight() const {
   // A device that hangs does so for files outside the share as well.
   if (const Statistics* const plain = plain_statistics()) {
     plain->in_flight().AddTo(&report);
+  }
+  if (const DeadlineReads* const reads =
+          deadline_reads_.load(std::memory_order_acquire)) {
+    report.abandoned = reads->abandoned();
+    report.abandoned_bytes = reads->abandoned_bytes();
   }
   return report;
 }

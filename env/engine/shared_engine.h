@@ -11,6 +11,7 @@
 
 #include "env/base/memory_account.h"
 #include "env/engine/buffer_budget.h"
+#include "env/engine/deadline_reads.h"
 #include "env/engine/io_engine.h"
 #include "env/engine/statistics.h"
 #include "env/engine/uring_engine.h"
@@ -24,6 +25,8 @@ struct EngineRequest {
   std::optional<uint32_t> rings_max;
   std::optional<uint64_t> readahead_bytes;
   std::optional<uint64_t> write_buffer_bytes;
+  std::optional<uint64_t> deadline_buffer_bytes;
+  std::optional<uint32_t> abandoned_max;
 };
 
 // Why POSIX serves, or has served at times, where a ring was wanted.
@@ -65,6 +68,10 @@ class SharedEngine {
   // system makes, counted apart. Made by the first call; if there is no memory
   // for it, engine() serves. Takes no lock.
   IoEngine* plain_engine();
+  // Reads with a deadline; null where none can be kept: without rings, with
+  // deadline_buffer_bytes=0, in a forked child, without memory. Made by the
+  // first call. Takes no lock.
+  DeadlineReads* deadline_reads();
   // Null before the first call of plain_engine().
   const Statistics* plain_statistics() const;
   bool has_rings() const { return uring_ != nullptr; }
@@ -104,6 +111,10 @@ class SharedEngine {
 
  private:
   struct Plain;
+  // What `*place` points to, made by the first call; null if there is no memory
+  // for it.
+  template <typename T, typename Make>
+  T* MadeOnce(std::atomic<T*>* place, const Make& make);
 
   // What Acquire does; throws when there is no memory.
   static std::shared_ptr<SharedEngine> FindOrMake(const EngineRequest& request,
@@ -123,6 +134,7 @@ class SharedEngine {
   std::unique_ptr<IoEngine> engine_;
   // Set once.
   std::atomic<Plain*> plain_{nullptr};
+  std::atomic<DeadlineReads*> deadline_reads_{nullptr};
 };
 
 }  // namespace rocksdb_uring

@@ -41,7 +41,10 @@ constexpr const char* kStatEventNames[kStatEventCount] = {
     "blob_streams_backward",
     "announced_bytes",
     "write_outs_stopped",
-    "removals_deferred"};
+    "removals_deferred",
+    "deadlines_missed",
+    "deadlines_abandoned",
+    "deadlines_refused"};
 
 constexpr const char* kBatchClassNames[kBatchClassCount] = {
     "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+"};

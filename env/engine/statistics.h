@@ -72,7 +72,12 @@ enum class StatEvent : uint8_t {
   kAnnounced,        // bytes announced to the page cache
   kWriteOutStopped,  // files whose early write-out the device did not follow
   kRemovalDeferred,  // removed files whose blocks were freed by a thread beside
-  kLast = kRemovalDeferred,
+  // Reads with a deadline: not in time; those of them that the kernel went on
+  // with; not begun, because of abandoned_max or deadline_buffer_bytes.
+  kDeadlineMissed,
+  kDeadlineAbandoned,
+  kDeadlineRefused,
+  kLast = kDeadlineRefused,
 };
 constexpr size_t kStatEventCount = static_cast<size_t>(StatEvent::kLast) + 1;
 const char* StatEventName(StatEvent event);

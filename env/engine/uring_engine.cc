@@ -102,7 +102,7 @@ UringEngine::Syncs UringEngine::TrySync() {
   sync.kind = IoKind::kFsync;
   sync.stat_kind = StatKind::kFsync;
   sync.fd = -1;
-  RingBatch(ring.get(), completer_, 0).Run(&sync, 1);
+  RingBatch(ring.get(), completer_).Run(&sync, 1);
   const bool failed = ring->failed();
   pool_.Return(std::move(ring));
   if (failed) {
@@ -144,7 +144,7 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
     return;
   }
   RunWatch watch(ops, count, start, statistics_);
-  RingBatch(ring.get(), completer_, options.timeout_us).Run(ops, count);
+  RingBatch(ring.get(), completer_).Run(ops, count);
   // Before callbacks and states: the next batch may have it at once.
   pool_.Return(std::move(ring));
   if (count > 1) {
@@ -156,10 +156,10 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
 
 void UringEngine::RunWithoutRing(IoOp* ops, size_t count,
                                  const RunOptions& options) {
-  // One operation gains nothing; a timeout is kept on a leased ring only. A
-  // refusal for any other reason than too many rings says that rings are not
-  // wanted, and a shard that still has one must not hide that.
-  if (count == 1 || options.timeout_us != 0 || !pool_.exhausted()) {
+  // One operation gains nothing. A refusal for any other reason than too many
+  // rings says that rings are not wanted, and a shard that still has one must
+  // not hide that.
+  if (count == 1 || !pool_.exhausted()) {
     posix_.Run(ops, count, options);
     return;
   }
@@ -241,14 +241,14 @@ bool UringEngine::Wait(IoOp* op, uint64_t timeout_us) {
   return shards_[op->shard]->Wait(op, timeout_us);
 }
 
-void UringEngine::WaitAll(IoOp* const* ops, size_t count) {
+bool UringEngine::WaitAll(IoOp* const* ops, size_t count, Deadline deadline) {
   if (forked()) {
-    IoEngine::WaitAll(ops, count);
-    return;
+    return IoEngine::WaitAll(ops, count, deadline);
   }
   // Piece by piece, on the stack: to wait must not need memory. Shard after
   // shard: all must be complete, so that the order costs nothing.
   constexpr size_t kPiece = 64;
+  bool complete = true;
   for (; count > 0;
        ops += std::min(count, kPiece), count -= std::min(count, kPiece)) {
     IoOp* const* const end = ops + std::min(count, kPiece);
@@ -256,9 +256,12 @@ void UringEngine::WaitAll(IoOp* const* ops, size_t count) {
       IoOp* here[kPiece];
       IoOp** const here_end = std::copy_if(
           ops, end, here, [i](const IoOp* op) { return op->shard == i; });
-      shards_[i]->WaitAll(here, static_cast<size_t>(here_end - here));
+      complete = shards_[i]->WaitAll(here, static_cast<size_t>(here_end - here),
+                                     deadline) &&
+                 complete;
     }
   }
+  return complete;
 }
 
 // All shards, also those in which this thread has nothing: a read whose own
@@ -303,6 +306,10 @@ void UringEngine::AddInFlight(InFlightReport* report) {
   for (size_t i = 0; i < shard_count_ && !forked(); ++i) {
     shards_[i]->AddInFlight(report);
   }
+}
+
+bool UringEngine::HasRing() {
+  return !forked() && (MyShard()->has_ring() || StandIn() != nullptr);
 }
 
 // Takes no trial of the breaker: the caller may have nothing to submit, and

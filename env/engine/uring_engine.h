@@ -51,6 +51,15 @@ struct EngineOptions {
   // The same of buffers for writes that are in flight while their file grows;
   // 0 switches write-behind off.
   uint64_t write_buffer_bytes = 32 << 20;
+  // The same of reads with a deadline, those included that were abandoned at it
+  // (deadline_reads.h); 0: deadlines are not kept.
+  uint64_t deadline_buffer_bytes = 64 << 20;
+  // With so many abandoned reads no other read with a deadline begins. Each may
+  // hold a request of the device's queue (128 of a loop device, 256 and more of
+  // others), which reads without deadline need as well.
+  static constexpr uint32_t kAbandonedMaxMin = 1;
+  static constexpr uint32_t kAbandonedMaxMax = 65536;
+  uint32_t abandoned_max = 64;
 
   // Seams for tests; the defaults are the machine and its kernel.
   size_t cpus = CpuCount();
@@ -89,10 +98,12 @@ class UringEngine final : public IoEngine {
   bool RunIfCached(IoOp* op) override { return posix_.RunIfCached(op); }
   size_t Submit(IoOp* const* ops, size_t count) override;
   bool Wait(IoOp* op, uint64_t timeout_us = kNoTimeout) override;
-  void WaitAll(IoOp* const* ops, size_t count) override;
+  bool WaitAll(IoOp* const* ops, size_t count,
+               Deadline deadline = Deadline()) override;
   size_t Poll() override;
   void Cancel(IoOp* op) override;
   bool asynchronous() override;
+  bool HasRing() override;
   void AddInFlight(InFlightReport* report) override;
   Statistics* statistics() override { return statistics_; }
 

@@ -9,8 +9,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/async_read.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "env/engine/completion.h"
 #include "env/file/io_status.h"
 
 namespace rocksdb_uring {
@@ -21,10 +23,11 @@ using rocksdb::Slice;
 
 AsyncRead::AsyncRead(std::shared_ptr<const OpenFile> file,
                      const FSReadRequest& request, ReadAsyncCallback callback,
-                     void* argument)
+                     void* argument, Deadline deadline)
     : file_(std::move(file)),
       callback_(std::move(callback)),
-      argument_(argument) {
+      argument_(argument),
+      deadline_(deadline) {
   file_->Describe(IoKind::kRead, StatKind::kReadAsync, request.offset,
                   request.len, request.scratch, &op_);
 }
@@ -34,7 +37,9 @@ AsyncRead::AsyncRead(std::shared_ptr<const OpenFile> file,
 // waits. Cancelling shortens the wait only for a read that is still queued: the
 // kernel does not stop a request that has reached the device.
 AsyncRead::~AsyncRead() {
-  if (op_.state() != IoState::kIdle && !op_.completed()) {
+  if (bounded_ != nullptr) {
+    GiveUpBounded();
+  } else if (op_.state() != IoState::kIdle && !op_.completed()) {
     Cancel();
     engine()->Wait(&op_);
   }
@@ -42,11 +47,49 @@ AsyncRead::~AsyncRead() {
 
 bool AsyncRead::ReadIfCached() { return engine()->RunIfCached(&op_); }
 
-bool AsyncRead::Start() { return engine()->Submit(&op_); }
+bool AsyncRead::Start() {
+  if (!deadline_.exists()) {
+    return engine()->Submit(&op_);
+  }
+  // Null in a child that was forked since.
+  DeadlineReads* const reads = file_->engine->deadline_reads();
+  bounded_ = reads == nullptr ? nullptr : reads->Start(&op_, file_, deadline_);
+  // A limit may have completed it.
+  return bounded_ != nullptr || op_.completed();
+}
 
 void AsyncRead::ReadNow(PathChoice path) { file_->Run(&op_, path); }
 
-void AsyncRead::Cancel() { engine()->Cancel(&op_); }
+void AsyncRead::Cancel() {
+  cancelled_ = true;
+  engine()->Cancel(started());
+}
+
+// In a forked child the buffer is not mapped, and neither it nor the ring's
+// copy of the operation can be given back: they are leaked on purpose.
+void AsyncRead::GiveUpBounded() {
+  if (file_->engine->forked()) {
+    (void)bounded_.release();
+  } else {
+    file_->engine->deadline_reads()->GiveUp(std::move(bounded_));
+  }
+}
+
+void AsyncRead::FinishBounded() {
+  if (file_->engine->forked()) {
+    GiveUpBounded();
+    ReadNow(PathChoice::kPosix);
+    return;
+  }
+  if (!engine()->Wait(&bounded_->op, WaitEnd().LeftUs()) && cancelled_) {
+    GiveUpBounded();
+    EndCancelled(&op_);
+    op_.path = IoPath::kRing;
+    op_.set_state(IoState::kCompleted);
+    return;
+  }
+  file_->engine->deadline_reads()->Finish(std::move(bounded_), &op_);
+}
 
 IOStatus AsyncRead::StatusOf() const {
   if (op_.result >= 0) {
@@ -93,13 +136,28 @@ AsyncRead* AsyncRead::WaitForPiece(AsyncRead* first) {
   // Nearly always all reads are of one engine. Only a forked child has reads of
   // two, its own and its parent's.
   IoEngine* const engine = first->engine();
+  Deadline earliest;
   AsyncRead* read = first;
   for (; read != nullptr && count < kPiece && read->engine() == engine;
        read = read->next_) {
-    ops[count++] = &read->op_;
+    if (read->bounded_ != nullptr) {
+      earliest = std::min(earliest, read->WaitEnd());
+    }
+    ops[count++] = read->started();
   }
-  engine->WaitAll(ops, count);
-  return read;
+  AsyncRead* const end = read;
+  const bool complete = engine->WaitAll(ops, count, earliest);
+  // Reads of one call have nearly the same deadline. Those without one come
+  // last: they may take longer than all others.
+  for (read = first; read != end; read = read->next_) {
+    if (read->bounded_ != nullptr) {
+      read->FinishBounded();
+    }
+  }
+  for (read = first; read != end && !complete; read = read->next_) {
+    engine->Wait(&read->op_);
+  }
+  return end;
 }
 
 void AsyncRead::Deliver() {

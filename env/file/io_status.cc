@@ -44,7 +44,14 @@ IOStatus MakeIOStatus(const std::string& context, const std::string& file_name,
   const Errno error = Errno::FromResult(op.result);
   switch (op.end) {
     case IoEnd::kTimedOut:
-      return IOStatus::TimedOut(What(context, file_name), error.message());
+      return IOStatus::TimedOut(What(context, file_name),
+                                "not complete at the deadline");
+    case IoEnd::kTooMany:
+      return IOStatus::TimedOut(
+          What(context, file_name),
+          "not begun: reads that missed their deadlines, and that the device "
+          "has not answered, have reached abandoned_max, or fill "
+          "deadline_buffer_bytes");
     case IoEnd::kCancelled:
       return IOStatus::Aborted(What(context, file_name), error.message());
     case IoEnd::kFinished:

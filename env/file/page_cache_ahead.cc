@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "env/file/read_deadline.h"
+
 namespace rocksdb_uring {
 
 namespace {
@@ -75,10 +77,10 @@ bool PageCacheAhead::Ask(IoOp* op) {
 }
 
 int64_t PageCacheAhead::Read(const StreamHistory& history, ReadStream* stream,
-                             PathChoice path, IoOp* op) {
+                             PathChoice path, Deadline deadline, IoOp* op) {
   if (!stream->cold) {
     if (!Asks(*stream)) {
-      return file_->Run(op, path);
+      return RunRead(file_, op, path, deadline);
     }
     // Where the filesystem has no RWF_NOWAIT every stream counts as cold.
     if (Ask(op)) {
@@ -92,7 +94,7 @@ int64_t PageCacheAhead::Read(const StreamHistory& history, ReadStream* stream,
                                                           op->length);
   }
   Announce(history, stream);
-  return file_->Run(op, path);
+  return RunRead(file_, op, path, deadline);
 }
 
 }  // namespace rocksdb_uring

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "env/base/clock.h"
 #include "env/file/open_file.h"
 #include "env/file/stream.h"
 
@@ -31,9 +32,9 @@ class PageCacheAhead {
 
   // Reads what is in a stream, by `path`, and announces what it will need next;
   // returns the result of `op`, which describes the read. Blocks as a read
-  // does.
+  // does, until the deadline if there is one.
   int64_t Read(const StreamHistory& history, ReadStream* stream,
-               PathChoice path, IoOp* op);
+               PathChoice path, Deadline deadline, IoOp* op);
 
  private:
   // Whether this read is to find out if the page cache has the stream.

@@ -16,6 +16,7 @@
 #include "env/file/async_read.h"
 #include "env/file/fadvise.h"
 #include "env/file/io_status.h"
+#include "env/file/read_deadline.h"
 
 namespace rocksdb_uring {
 
@@ -66,6 +67,11 @@ void AssertAligned(const OpenFile& file, uint64_t offset, size_t size,
   (void)scratch;
 }
 
+void EndLate(IoOp* op) {
+  op->result = -ETIMEDOUT;
+  op->end = IoEnd::kTimedOut;
+}
+
 }  // namespace
 
 UringRandomAccessFile::UringRandomAccessFile(
@@ -80,15 +86,20 @@ IOStatus UringRandomAccessFile::ReadError(const IoOp& op) const {
                       file_->name, op);
 }
 
-size_t UringRandomAccessFile::ReadFromWindow(const ReadStream* stream,
-                                             uint64_t offset, size_t n,
-                                             char* scratch,
-                                             bool* at_end) const {
+UringRandomAccessFile::FromWindow UringRandomAccessFile::ReadFromWindow(
+    const ReadStream* stream, uint64_t offset, size_t n, char* scratch,
+    Deadline deadline) const {
   const StartTime start = TakeSample() ? StartTime::Exact() : StartTime();
-  const size_t done = read_ahead_->Read(stream, offset, n, scratch);
-  if (done > 0) {
-    Statistics* const statistics = file_->engine->statistics();
-    statistics->Count(StatKind::kRead, IoPath::kReadAhead, 1, done, 0);
+  FromWindow read;
+  read.done =
+      read_ahead_->Read(stream, offset, n, scratch, deadline, &read.late);
+  Statistics* const statistics = file_->engine->statistics();
+  if (read.late) {
+    statistics->Count(StatEvent::kDeadlineMissed);
+    return read;
+  }
+  if (read.done > 0) {
+    statistics->Count(StatKind::kRead, IoPath::kReadAhead, 1, read.done, 0);
     if (start.exact()) {
       statistics->CountLatency(StatKind::kRead, IoPath::kReadAhead,
                                start.ElapsedNs(), 1);
@@ -98,48 +109,52 @@ size_t UringRandomAccessFile::ReadFromWindow(const ReadStream* stream,
   // ends there, and a read of the rest would have an offset that direct I/O
   // refuses. A blob file may have grown since, so its last sector is read
   // again.
-  if (file_->kind != FileKind::kTable) {
-    return done - done % file_->alignment;
+  read.at_end = file_->kind == FileKind::kTable &&
+                !IsAligned(read.done, file_->alignment);
+  if (!read.at_end) {
+    read.done -= read.done % file_->alignment;
   }
-  *at_end = !IsAligned(done, file_->alignment);
-  return done;
+  return read;
 }
 
 IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
-                                     const IOOptions& /*options*/,
-                                     Slice* result, char* scratch,
+                                     const IOOptions& options, Slice* result,
+                                     char* scratch,
                                      IODebugContext* /*dbg*/) const {
   AssertAligned(*file_, offset, n, scratch);
   // A direct file copies what its windows have, and reads the rest. A buffered
   // file makes the read, and announces what comes next. All others just read.
   const PathChoice path = file_->reads();
+  const Deadline deadline = DeadlineOf(*file_, options, path);
   const bool announces =
       page_cache_ahead_ != nullptr && path != PathChoice::kPlain;
   const bool has_windows = read_ahead_ != nullptr && MayUseRings(path);
   ReadStream* const stream =
       announces || has_windows ? NoteRead(&streams_, offset, n) : nullptr;
-  bool at_end = false;
-  size_t done = 0;
+  FromWindow read;
   if (has_windows) {
-    done = ReadFromWindow(stream, offset, n, scratch, &at_end);
+    read = ReadFromWindow(stream, offset, n, scratch, deadline);
   } else if (read_ahead_ != nullptr) {
     read_ahead_->ForgetAll();
   }
-  if (done < n && !at_end) {
+  if (read.done < n && !read.at_end) {
     IoOp op;
-    file_->Describe(IoKind::kRead, StatKind::kRead, offset + done, n - done,
-                    scratch + done, &op);
-    const int64_t read =
-        announces && stream != nullptr
-            ? page_cache_ahead_->Read(streams_, stream, path, &op)
-            : file_->Run(&op, path);
-    if (read < 0) {
+    file_->Describe(IoKind::kRead, StatKind::kRead, offset + read.done,
+                    n - read.done, scratch + read.done, &op);
+    if (read.late) {
+      EndLate(&op);
+    } else if (announces && stream != nullptr) {
+      page_cache_ahead_->Read(streams_, stream, path, deadline, &op);
+    } else {
+      RunRead(file_, &op, path, deadline);
+    }
+    if (op.result < 0) {
       *result = Slice(scratch, 0);
       return ReadError(op);
     }
-    done += static_cast<size_t>(read);
+    read.done += static_cast<size_t>(op.result);
   }
-  *result = Slice(scratch, done);
+  *result = Slice(scratch, read.done);
   return IOStatus::OK();
 }
 
@@ -170,8 +185,8 @@ void UringRandomAccessFile::ReadPiece(FSReadRequest* requests, size_t count,
   RunOptions run;
   run.path = file_->reads();
   run.page_cache = &page_cache_;
-  run.timeout_us = static_cast<uint64_t>(options.timeout.count());
-  file_->EngineOf(run.path)->Run(ops->data(), count, run);
+  RunReads(file_, ops->data(), count, run,
+           DeadlineOf(*file_, options, run.path));
   for (size_t i = 0; i < count; ++i) {
     FSReadRequest& request = requests[i];
     const IoOp& op = (*ops)[i];
@@ -197,7 +212,7 @@ bool UringRandomAccessFile::ReadFromPageCache(PathChoice path, size_t length,
 }
 
 IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
-                                          const IOOptions& /*options*/,
+                                          const IOOptions& options,
                                           ReadAsyncCallback callback,
                                           void* argument, void** io_handle,
                                           IOHandleDeleter* deleter,
@@ -218,8 +233,9 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
   if (read_ahead_ != nullptr) {
     read_ahead_->ForgetStreamAt(request.offset);
   }
-  auto read = std::make_unique<AsyncRead>(file_, request, std::move(callback),
-                                          argument);
+  auto read =
+      std::make_unique<AsyncRead>(file_, request, std::move(callback), argument,
+                                  DeadlineOf(*file_, options, path));
   bool complete = ReadFromPageCache(path, request.len, read.get());
   if (!complete && !(rings && read->Start())) {
     read->ReadNow(rings ? PathChoice::kPosix : path);

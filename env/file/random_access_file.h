@@ -17,7 +17,9 @@ namespace rocksdb_uring {
 
 class AsyncRead;
 
-// Safe for concurrent use, as FSRandomAccessFile demands.
+// Safe for concurrent use, as FSRandomAccessFile demands. Reads keep
+// IOOptions::timeout (microseconds) where rings are used (read_deadline.h):
+// what has not come by then is TimedOut.
 class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
  public:
   // `file_size` in bytes; used only where the file cannot change.
@@ -29,7 +31,7 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
                          rocksdb::Slice* result, char* scratch,
                          rocksdb::IODebugContext* dbg) const override;
   // Each request gets a status and a result of its own; the call itself
-  // returns OK. IOOptions::timeout (microseconds) is kept where a ring reads.
+  // returns OK.
   rocksdb::IOStatus MultiRead(rocksdb::FSReadRequest* requests, size_t count,
                               const rocksdb::IOOptions& options,
                               rocksdb::IODebugContext* dbg) override;
@@ -59,11 +61,18 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
  private:
   using ReadOps = SmallVector<IoOp, 32>;
 
-  // Copies the first bytes that a window of the read-ahead has; returns how
-  // many. Sets `*at_end` if the file ends behind them.
+  // What a window of the read-ahead has of a read.
+  struct FromWindow {
+    // Its first bytes, copied.
+    size_t done = 0;
+    // The file ends behind them.
+    bool at_end = false;
+    // More was on its way at the deadline.
+    bool late = false;
+  };
   // REQUIRES: read_ahead_ != nullptr.
-  size_t ReadFromWindow(const ReadStream* stream, uint64_t offset, size_t n,
-                        char* scratch, bool* at_end) const;
+  FromWindow ReadFromWindow(const ReadStream* stream, uint64_t offset, size_t n,
+                            char* scratch, Deadline deadline) const;
   // What MultiRead does, for as many requests as `ops`, empty, has room for.
   void ReadPiece(rocksdb::FSReadRequest* requests, size_t count,
                  const rocksdb::IOOptions& options, ReadOps* ops);

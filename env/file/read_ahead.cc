@@ -157,7 +157,7 @@ ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
 }
 
 size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
-                       char* scratch) {
+                       char* scratch, Deadline deadline, bool* late) {
   if ((seen == nullptr && size < kLargeReadMin) ||
       !MayBeOfStream(offset, size) || forked()) {
     return 0;
@@ -175,8 +175,15 @@ size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
   // In this order: pieces that were copied out return their buffers, and the
   // new pieces at the far end need buffers.
   const size_t copied =
-      slot->window == nullptr ? 0 : slot->window->Take(offset, size, scratch);
-  MoveWindow(slot, size_before);
+      slot->window == nullptr
+          ? 0
+          : slot->window->Take(offset, size, scratch, deadline, late);
+  // With a deadline a piece that the stream has skipped stays in its place
+  // until it has come.
+  if (!deadline.exists() || slot->window == nullptr ||
+      !slot->window->MoveWaits(offset, offset + size)) {
+    MoveWindow(slot, size_before);
+  }
   MutexLock lock(&mutex_);
   slot->used = Clock::now();
   slot->busy = false;

@@ -47,10 +47,11 @@ class ReadAhead final : public BufferBudget::Holder {
   // Copies the first bytes of [offset, offset + size) to `scratch` if a window
   // has them, notes the read, and starts or moves the window of its stream.
   // Returns how many bytes it copied; the rest is the caller's to read. Blocks
-  // if the window is still on its way. `seen`: what NoteRead has said of this
-  // read, or null. All numbers are aligned.
+  // if the window is still on its way, until the deadline: then it sets
+  // `*late`. `seen`: what NoteRead has said of this read, or null. All numbers
+  // are aligned.
   size_t Read(const ReadStream* seen, uint64_t offset, size_t size,
-              char* scratch);
+              char* scratch, Deadline deadline, bool* late);
 
   // Forgets all streams and their windows: the file is read in another way from
   // now on. Waits for windows in flight, and takes no lock where there is no

@@ -53,8 +53,20 @@ bool ReadWindow::Has(uint64_t start, uint64_t stop) const {
 
 bool ReadWindow::InFlight() const {
   for (size_t i = 0; i < count_; ++i) {
-    const IoOp& op = at(i)->op;
-    if (op.state() != IoState::kIdle && !op.completed()) {
+    if (IsInFlight(*at(i))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool ReadWindow::MoveWaits(uint64_t start, uint64_t stop) const {
+  for (size_t i = 0; i < count_; ++i) {
+    const Piece& piece = *at(i);
+    const bool ahead = direction_ == Direction::kBackward
+                           ? piece.start + piece.length <= start
+                           : piece.start >= stop;
+    if (!ahead && IsInFlight(piece)) {
       return true;
     }
   }
@@ -81,21 +93,25 @@ void ReadWindow::Cancel() {
   }
 }
 
-void ReadWindow::Finish(Piece* piece) {
+bool ReadWindow::Finish(Piece* piece, Deadline deadline) {
   if (piece->op.state() == IoState::kIdle) {
-    return;
+    return true;
   }
-  engine()->Wait(&piece->op);
+  if (!engine()->Wait(&piece->op, deadline.LeftUs())) {
+    return false;
+  }
   // After an error, or at the end of the file, there is less, and the caller's
   // own read decides.
   piece->length =
       piece->op.result > 0 ? static_cast<uint64_t>(piece->op.result) : 0;
   piece->op.Reset();
+  return true;
 }
 
 // May end early: the caller reads what lies behind the copied bytes. Waits only
 // for pieces that the read needs; those further ahead stay in flight.
-size_t ReadWindow::TakeForward(uint64_t offset, size_t size, char* scratch) {
+size_t ReadWindow::TakeForward(uint64_t offset, size_t size, char* scratch,
+                               Deadline deadline, bool* late) {
   uint64_t at_byte = offset;
   const uint64_t stop = offset + size;
   for (size_t i = 0; i < count_ && at_byte < stop; ++i) {
@@ -106,7 +122,10 @@ size_t ReadWindow::TakeForward(uint64_t offset, size_t size, char* scratch) {
     if (piece->start + piece->length <= at_byte) {
       continue;
     }
-    Finish(piece);
+    if (!Finish(piece, deadline)) {
+      *late = true;
+      break;
+    }
     const uint64_t piece_stop = piece->start + piece->length;
     if (piece_stop <= at_byte) {
       break;
@@ -124,14 +143,18 @@ size_t ReadWindow::TakeForward(uint64_t offset, size_t size, char* scratch) {
 // would have the last bytes of the read, and the caller can only add bytes
 // behind a copy. The loop goes from the last byte to the first, as the pieces
 // lie.
-size_t ReadWindow::TakeBackward(uint64_t offset, size_t size, char* scratch) {
+size_t ReadWindow::TakeBackward(uint64_t offset, size_t size, char* scratch,
+                                Deadline deadline, bool* late) {
   uint64_t stop = offset + size;
   for (size_t i = 0; i < count_ && stop > offset; ++i) {
     Piece* const piece = at(i);
     if (piece->start >= stop) {
       continue;
     }
-    Finish(piece);
+    if (!Finish(piece, deadline)) {
+      *late = true;
+      return 0;
+    }
     if (piece->start + piece->length < stop) {
       return 0;
     }
@@ -144,15 +167,16 @@ size_t ReadWindow::TakeBackward(uint64_t offset, size_t size, char* scratch) {
   return stop == offset ? size : 0;
 }
 
-size_t ReadWindow::Take(uint64_t offset, size_t size, char* scratch) {
+size_t ReadWindow::Take(uint64_t offset, size_t size, char* scratch,
+                        Deadline deadline, bool* late) {
   return direction_ == Direction::kBackward
-             ? TakeBackward(offset, size, scratch)
-             : TakeForward(offset, size, scratch);
+             ? TakeBackward(offset, size, scratch, deadline, late)
+             : TakeForward(offset, size, scratch, deadline, late);
 }
 
 void ReadWindow::DropFirst() {
   Piece* const piece = at(0);
-  Finish(piece);
+  Finish(piece, Deadline());
   // Repeated reads may have taken more bytes than the piece has.
   const uint64_t unused = piece->length - std::min(piece->length, piece->taken);
   if (unused > 0) {

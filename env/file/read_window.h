@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "env/base/aligned_buffer.h"
+#include "env/base/clock.h"
 #include "env/engine/buffer_budget.h"
 #include "env/engine/io_op.h"
 #include "env/file/open_file.h"
@@ -34,8 +35,10 @@ class ReadWindow {
 
   // Copies bytes of [offset, offset + size) to `scratch`: the first ones that
   // it has of a stream that goes forward, all or none of one that goes back.
-  // Returns how many. Blocks if a piece is still on its way.
-  size_t Take(uint64_t offset, size_t size, char* scratch);
+  // Returns how many. Blocks if a piece is still on its way, until the
+  // deadline: then it sets `*late`.
+  size_t Take(uint64_t offset, size_t size, char* scratch, Deadline deadline,
+              bool* late);
   // Lets pieces go that the stream has passed with a read of [start, stop).
   void Pass(uint64_t start, uint64_t stop);
   // Starts pieces until `bytes` are ahead of a read of [start, stop), or
@@ -52,6 +55,9 @@ class ReadWindow {
   bool InFlight() const;
   // Whether no piece is in flight, after a look at the ring. Does not wait.
   bool Settle();
+  // Whether Pass and Extend after a read of [start, stop) would wait for a
+  // piece that the stream has skipped.
+  bool MoveWaits(uint64_t start, uint64_t stop) const;
   // Asks for an early end of what is in flight. Does not wait.
   void Cancel();
 
@@ -70,9 +76,15 @@ class ReadWindow {
   const Piece* at(size_t i) const {
     return &pieces_[(first_ + i) % kPiecesMax];
   }
-  size_t TakeForward(uint64_t offset, size_t size, char* scratch);
-  size_t TakeBackward(uint64_t offset, size_t size, char* scratch);
-  void Finish(Piece* piece);
+  size_t TakeForward(uint64_t offset, size_t size, char* scratch,
+                     Deadline deadline, bool* late);
+  size_t TakeBackward(uint64_t offset, size_t size, char* scratch,
+                      Deadline deadline, bool* late);
+  static bool IsInFlight(const Piece& piece) {
+    return piece.op.state() != IoState::kIdle && !piece.op.completed();
+  }
+  // Waits for the piece, until the deadline; whether it has come.
+  bool Finish(Piece* piece, Deadline deadline);
   void DropFirst();
   void DropAll();
   // Where the first piece begins, or ends if the stream goes back.

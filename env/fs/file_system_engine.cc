@@ -152,6 +152,8 @@ Status FileSystemEngine::Acquire() {
   options_->engine.rings_max = in_force.rings_max;
   options_->engine.readahead_bytes = in_force.readahead_bytes;
   options_->engine.write_buffer_bytes = in_force.write_buffer_bytes;
+  options_->engine.deadline_buffer_bytes = in_force.deadline_buffer_bytes;
+  options_->engine.abandoned_max = in_force.abandoned_max;
   StartReporting();
   StartControl();
   return Status::OK();

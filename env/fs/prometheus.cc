@@ -48,7 +48,10 @@ constexpr const char* kEventHelp[kStatEventCount] = {
     "Streams found in blob files, backwards.",
     "Bytes announced to the page cache.",
     "Files whose early write-out the device did not follow.",
-    "Removed files whose blocks a thread freed later."};
+    "Removed files whose blocks a thread freed later.",
+    "Reads that were not complete at their deadline.",
+    "Reads that the kernel went on with after their deadline.",
+    "Reads with a deadline that a limit did not let begin."};
 static_assert(kEventHelp[kStatEventCount - 1] != nullptr);
 
 using Labels = PrometheusText::Labels;
@@ -132,6 +135,10 @@ void AddInFlight(const InFlightReport& report, PrometheusText* out) {
   AddGauge("operations_queued",
            "Asynchronous operations that wait for room in a ring.",
            std::to_string(report.queued), out);
+  AddGauge("operations_abandoned",
+           "Reads that missed their deadline and that the device has not "
+           "answered.",
+           std::to_string(report.abandoned), out);
   AddGauge("oldest_operation_age_seconds",
            "Age of the oldest operation in flight, 0 without any. It grows "
            "while a device hangs.",

@@ -70,6 +70,8 @@ Json LatenciesToJson(const Statistics& statistics) {
 Json InFlightToJson(const InFlightReport& report) {
   Json json = {{"operations", report.operations},
                {"queued", report.queued},
+               {"abandoned", report.abandoned},
+               {"abandoned_bytes", report.abandoned_bytes},
                {"oldest_us", 0}};
   if (report.oldest.has_value()) {
     const InFlightOperation& oldest = report.oldest->operation;
@@ -97,6 +99,8 @@ Json EngineToJson(const SharedEngine& engine) {
           {"rings_max", engine.options().rings_max},
           {"readahead_bytes", engine.options().readahead_bytes},
           {"write_buffer_bytes", engine.options().write_buffer_bytes},
+          {"deadline_buffer_bytes", engine.options().deadline_buffer_bytes},
+          {"abandoned_max", engine.options().abandoned_max},
           {"rings", engine.rings()},
           {"memory_bytes", engine.memory_bytes()},
           {"read_ahead_buffer_bytes", engine.read_ahead_bytes()},

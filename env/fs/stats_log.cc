@@ -17,8 +17,9 @@ namespace {
 double Microseconds(uint64_t ns) { return static_cast<double>(ns) / 1000; }
 
 std::string InFlightLine(const InFlightReport& report) {
-  std::string line = Format("  in flight %" PRIu64 ", queued %" PRIu64,
-                            report.operations, report.queued);
+  std::string line =
+      Format("  in flight %" PRIu64 ", queued %" PRIu64 ", abandoned %" PRIu64,
+             report.operations, report.queued, report.abandoned);
   if (report.oldest.has_value()) {
     const InFlightOperation& oldest = report.oldest->operation;
     line += Format(", oldest %.0f us: %s at offset %" PRIu64 " of ",

@@ -70,6 +70,7 @@ void AddInFlight(const Json& json, Reading* reading) {
   Reading::InFlight* const out = &reading->in_flight;
   out->operations = Number(json, "operations");
   out->queued = Number(json, "queued");
+  out->abandoned = Number(json, "abandoned");
   out->oldest_us = Number(json, "oldest_us");
   out->oldest_offset = Number(json, "oldest_offset");
   out->oldest_kind = Text(json, "oldest_kind");

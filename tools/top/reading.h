@@ -37,6 +37,7 @@ struct Reading {
   struct InFlight {
     uint64_t operations = 0;
     uint64_t queued = 0;
+    uint64_t abandoned = 0;
     uint64_t oldest_us = 0;
     uint64_t oldest_offset = 0;
     std::string oldest_kind;

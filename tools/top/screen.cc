@@ -74,6 +74,10 @@ std::string State(const Reading& now) {
   const Reading::InFlight& in_flight = now.in_flight;
   state += Format("  in flight %" PRIu64 ", queued %" PRIu64,
                   in_flight.operations, in_flight.queued);
+  if (in_flight.abandoned > 0) {
+    state +=
+        Format(", abandoned at their deadline %" PRIu64, in_flight.abandoned);
+  }
   if (!in_flight.oldest_kind.empty()) {
     state += ", oldest " + Duration(in_flight.oldest_us) + ": " +
              in_flight.oldest_kind + " of " + in_flight.oldest_file +

@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "env/engine/deadline_reads.h"
 #include "env/engine/uring_engine.h"
 #include "tests/support/engine/test_support.h"
 
@@ -49,16 +50,21 @@ TEST_F(DelayedRingTest, BatchesWait) {
   EXPECT_GE(delay_.count(), 233u);
 }
 
-TEST_F(DelayedRingTest, BatchesTimeOut) {
-  RunOptions options;
-  options.path = PathChoice::kUring;
-  options.timeout_us = 1;
+TEST_F(DelayedRingTest, ReadsEndAtTheirDeadline) {
+  DeadlineReads::Options options;
+  options.bytes_max = 16 << 20;
+  options.abandoned_max = 100;
+  const auto keeper = std::make_shared<int>(0);
+  DeadlineReads bounded(engine_.get(), options);
   const auto reads = MakeReads(40);
-  engine_->Run(reads->ops(), 40, options);
+  bounded.Run(reads->ops(), 40, keeper, Deadline::In(1));
   for (size_t i = 0; i < 40; ++i) {
     EXPECT_TRUE((*reads)[i].completed());
     EXPECT_TRUE((*reads)[i].result == -ETIMEDOUT ||
                 reads->Matches(file_.model(), i));
+  }
+  while (keeper.use_count() > 1) {
+    std::this_thread::yield();
   }
 }
 

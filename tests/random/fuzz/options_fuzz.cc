@@ -57,6 +57,11 @@ void CheckRanges(const FileSystemOptions& options, const std::string& input) {
           "readahead_bytes is in range", input);
   Require(InRange(options.engine.write_buffer_bytes, 0, uint64_t{1} << 40),
           "write_buffer_bytes is in range", input);
+  Require(InRange(options.engine.deadline_buffer_bytes, 0, uint64_t{1} << 40),
+          "deadline_buffer_bytes is in range", input);
+  Require(InRange(options.engine.abandoned_max, EngineOptions::kAbandonedMaxMin,
+                  EngineOptions::kAbandonedMaxMax),
+          "abandoned_max is in range", input);
   Require(options.write_out_bytes <= uint64_t{1} << 40,
           "write_out_bytes is in range", input);
   Require(options.stats_interval_s <= FileSystemOptions::kStatsIntervalMax,
@@ -94,6 +99,11 @@ void CheckRoundTrip(const UringFileSystem& file_system,
                   b.engine.rings_max.value_or(0) &&
               a.engine.readahead_bytes.value_or(defaults.readahead_bytes) ==
                   b.engine.readahead_bytes.value_or(1) &&
+              a.engine.deadline_buffer_bytes.value_or(
+                  defaults.deadline_buffer_bytes) ==
+                  b.engine.deadline_buffer_bytes.value_or(1) &&
+              a.engine.abandoned_max.value_or(defaults.abandoned_max) ==
+                  b.engine.abandoned_max.value_or(0) &&
               a.write_out_bytes == b.write_out_bytes &&
               a.policy->settings() == b.policy->settings() &&
               a.fallback == b.fallback && a.stats_file == b.stats_file &&

@@ -195,13 +195,13 @@ void AsyncCall::Delete() {
   }
 }
 
-IOStatus AsyncCall::Start(FSRandomAccessFile* file) {
+IOStatus AsyncCall::Start(FSRandomAccessFile* file, const IOOptions& options) {
   auto request = std::make_unique<FSReadRequest>();
   request->offset = offset_;
   request->len = length_;
   request->scratch = scratch_.data();
   const IOStatus status = file->ReadAsync(
-      *request, IOOptions(),
+      *request, options,
       [this](const FSReadRequest& answered, void* argument) {
         if (argument != this) {
           mistake_ = "the callback got another argument";

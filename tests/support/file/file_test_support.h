@@ -93,7 +93,9 @@ class AsyncCall {
 
   // The request lives on the stack of this call and is overwritten at its
   // end, as RocksDB does.
-  rocksdb::IOStatus Start(rocksdb::FSRandomAccessFile* file);
+  rocksdb::IOStatus Start(
+      rocksdb::FSRandomAccessFile* file,
+      const rocksdb::IOOptions& options = rocksdb::IOOptions());
   void Delete();
 
   void* handle() const { return handle_; }

@@ -29,9 +29,8 @@ class RingBatchFixture : public ::testing::Test {
   }
 
   // Returns whether the ring still serves.
-  bool Run(IoOp* ops, size_t count, uint64_t timeout_us = 0) {
-    RingBatch(ring_.get(), Completer(&posix_, &statistics_), timeout_us)
-        .Run(ops, count);
+  bool Run(IoOp* ops, size_t count) {
+    RingBatch(ring_.get(), Completer(&posix_, &statistics_)).Run(ops, count);
     CompleteAll(ops, count);
     return !ring_->failed();
   }

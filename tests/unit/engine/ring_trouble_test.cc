@@ -1,5 +1,4 @@
-// RingBatch on a ring that fails in every way that rings can fail, and
-// timeouts.
+// RingBatch on a ring that fails in every way that rings can fail.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
@@ -137,102 +136,6 @@ TEST_P(RingFailures, EverythingAtOnce) {
 
 INSTANTIATE_TEST_SUITE_P(Depths, RingFailures,
                          ::testing::Values(1, 2, 3, 8, 17, 64));
-
-class Timeouts : public RingBatchFixture {};
-
-TEST_F(Timeouts, EndABatchThatTheDeviceKeeps) {
-  MakeRing(8);
-  kernel_.WithholdAll();
-  ReadBatch batch(file_.fd(), 0, Ranges(30));
-  EXPECT_TRUE(Run(batch.ops(), 30, 2000));
-  for (size_t i = 0; i < 30; ++i) {
-    EXPECT_EQ(batch[i].result, -ETIMEDOUT) << i;
-  }
-  EXPECT_EQ(calls_.total(), 0u);
-}
-
-TEST_F(Timeouts, LeaveWhatIsCompleteAlone) {
-  MakeRing(64);
-  kernel_.SetRequestScript([](const RingRequest&, uint64_t ordinal) {
-    Verdict verdict;
-    verdict.withheld = ordinal % 3 == 0;
-    return verdict;
-  });
-  ReadBatch batch(file_.fd(), 0, Ranges(30));
-  EXPECT_TRUE(Run(batch.ops(), 30, 2000));
-  for (size_t i = 0; i < 30; ++i) {
-    if (i % 3 == 0) {
-      EXPECT_EQ(batch[i].result, -ETIMEDOUT);
-    } else {
-      EXPECT_TRUE(batch.Matches(file_.model(), i));
-    }
-  }
-}
-
-TEST_F(Timeouts, WaitForWhatTheDeviceIsDoing) {
-  MakeRing(8);
-  kernel_.SetRequestScript([](const RingRequest&, uint64_t) {
-    Verdict verdict;
-    verdict.withheld = true;
-    verdict.cancelable = false;
-    return verdict;
-  });
-  ReadBatch batch(file_.fd(), 0, Ranges(4));
-  Threads threads;
-  threads.Start([&] {
-    // Let go once the batch has asked in vain for all to be cancelled.
-    while (kernel_.observations().cancels < 4) {
-      std::this_thread::yield();
-    }
-    kernel_.StopWithholding();
-  });
-  EXPECT_TRUE(Run(batch.ops(), 4, 1000));
-  EXPECT_TRUE(batch.Matches(file_.model()));
-}
-
-TEST_F(Timeouts, DoNotTouchABatchInTime) {
-  MakeRing(8);
-  ReadBatch batch(file_.fd(), 0, Ranges(30));
-  EXPECT_TRUE(Run(batch.ops(), 30, 60 * 1000 * 1000));
-  EXPECT_TRUE(batch.Matches(file_.model()));
-}
-
-// The queue still holds requests that the kernel refused, so that the cancel
-// requests do not all fit.
-TEST_F(Timeouts, CancelEvenWhenTheQueueIsFull) {
-  MakeRing(8);
-  kernel_.WithholdAll();
-  // Half of the batch, then nothing until the queue is full of cancel requests.
-  bool full = false;
-  kernel_.SetSubmitScript([&full](unsigned prepared, uint64_t ordinal) {
-    full = full || (ordinal > 0 && prepared == 8);
-    return ordinal == 0 ? 4 : full ? FakeKernel::kAll : -EBUSY;
-  });
-  ReadBatch batch(file_.fd(), 0, Ranges(8));
-  EXPECT_TRUE(Run(batch.ops(), 8, 2000));
-  for (size_t i = 0; i < 8; ++i) {
-    EXPECT_EQ(batch[i].result, -ETIMEDOUT) << i;
-  }
-}
-
-TEST_F(Timeouts, OnARingThatDiesMeanwhile) {
-  MakeRing(8);
-  kernel_.SetRequestScript([](const RingRequest&, uint64_t) {
-    Verdict verdict;
-    verdict.us_late = 20000;
-    return verdict;
-  });
-  kernel_.SetSubmitScript([](unsigned, uint64_t ordinal) {
-    return ordinal == 0 ? FakeKernel::kAll : -EPERM;
-  });
-  ReadBatch batch(file_.fd(), 0, Ranges(20));
-  EXPECT_FALSE(Run(batch.ops(), 20, 1000));
-  for (size_t i = 0; i < 20; ++i) {
-    if (batch[i].result != -ETIMEDOUT) {
-      EXPECT_TRUE(batch.Matches(file_.model(), i));
-    }
-  }
-}
 
 }  // namespace
 }  // namespace rocksdb_uring

@@ -139,7 +139,7 @@ class ShardWaitersTest : public ShardQueueTest {
     MutexLock lock(&mutex_);
     ++sleeping_;
     while (!self.DropCompleted()) {
-      waiters_.Follow(&self, &mutex_, ShardWaiters::Clock::time_point::max());
+      waiters_.Follow(&self, &mutex_, Deadline::kNoLimit);
       ++woken_;
     }
   }

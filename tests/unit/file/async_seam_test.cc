@@ -38,32 +38,6 @@ TEST_F(AsyncSeamTest, AThousandReadsInFlightAndCallbacksInPollOnly) {
   }
 }
 
-TEST_F(AsyncSeamTest, MultiReadKeepsItsTimeout) {
-  std::shared_ptr<const OpenFile> file;
-  ASSERT_TRUE(OpenForReading(
-                  path_, ReadOptionsOf(false), "",
-                  FileContext{PolicyOf({PathChoice::kUring}), engine_}, &file)
-                  .ok());
-  UringRandomAccessFile rings(std::move(file), kFileSize);
-  kernel_.WithholdAll();
-  const Scratch scratch(2 * kBlock);
-  std::vector<rocksdb::FSReadRequest> requests(2);
-  for (size_t i = 0; i < requests.size(); ++i) {
-    requests[i].offset = i * kBlock;
-    requests[i].len = kBlock;
-    requests[i].scratch = scratch.data() + i * kBlock;
-  }
-  rocksdb::IOOptions options;
-  options.timeout = std::chrono::microseconds(1000);
-  EXPECT_TRUE(
-      rings.MultiRead(requests.data(), requests.size(), options, nullptr).ok());
-  for (const rocksdb::FSReadRequest& request : requests) {
-    EXPECT_TRUE(request.status.IsTimedOut()) << request.status.ToString();
-    EXPECT_EQ(request.result.size(), 0u);
-  }
-  kernel_.StopWithholding();
-}
-
 TEST_F(AsyncSeamTest, PollDoesNotReturnBeforeItsHandlesAreComplete) {
   kernel_.WithholdAll();
   const AsyncCalls calls = MakeCalls(50, kFileSize);

@@ -47,6 +47,7 @@ json Statistics(uint64_t uptime_ms, uint64_t reads) {
       {"in_flight",
        {{"operations", 32},
         {"queued", 4},
+        {"abandoned", 3},
         {"oldest_us", 31000000},
         {"oldest_kind", "multi_read"},
         {"oldest_offset", 8192},
@@ -132,7 +133,8 @@ TEST_F(TopTest, RatesAreThoseBetweenTwoWrites) {
   EXPECT_TRUE(Contains(text, " 500.0      1.95       1 ")) << text;
   EXPECT_TRUE(Contains(text, "share 60 %")) << text;
   EXPECT_TRUE(Contains(text,
-                       "in flight 32, queued 4, oldest 31 s: multi_read of "
+                       "in flight 32, queued 4, abandoned at their deadline 3, "
+                       "oldest 31 s: multi_read of "
                        "/data/000012.sst at offset 8192"))
       << text;
   EXPECT_FALSE(Contains(text, "posix")) << "nothing took that path: " << text;
