@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <new>
@@ -38,6 +39,18 @@ int FuseControl::Before(FuseRequest request) {
   }
   ++failed_;
   return error_;
+}
+
+void FuseControl::BeforeRead(const std::function<bool()>& interrupted) {
+  constexpr timespec kPause = {0, 1000 * 1000};
+  if (!stall_reads_) {
+    return;
+  }
+  ++stalled_;
+  while (stall_reads_ && !interrupted()) {
+    nanosleep(&kPause, nullptr);
+  }
+  --stalled_;
 }
 
 FuseControl* CreateFuseControl(const std::string& path) {

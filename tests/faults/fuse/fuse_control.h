@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace rocksdb_uring {
@@ -23,6 +24,10 @@ class FuseControl {
  public:
   // For the test: fails the next `count` requests with `error`.
   void Fail(int error, uint32_t count);
+  // For the test: reads of files wait from now on, or go on.
+  void StallReads(bool stall) { stall_reads_ = stall; }
+  // For the test: reads that wait.
+  uint32_t stalled() const { return stalled_.load(); }
   // For the test: requests of this kind so far; injected failures so far.
   uint32_t seen(FuseRequest request) const {
     return seen_[static_cast<size_t>(request)].load();
@@ -35,8 +40,13 @@ class FuseControl {
   // killed meanwhile, so a stall must end when the kernel interrupts the
   // request.
   int Before(FuseRequest request);
+  // For the server: the same of a read. Waits while reads are stalled, and the
+  // caller is not interrupted.
+  void BeforeRead(const std::function<bool()>& interrupted);
 
  private:
+  std::atomic<bool> stall_reads_{false};
+  std::atomic<uint32_t> stalled_{0};
   std::atomic<uint32_t> seen_[kFuseRequestCount] = {};
   std::atomic<uint32_t> failed_{0};
   std::atomic<int> error_{0};

@@ -44,6 +44,8 @@ class FuseFilesystem {
   // ones succeed. Not for ENOSYS: the kernel then treats syncs as not supported
   // and returns 0 without asking the filesystem again.
   void FailSync(int error, uint32_t count) { control_->Fail(error, count); }
+  // Reads of files wait from now on, or go on.
+  void StallReads(bool stall) { control_->StallReads(stall); }
   // Counts of requests. Safe for concurrent use.
   const FuseControl& control() const { return *control_; }
 

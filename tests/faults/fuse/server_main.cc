@@ -94,6 +94,7 @@ int Flush(const char* /*path*/, fuse_file_info* info) {
 
 int Read(const char* /*path*/, char* buffer, size_t size, off_t offset,
          fuse_file_info* info) {
+  control->BeforeRead([] { return fuse_interrupted() != 0; });
   return Answer(
       static_cast<int>(pread(Descriptor(info), buffer, size, offset)));
 }
