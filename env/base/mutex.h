@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "env/base/lock_waits.h"
 #include "env/base/sharing.h"
 #include "env/base/thread_annotations.h"
 
@@ -25,7 +26,10 @@ class URING_CAPABILITY("mutex") Mutex {
 
   void Lock() URING_ACQUIRE() {
     NoteLock(scope());
-    mutex_.lock();
+    if (!mutex_.try_lock()) {
+      const LockWait wait(WaitsFor::kLock);
+      mutex_.lock();
+    }
   }
   void Unlock() URING_RELEASE() { mutex_.unlock(); }
   bool TryLock() URING_TRY_ACQUIRE(true) {
@@ -66,6 +70,7 @@ class CondVar {
   // REQUIRES: `mutex` is held; it is released while waiting and held again on
   // return. May wake spuriously.
   void Wait(Mutex* mutex) URING_REQUIRES(mutex) {
+    const LockWait wait(WaitsFor::kOtherThread);
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
     condition_.wait(lock);
     lock.release();
@@ -74,6 +79,7 @@ class CondVar {
   // As Wait, and returns false if `deadline` passed first.
   bool WaitUntil(Mutex* mutex, std::chrono::steady_clock::time_point deadline)
       URING_REQUIRES(mutex) {
+    const LockWait wait(WaitsFor::kOtherThread);
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
     const bool woken =
         condition_.wait_until(lock, deadline) == std::cv_status::no_timeout;

@@ -164,6 +164,11 @@ Json ResultJson(const BenchOptions& options, const BenchResult& result) {
             {"system", result.PerOp(result.system_s * 1e6)}}},
           {"context_switches_per_op",
            result.PerOp(static_cast<double>(result.context_switches))},
+          {"waits_per_op",
+           {{"locks", result.PerOp(result.lock_waits)},
+            {"locks_us", result.PerOp(result.lock_wait_us)},
+            {"other_threads", result.PerOp(result.thread_waits)},
+            {"other_threads_us", result.PerOp(result.thread_wait_us)}}},
           {"paths", PathsJson(result)},
           {"engine_memory_bytes", result.engine_memory_bytes}};
 }
@@ -202,6 +207,11 @@ std::string FormatText(const BenchOptions& options, const TargetFile& target,
       "%.3f (per operation)\n",
       result.PerOp(result.user_s * 1e6), result.PerOp(result.system_s * 1e6),
       result.PerOp(static_cast<double>(result.context_switches)));
+  out += Format(
+      "waits     for locks %.4f, %.2f us, for other threads %.4f, %.2f us (per "
+      "operation)\n",
+      result.PerOp(result.lock_waits), result.PerOp(result.lock_wait_us),
+      result.PerOp(result.thread_waits), result.PerOp(result.thread_wait_us));
   out += "paths     " + PathsLine(result) + "\n";
   out += Format("memory    engine %.1f KiB\n",
                 static_cast<double>(result.engine_memory_bytes) / 1024);

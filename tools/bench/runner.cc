@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "env/base/lock_waits.h"
 #include "tools/bench/worker.h"
 
 namespace rocksdb_uring {
@@ -30,14 +31,24 @@ void Sleep(double seconds) {
 // Everything that is read at both ends of the measurement.
 struct Moment {
   explicit Moment(const BenchEngines& engines)
-      : time(Clock::now()), counts(engines.Counts()) {
+      : time(Clock::now()), counts(engines.Counts()), waits(LockWait::SoFar()) {
     getrusage(RUSAGE_SELF, &usage);
   }
 
   Clock::time_point time;
   EngineCounts counts;
+  LockWaits waits;
   rusage usage = {};
 };
+
+// What has been waited since, by count and microseconds.
+void Waited(const Moment& begin, const Moment& end, WaitsFor what,
+            double* count, double* us) {
+  const LockWaits::Sum& from = begin.waits[what];
+  const LockWaits::Sum& to = end.waits[what];
+  *count = static_cast<double>(to.count - from.count);
+  *us = static_cast<double>(to.ns - from.ns) / 1000;
+}
 
 template <typename T, size_t kCount>
 void Subtract(const std::array<T, kCount>& from, std::array<T, kCount>* to) {
@@ -57,6 +68,9 @@ BenchResult Between(const Moment& begin, const Moment& end) {
   out.context_switches =
       static_cast<uint64_t>(end.usage.ru_nvcsw + end.usage.ru_nivcsw -
                             begin.usage.ru_nvcsw - begin.usage.ru_nivcsw);
+  Waited(begin, end, WaitsFor::kLock, &out.lock_waits, &out.lock_wait_us);
+  Waited(begin, end, WaitsFor::kOtherThread, &out.thread_waits,
+         &out.thread_wait_us);
   return out;
 }
 

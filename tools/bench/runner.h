@@ -23,6 +23,11 @@ struct BenchResult {
   double user_s = 0;
   double system_s = 0;
   uint64_t context_switches = 0;
+  // Of threads for each other; in microseconds, of all threads together.
+  double lock_waits = 0;
+  double lock_wait_us = 0;
+  double thread_waits = 0;
+  double thread_wait_us = 0;
   // At the end.
   uint64_t engine_memory_bytes = 0;
 
