@@ -226,8 +226,7 @@ std::unique_ptr<DeadlineRead> DeadlineReads::Start(
 
 void DeadlineReads::Finish(std::unique_ptr<DeadlineRead> read, IoOp* wanted) {
   if (!read->op.completed()) {
-    EndInVain(wanted, IoEnd::kTimedOut);
-    GiveUp(std::move(read));
+    EndInVain(wanted, GiveUp(std::move(read)));
     return;
   }
   wanted->result = read->op.result;
@@ -241,7 +240,7 @@ void DeadlineReads::Finish(std::unique_ptr<DeadlineRead> read, IoOp* wanted) {
   wanted->set_state(IoState::kCompleted);
 }
 
-void DeadlineReads::GiveUp(std::unique_ptr<DeadlineRead> read) {
+IoEnd DeadlineReads::GiveUp(std::unique_ptr<DeadlineRead> read) {
   if (IsInFlight(read->op)) {
     engine_->Cancel(&read->op);
     // What was queued is complete now, and so may be what a worker of the
@@ -249,10 +248,11 @@ void DeadlineReads::GiveUp(std::unique_ptr<DeadlineRead> read) {
     if (!engine_->Wait(&read->op, 0)) {
       engine_->statistics()->Count(StatEvent::kDeadlineAbandoned);
       abandoned_->Add(std::move(read));
-      return;
+      return IoEnd::kAbandoned;
     }
   }
   Release(std::move(read));
+  return IoEnd::kTimedOut;
 }
 
 void DeadlineReads::RunPiece(IoOp* ops, size_t count,

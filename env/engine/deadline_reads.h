@@ -53,7 +53,7 @@ class DeadlineReads {
 
   // Runs `count` reads (kRead), in parallel, and returns when all are complete
   // or the deadline has passed: those that are not complete by then give
-  // -ETIMEDOUT (kTimedOut), the others their data. Where a limit leaves no room
+  // -ETIMEDOUT (kTimedOut, kAbandoned), the others their data. Where a limit leaves no room
   // for a read it gives -ETIMEDOUT (kTooMany) at once. Where no ring can be had
   // at this moment POSIX reads, and the deadline is not kept. Counts and
   // completes them as IoEngine::Run does; they have no callback. `keeper` keeps
@@ -67,11 +67,12 @@ class DeadlineReads {
   std::unique_ptr<DeadlineRead> Start(IoOp* wanted,
                                       std::shared_ptr<const void> keeper,
                                       Deadline deadline);
-  // Gives `wanted` what has come of it: its data, or kTimedOut if it is not
-  // complete now. Does not wait. `wanted` is as it was for Start.
+  // Gives `wanted` what has come of it: its data, or kTimedOut or kAbandoned if
+  // it is not complete now. Does not wait. `wanted` is as it was for Start.
   void Finish(std::unique_ptr<DeadlineRead> read, IoOp* wanted);
   // Ends a read that nobody wants any more. Does not wait for the device.
-  void GiveUp(std::unique_ptr<DeadlineRead> read);
+  // Returns how it has ended: kTimedOut, or kAbandoned.
+  IoEnd GiveUp(std::unique_ptr<DeadlineRead> read);
 
   // Reads that were abandoned and that the kernel has not finished, and the
   // bytes of their buffers.

@@ -47,6 +47,7 @@ enum class IoEnd : uint8_t {
   kFinished,   // it ran to its end, with or without an error
   kCancelled,  // Cancel; `result` is -ECANCELED
   kTimedOut,   // the caller's own deadline; `result` is -ETIMEDOUT
+  kAbandoned,  // the same, and the kernel goes on with it (DeadlineReads)
   kTooMany,    // not begun, by a limit of DeadlineReads; `result` is -ETIMEDOUT
 };
 

@@ -44,6 +44,7 @@ IOStatus MakeIOStatus(const std::string& context, const std::string& file_name,
   const Errno error = Errno::FromResult(op.result);
   switch (op.end) {
     case IoEnd::kTimedOut:
+    case IoEnd::kAbandoned:
       return IOStatus::TimedOut(What(context, file_name),
                                 "not complete at the deadline");
     case IoEnd::kTooMany:

@@ -1,6 +1,7 @@
 # What `cmake --install` copies, and the Debian packages that cpack makes of it:
 # rocksdb-uring with what a program loads, librocksdb-uring-dev with what a
-# compiler needs.
+# compiler needs, librocksdb-uring-engine-dev with the engine for programs without
+# RocksDB.
 #
 # SPDX-License-Identifier: Apache-2.0
 include(GNUInstallDirs)
@@ -34,7 +35,8 @@ foreach(folder plugin tools)
 endforeach()
 # liburing and nlohmann-json are compiled in: their notices go where the
 # libraries go.
-foreach(package rocksdb-uring:runtime librocksdb-uring-dev:development)
+foreach(package rocksdb-uring:runtime librocksdb-uring-dev:development
+    librocksdb-uring-engine-dev:engine)
   string(REPLACE ":" ";" package ${package})
   list(GET package 0 name)
   list(GET package 1 component)
@@ -60,13 +62,35 @@ install(FILES ${PROJECT_BINARY_DIR}/rocksdb_uringConfig.cmake
 install(FILES ${PROJECT_BINARY_DIR}/rocksdb_uring.pc
   DESTINATION ${pkgconfig_dir} COMPONENT development)
 
+install(TARGETS rocksdb_uring_engine EXPORT rocksdb_uring_engineTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT engine
+  INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES plugin/rocksdb_uring/engine.h plugin/rocksdb_uring/engine_c.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/rocksdb_uring COMPONENT engine)
+set(engine_config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/rocksdb_uring_engine)
+install(EXPORT rocksdb_uring_engineTargets NAMESPACE rocksdb_uring::
+  FILE rocksdb_uring_engineConfig.cmake
+  DESTINATION ${engine_config_dir} COMPONENT engine)
+write_basic_package_version_file(
+  ${PROJECT_BINARY_DIR}/rocksdb_uring_engineConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+configure_file(plugin/cmake/rocksdb_uring_engine.pc.in
+  ${PROJECT_BINARY_DIR}/rocksdb_uring_engine.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/rocksdb_uring_engineConfigVersion.cmake
+  DESTINATION ${engine_config_dir} COMPONENT engine)
+install(FILES ${PROJECT_BINARY_DIR}/rocksdb_uring_engine.pc
+  DESTINATION ${pkgconfig_dir} COMPONENT engine)
+install(DIRECTORY plugin/examples/engine/
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/librocksdb-uring-engine-dev/examples
+  COMPONENT engine)
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME rocksdb-uring)
 set(CPACK_PACKAGE_CONTACT "rocksdb-uring maintainers <root@localhost>")
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/package)
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
-set(CPACK_COMPONENTS_ALL runtime development)
+set(CPACK_COMPONENTS_ALL runtime development engine)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
@@ -91,4 +115,12 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
   "RocksDB file I/O through io_uring (development)
 Headers for C++ and C, and what CMake and pkg-config need.")
+set(CPACK_DEBIAN_ENGINE_PACKAGE_NAME librocksdb-uring-engine-dev)
+set(CPACK_DEBIAN_ENGINE_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_ENGINE_PACKAGE_SHLIBDEPS ON)
+set(CPACK_COMPONENT_ENGINE_DESCRIPTION
+  "File I/O through io_uring for programs in C++ and C
+The engine of rocksdb-uring as a library of its own: reads, writes and syncs, in
+batches, with callbacks and deadlines, through io_uring or POSIX. With headers
+and examples; needs no RocksDB.")
 include(CPack)

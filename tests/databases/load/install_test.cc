@@ -1,5 +1,5 @@
-// What `cmake --install` copies: the version, the licence, and the notices of
-// what is compiled in.
+// What `cmake --install` copies: the version, the licence, the notices of what
+// is compiled in, and a library that the examples can be built with.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
@@ -73,6 +73,33 @@ TEST_F(InstallTest, DevelopmentHasVersionAndNotices) {
       Contains(ReadWholeFile(Find("rocksdb_uringConfigVersion.cmake")),
                std::string("set(PACKAGE_VERSION \"") + kVersion + "\")"));
   ExpectNotices("librocksdb-uring-dev");
+}
+
+TEST_F(InstallTest, TheExamplesOfTheEngineAreBuiltWithIt) {
+  Install("engine");
+  ExpectNotices("librocksdb-uring-engine-dev");
+  const std::string examples =
+      directory_.file("share/doc/librocksdb-uring-engine-dev/examples");
+  const std::string data = directory_.file("data");
+  const auto shell = [&](const std::string& command) {
+    const ChildResult result = RunChild({"/bin/sh", "-ec", command});
+    EXPECT_EQ(result.exit_code, 0) << command << ": " << result.output;
+    return result.output;
+  };
+  shell("cmake -S " + examples + " -B " + directory_.file("build") +
+        " -DCMAKE_PREFIX_PATH=" + directory_.path() + " && cmake --build " +
+        directory_.file("build"));
+  EXPECT_EQ(shell(directory_.file("build/batch_cc ") + data),
+            "32 of 32 blocks are right\n");
+  // The same by pkg-config, in C.
+  const std::string library =
+      fs::path(Find("librocksdb_uring_engine.so")).parent_path().string();
+  shell("export PKG_CONFIG_PATH=" + library + "/pkgconfig; cc " + examples +
+        "/vectored.c -o " + directory_.file("vectored") +
+        " $(pkg-config --cflags --libs rocksdb_uring_engine)");
+  EXPECT_EQ(shell("LD_LIBRARY_PATH=" + library + " " +
+                  directory_.file("vectored ") + data),
+            "wrote 13 bytes\nread 13 bytes: one two three\n");
 }
 
 }  // namespace

@@ -47,11 +47,36 @@ std::vector<std::string> Dynamic(const std::string& library,
   return names;
 }
 
+bool IsOfTheEngine(const std::string& name) {
+  return StartsWith(name, "rocksdb_uring::DetectEngineSupport") ||
+         StartsWith(name, "rocksdb_uring::EngineConfig::") ||
+         StartsWith(name, "rocksdb_uring::EngineBuffer::") ||
+         StartsWith(name, "rocksdb_uring::Operation::") ||
+         StartsWith(name, "rocksdb_uring::Engine::") ||
+         StartsWith(name, "rocksdb_uring_engine_") ||
+         StartsWith(name, "rocksdb_uring_operation_") ||
+         StartsWith(name, "rocksdb_uring_buffer_");
+}
+
+TEST(SymbolsTest, TheEngineExportsItsOwnFunctionsOnly) {
+  const std::vector<std::string> names =
+      ExportsOf(ROCKSDB_URING_ENGINE_LIBRARY);
+  EXPECT_GE(names.size(), 60u);
+  for (const std::string& name : names) {
+    EXPECT_TRUE(IsOfTheEngine(name)) << name;
+  }
+  for (const std::string& needed :
+       Dynamic(ROCKSDB_URING_ENGINE_LIBRARY, "NEEDED")) {
+    EXPECT_FALSE(StartsWith(needed, "librocksdb")) << needed;
+  }
+}
+
 TEST(SymbolsTest, PluginExportsItsOwnFunctionsOnly) {
   const std::vector<std::string> names = ExportsOf(ROCKSDB_URING_LIBRARY);
   EXPECT_GE(names.size(), 11u);
   for (const std::string& name : names) {
-    EXPECT_TRUE(StartsWith(name, "rocksdb_uring::NewUring") ||
+    EXPECT_TRUE(IsOfTheEngine(name) ||
+                StartsWith(name, "rocksdb_uring::NewUring") ||
                 StartsWith(name, "rocksdb_uring::GetUringStatistics") ||
                 StartsWith(name, "rocksdb_uring::ChangeUringSettings") ||
                 name == "rocksdb_uring_create_env" ||

@@ -53,7 +53,8 @@ class DeadlineReadsTest : public AsyncFixture {
   }
 
   static bool IsLate(const IoOp& op) {
-    return op.result == -ETIMEDOUT && op.end == IoEnd::kTimedOut;
+    return op.result == -ETIMEDOUT &&
+           (op.end == IoEnd::kTimedOut || op.end == IoEnd::kAbandoned);
   }
   static bool WasRefused(const IoOp& op) {
     return op.result == -ETIMEDOUT && op.end == IoEnd::kTooMany;
@@ -138,6 +139,7 @@ TEST_F(DeadlineReadsTest, LateOnesLeaveTheCallersMemoryAlone) {
     Run(&batch, kShortUs);
     for (size_t i = 0; i < batch.size(); ++i) {
       EXPECT_TRUE(IsLate(batch[i])) << i;
+      EXPECT_EQ(batch[i].end, IoEnd::kAbandoned) << i;
     }
   }
   EXPECT_EQ(reads_->abandoned(), 30u);
@@ -172,7 +174,7 @@ TEST_F(DeadlineReadsTest, WhatCanBeCancelledIsNotAbandoned) {
   ReadBatch batch(file_.fd(), 0, Ranges(30));
   Run(&batch, kShortUs);
   for (size_t i = 0; i < batch.size(); ++i) {
-    EXPECT_TRUE(IsLate(batch[i])) << i;
+    EXPECT_EQ(batch[i].end, IoEnd::kTimedOut) << i;
   }
   EXPECT_EQ(Event(StatEvent::kDeadlineAbandoned), 0u);
   EXPECT_EQ(Event(StatEvent::kPosixRescue), 0u);

@@ -73,6 +73,7 @@ TEST(OperationStatusTest, OnlyOwnTimeoutsAndCancellationsHaveTheirCodes) {
   } kCases[] = {{IoEnd::kFinished, ETIMEDOUT, IOStatus::kIOError},
                 {IoEnd::kFinished, ECANCELED, IOStatus::kIOError},
                 {IoEnd::kTimedOut, ETIMEDOUT, IOStatus::kTimedOut},
+                {IoEnd::kAbandoned, ETIMEDOUT, IOStatus::kTimedOut},
                 {IoEnd::kTooMany, ETIMEDOUT, IOStatus::kTimedOut},
                 {IoEnd::kCancelled, ECANCELED, IOStatus::kAborted}};
   for (const auto& expected : kCases) {
