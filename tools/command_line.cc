@@ -1,5 +1,6 @@
+// What a command line says, and what is printed of the tool itself.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "tools/command_line.h"
 
 #include <gflags/gflags.h>
@@ -64,6 +65,22 @@ bool TakeFlag(int argc, char** argv, int* i, std::string* error) {
   return false;
 }
 
+void PrintHelp(const Tool& tool) {
+  printf("%s\n\nFlags:\n", tool.usage);
+  std::vector<gflags::CommandLineFlagInfo> flags;
+  gflags::GetAllFlags(&flags);
+  for (const gflags::CommandLineFlagInfo& flag : flags) {
+    if (flag.filename.find(tool.flags_file) == std::string::npos) {
+      continue;
+    }
+    const std::string value =
+        flag.default_value.empty() ? "\"\"" : flag.default_value;
+    printf("  --%s=%s\n      %s\n", flag.name.c_str(), value.c_str(),
+           flag.description.c_str());
+  }
+  printf("  --version\n      Print the version and exit.\n");
+}
+
 }  // namespace
 
 bool ParseCommandLine(int argc, char** argv, CommandLine* out,
@@ -87,24 +104,31 @@ bool ParseCommandLine(int argc, char** argv, CommandLine* out,
   return true;
 }
 
-void PrintHelp(const std::string& usage, const std::string& file) {
-  printf("%s\n\nFlags:\n", usage.c_str());
-  std::vector<gflags::CommandLineFlagInfo> flags;
-  gflags::GetAllFlags(&flags);
-  for (const gflags::CommandLineFlagInfo& flag : flags) {
-    if (flag.filename.find(file) == std::string::npos) {
-      continue;
-    }
-    const std::string value =
-        flag.default_value.empty() ? "\"\"" : flag.default_value;
-    printf("  --%s=%s\n      %s\n", flag.name.c_str(), value.c_str(),
-           flag.description.c_str());
+std::optional<int> BeginTool(const Tool& tool, int argc, char** argv,
+                             CommandLine* out) {
+  std::string error;
+  if (!ParseCommandLine(argc, argv, out, &error)) {
+    return Fail(tool, kExitUsage, error);
   }
-  printf("  --version\n      Print the version and exit.\n");
+  if (out->help) {
+    PrintHelp(tool);
+    return 0;
+  }
+  if (out->version) {
+    printf("%s %s\n", tool.name, kVersion);
+    return 0;
+  }
+  if (!tool.takes_arguments && !out->arguments.empty()) {
+    return Fail(tool, kExitUsage,
+                "unexpected argument '" + out->arguments.front() + "'");
+  }
+  return std::nullopt;
 }
 
-void PrintVersion(const std::string& tool) {
-  printf("%s %s\n", tool.c_str(), kVersion);
+int Fail(const Tool& tool, int status, const std::string& error) {
+  fprintf(stderr, "%s: %s%s\n", tool.name, error.c_str(),
+          status == kExitUsage ? " (see --help)" : "");
+  return status;
 }
 
 }  // namespace rocksdb_uring

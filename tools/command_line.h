@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,11 +25,26 @@ struct CommandLine {
 bool ParseCommandLine(int argc, char** argv, CommandLine* out,
                       std::string* error);
 
-// Prints usage and the flags that are defined in source files whose name
-// contains `file`.
-void PrintHelp(const std::string& usage, const std::string& file);
+// What every tool exits with after a command line that it cannot take.
+constexpr int kExitUsage = 2;
 
-// Prints the name of the tool and the version of rocksdb-uring.
-void PrintVersion(const std::string& tool);
+struct Tool {
+  const char* name;
+  // The first lines of --help.
+  const char* usage;
+  // Its flags are defined in source files whose name contains this.
+  const char* flags_file;
+  // Whether it takes anything but flags.
+  bool takes_arguments;
+};
+
+// Reads the command line. If that is all there is to do, because of --help,
+// --version or a mistake, it has printed that and returns the exit status.
+std::optional<int> BeginTool(const Tool& tool, int argc, char** argv,
+                             CommandLine* out);
+
+// Prints the error behind the name of the tool, with a hint at --help if it is
+// one of usage; returns `status`.
+int Fail(const Tool& tool, int status, const std::string& error);
 
 }  // namespace rocksdb_uring

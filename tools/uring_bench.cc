@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,6 @@ namespace rocksdb_uring {
 namespace {
 
 constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
 
 constexpr const char* kUsage =
     "uring_bench --file=FILE [flags]\n"
@@ -45,10 +45,11 @@ constexpr const char* kUsage =
     "well\n"
     "Exit status: 0 measured, 1 failed, 2 bad usage.";
 
+constexpr Tool kTool = {"uring_bench", kUsage, "bench/options.cc",
+                        /*takes_arguments=*/false};
+
 int Fail(int status, const std::string& error) {
-  fprintf(stderr, "uring_bench: %s%s\n", error.c_str(),
-          status == kExitUsage ? " (see --help)" : "");
-  return status;
+  return Fail(kTool, status, error);
 }
 
 bool WriteFile(const std::string& name, const std::string& text) {
@@ -114,19 +115,8 @@ int Main(int argc, char** argv) {
   CommandLine line;
   BenchOptions options;
   std::string error;
-  if (!ParseCommandLine(argc, argv, &line, &error)) {
-    return Fail(kExitUsage, error);
-  }
-  if (line.help) {
-    PrintHelp(kUsage, "bench/options.cc");
-    return 0;
-  }
-  if (line.version) {
-    PrintVersion("uring_bench");
-    return 0;
-  }
-  if (!line.arguments.empty()) {
-    return Fail(kExitUsage, "unexpected argument '" + line.arguments[0] + "'");
+  if (const std::optional<int> status = BeginTool(kTool, argc, argv, &line)) {
+    return *status;
   }
   if (!ReadOptions(&options, &error)) {
     return Fail(kExitUsage, error);

@@ -30,6 +30,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -50,7 +51,6 @@ namespace rocksdb_uring {
 namespace {
 
 constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
 
 constexpr const char* kUsage =
     "uring_compare --db=DIR [flags], or uring_compare --command=TEXT [flags]\n"
@@ -85,9 +85,11 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+constexpr Tool kTool = {"uring_compare", kUsage, "compare/flags.cc",
+                        /*takes_arguments=*/false};
+
 int Fail(int status, const std::string& error) {
-  fprintf(stderr, "uring_compare: %s\n", error.c_str());
-  return status;
+  return Fail(kTool, status, error);
 }
 
 class Session {
@@ -193,11 +195,11 @@ int Main() {
   std::vector<Workload> workloads;
   std::string error;
   if (!MakeSettings(&settings, &error)) {
-    return Fail(kExitUsage, error + " (see --help)");
+    return Fail(kExitUsage, error);
   }
   if (!FLAGS_command.empty()) return MainOwnCommand(settings);
   if (!ChooseWorkloads(&workloads, &error)) {
-    return Fail(kExitUsage, error + " (see --help)");
+    return Fail(kExitUsage, error);
   }
   InstallInterruptHandler();
   if (workloads.empty()) {
@@ -214,21 +216,7 @@ int Main() {
 
 int main(int argc, char** argv) {
   rocksdb_uring::CommandLine line;
-  std::string error;
-  if (!rocksdb_uring::ParseCommandLine(argc, argv, &line, &error)) {
-    return rocksdb_uring::Fail(rocksdb_uring::kExitUsage, error);
-  }
-  if (line.help) {
-    rocksdb_uring::PrintHelp(rocksdb_uring::kUsage, "compare/flags.cc");
-    return 0;
-  }
-  if (line.version) {
-    rocksdb_uring::PrintVersion("uring_compare");
-    return 0;
-  }
-  if (!line.arguments.empty()) {
-    return rocksdb_uring::Fail(rocksdb_uring::kExitUsage,
-                               "unexpected argument " + line.arguments.front());
-  }
-  return rocksdb_uring::Main();
+  const std::optional<int> status =
+      rocksdb_uring::BeginTool(rocksdb_uring::kTool, argc, argv, &line);
+  return status.has_value() ? *status : rocksdb_uring::Main();
 }

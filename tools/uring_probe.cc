@@ -12,6 +12,7 @@
 #include <gflags/gflags.h>
 
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "tools/command_line.h"
@@ -29,7 +30,6 @@ namespace {
 
 constexpr int kExitUsable = 0;
 constexpr int kExitPosixOnly = 1;
-constexpr int kExitUsage = 2;
 
 constexpr const char* kUsage =
     "uring_probe [--json] [PATH], or uring_probe [--json] --program=FILE\n"
@@ -41,9 +41,11 @@ constexpr const char* kUsage =
     "Exit status: 0 usable, 1 POSIX only, 2 bad usage. With --program: 0 a\n"
     "preload reaches the program's RocksDB, 1 it does not, 2 bad usage.";
 
+constexpr Tool kTool = {"uring_probe", kUsage, "uring_probe.cc",
+                        /*takes_arguments=*/true};
+
 int BadUsage(const std::string& error) {
-  fprintf(stderr, "uring_probe: %s (see --help)\n", error.c_str());
-  return kExitUsage;
+  return Fail(kTool, kExitUsage, error);
 }
 
 int ReportProgram() {
@@ -59,16 +61,8 @@ int ReportProgram() {
 int Main(int argc, char** argv) {
   CommandLine line;
   std::string error;
-  if (!ParseCommandLine(argc, argv, &line, &error)) {
-    return BadUsage(error);
-  }
-  if (line.help) {
-    PrintHelp(kUsage, "uring_probe.cc");
-    return kExitUsable;
-  }
-  if (line.version) {
-    PrintVersion("uring_probe");
-    return kExitUsable;
+  if (const std::optional<int> status = BeginTool(kTool, argc, argv, &line)) {
+    return *status;
   }
   if (line.arguments.size() > 1) {
     return BadUsage("more than one path: '" + line.arguments[0] + "' and '" +

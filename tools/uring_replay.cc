@@ -11,6 +11,7 @@
 #include <gflags/gflags.h>
 
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "rocksdb/version.h"
@@ -39,7 +40,6 @@ namespace rocksdb_uring {
 namespace {
 
 constexpr int kExitFailed = 1;
-constexpr int kExitUsage = 2;
 
 constexpr const char* kUsage =
     "uring_replay --db=DIR --trace=FILE [flags]\n"
@@ -48,9 +48,11 @@ constexpr const char* kUsage =
     "uring_compare --trace makes one for each run.\n"
     "Exit status: 0 replayed, 1 an operation failed, 2 bad usage.";
 
+constexpr Tool kTool = {"uring_replay", kUsage, "uring_replay.cc",
+                        /*takes_arguments=*/false};
+
 int Fail(int status, const std::string& error) {
-  fprintf(stderr, "uring_replay: %s\n", error.c_str());
-  return status;
+  return Fail(kTool, status, error);
 }
 
 // As db_bench prints it, so that one parser reads both. db_bench has no p95.
@@ -119,21 +121,7 @@ int Main() {
 
 int main(int argc, char** argv) {
   rocksdb_uring::CommandLine line;
-  std::string error;
-  if (!rocksdb_uring::ParseCommandLine(argc, argv, &line, &error)) {
-    return rocksdb_uring::Fail(rocksdb_uring::kExitUsage, error);
-  }
-  if (line.help) {
-    rocksdb_uring::PrintHelp(rocksdb_uring::kUsage, "uring_replay.cc");
-    return 0;
-  }
-  if (line.version) {
-    rocksdb_uring::PrintVersion("uring_replay");
-    return 0;
-  }
-  if (!line.arguments.empty()) {
-    return rocksdb_uring::Fail(rocksdb_uring::kExitUsage,
-                               "unexpected argument " + line.arguments.front());
-  }
-  return rocksdb_uring::Main();
+  const std::optional<int> status =
+      rocksdb_uring::BeginTool(rocksdb_uring::kTool, argc, argv, &line);
+  return status.has_value() ? *status : rocksdb_uring::Main();
 }

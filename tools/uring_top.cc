@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,7 +31,6 @@ namespace {
 
 constexpr int kExitShown = 0;
 constexpr int kExitNothing = 1;
-constexpr int kExitUsage = 2;
 
 constexpr const char* kUsage =
     "uring_top [flags] [FILE|DIRECTORY|PATTERN]...\n"
@@ -47,9 +47,11 @@ constexpr const char* kUsage =
 // Clears the terminal and goes to its first line.
 constexpr const char* kClear = "\033[H\033[2J\033[3J";
 
+constexpr Tool kTool = {"uring_top", kUsage, "uring_top.cc",
+                        /*takes_arguments=*/true};
+
 int BadUsage(const std::string& error) {
-  fprintf(stderr, "uring_top: %s (see --help)\n", error.c_str());
-  return kExitUsage;
+  return Fail(kTool, kExitUsage, error);
 }
 
 // The last two different states of each file.
@@ -167,17 +169,8 @@ int Follow(Readings* readings) {
 
 int Main(int argc, char** argv) {
   CommandLine line;
-  std::string error;
-  if (!ParseCommandLine(argc, argv, &line, &error)) {
-    return BadUsage(error);
-  }
-  if (line.help) {
-    PrintHelp(kUsage, "uring_top.cc");
-    return kExitShown;
-  }
-  if (line.version) {
-    PrintVersion("uring_top");
-    return kExitShown;
+  if (const std::optional<int> status = BeginTool(kTool, argc, argv, &line)) {
+    return *status;
   }
   if (!(FLAGS_interval > 0 && FLAGS_interval <= 86400)) {
     return BadUsage(
