@@ -53,11 +53,11 @@ class DeadlineReads {
 
   // Runs `count` reads (kRead), in parallel, and returns when all are complete
   // or the deadline has passed: those that are not complete by then give
-  // -ETIMEDOUT (kTimedOut, kAbandoned), the others their data. Where a limit leaves no room
-  // for a read it gives -ETIMEDOUT (kTooMany) at once. Where no ring can be had
-  // at this moment POSIX reads, and the deadline is not kept. Counts and
-  // completes them as IoEngine::Run does; they have no callback. `keeper` keeps
-  // the descriptor open, and the engine.
+  // -ETIMEDOUT (kTimedOut, kAbandoned), the others their data. Where a limit
+  // leaves no room for a read it gives -ETIMEDOUT (kTooMany) at once. Where no
+  // ring can be had at this moment POSIX reads, and the deadline is not kept.
+  // Counts and completes them as IoEngine::Run does; they have no callback.
+  // `keeper` keeps the descriptor open, and the engine.
   void Run(IoOp* ops, size_t count, const std::shared_ptr<const void>& keeper,
            Deadline deadline);
 
