@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "env/engine/buffer_budget.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace rocksdb_uring {
@@ -90,9 +91,21 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
   if (kept.data() != nullptr) {
     return kept;
   }
-  if (!Reserve(size) && !(kept_.Clear() && Reserve(size)) &&
-      !(Reclaim() && Reserve(size))) {
-    return AlignedBuffer();
+  if (!Reserve(size)) {
+    // Room by kept buffers that do not fit: no more of them than it takes,
+    // since each is made anew with page faults, and unmapped with an interrupt
+    // of all processors. Or by those of idle files, which come to be kept.
+    if (kept_.bytes() < size && Reclaim()) {
+      kept = TakeKept(size);
+      if (kept.data() != nullptr) {
+        return kept;
+      }
+    }
+    const uint64_t room = bytes_max_ - std::min(held(), bytes_max_);
+    kept_.Free(size - std::min<uint64_t>(room, size));
+    if (!Reserve(size)) {
+      return AlignedBuffer();
+    }
   }
   AlignedBuffer buffer = Allocate(size, alignment);
   if (buffer.data() == nullptr) {

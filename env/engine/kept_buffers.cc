@@ -93,11 +93,29 @@ void KeptBuffers::Keep(AlignedBuffer buffer) {
   std::swap(*place, buffer);
 }
 
-bool KeptBuffers::Clear() {
-  if (bytes() == 0) {
-    return false;
+void KeptBuffers::Free(uint64_t size) {
+  uint64_t freed = 0;
+  const size_t mine = ThreadNumber();
+  for (size_t i = 0; i < shelf_count_ && freed < size && bytes() > 0; ++i) {
+    Shelf* const shelf = ShelfAt(mine + i);
+    if (shelf->bytes.load(std::memory_order_relaxed) == 0 ||
+        !shelf->mutex.TryLock()) {
+      continue;
+    }
+    for (AlignedBuffer& buffer : shelf->buffers) {
+      if (freed >= size) {
+        break;
+      }
+      freed += buffer.size();
+      Book(shelf, 0, buffer.size());
+      buffer = AlignedBuffer();
+    }
+    shelf->mutex.Unlock();
   }
-  for (size_t i = 0; i < shelf_count_; ++i) {
+}
+
+void KeptBuffers::Clear() {
+  for (size_t i = 0; i < shelf_count_ && bytes() > 0; ++i) {
     Shelf* const shelf = ShelfAt(i);
     MutexLock lock(&shelf->mutex);
     for (AlignedBuffer& buffer : shelf->buffers) {
@@ -105,7 +123,6 @@ bool KeptBuffers::Clear() {
       buffer = AlignedBuffer();
     }
   }
-  return true;
 }
 
 }  // namespace rocksdb_uring

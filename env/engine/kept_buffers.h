@@ -29,8 +29,11 @@ class KeptBuffers {
   AlignedBuffer Take(size_t size);
   // Keeps the buffer, or frees it if there are enough.
   void Keep(AlignedBuffer buffer);
-  // Frees all; whether there was one.
-  bool Clear();
+  // Frees some, at least `size` bytes together if there are so many. Not where
+  // that would mean to wait.
+  void Free(uint64_t size);
+  // Frees all.
+  void Clear();
 
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 

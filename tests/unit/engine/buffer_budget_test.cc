@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -224,9 +225,42 @@ TEST(KeptBuffersTest, KeepALimitedNumberOfBytes) {
     kept.Keep(AlignedBuffer::NotInherited(kPage));
   }
   EXPECT_EQ(kept.bytes(), 4 * kPage);
-  EXPECT_TRUE(kept.Clear());
+  kept.Free(2 * kPage);
+  EXPECT_EQ(kept.bytes(), 2 * kPage);
+  kept.Clear();
   EXPECT_EQ(kept.bytes(), 0u);
-  EXPECT_FALSE(kept.Clear());
+  kept.Free(kPage);
+}
+
+// Of those that do not fit no more go than it takes: the others are found by
+// the next who asks.
+TEST(KeptBuffersTest, MakeNoMoreRoomThanNeeded) {
+  BufferBudget budget(BufferBudget::Use::kForReads, 64 * kPage);
+  budget.AddUser();
+  std::vector<AlignedBuffer> small;
+  for (int i = 0; i < 8; ++i) {
+    small.push_back(budget.Acquire(2 * kPage, kPage));
+  }
+  const void* const last = small.back().data();
+  for (AlignedBuffer& buffer : small) {
+    budget.Release(std::move(buffer));
+  }
+  // 16 pages are kept, and 48 are left.
+  AlignedBuffer large = budget.Acquire(52 * kPage, kPage);
+  ASSERT_NE(large.data(), nullptr);
+  std::set<const void*> found;
+  for (int i = 0; i < 6; ++i) {
+    small[i] = budget.Acquire(2 * kPage, kPage);
+    ASSERT_NE(small[i].data(), nullptr) << i;
+    found.insert(small[i].data());
+  }
+  EXPECT_EQ(found.count(last), 1u) << "it was not kept";
+  EXPECT_EQ(budget.Acquire(2 * kPage, kPage).data(), nullptr);
+  budget.Release(std::move(large));
+  for (int i = 0; i < 6; ++i) {
+    budget.Release(std::move(small[i]));
+  }
+  budget.RemoveUser();
 }
 
 TEST(KeptBuffersTest, ManyThreads) {
