@@ -339,6 +339,14 @@ int64_t Engine::Run(Operation* operation) {
 
 bool Engine::RunUntil(Operation* const* operations, size_t count,
                       uint64_t timeout_us) {
+  if (std::any_of(operations, operations + count, [](const Operation* op) {
+        return op->body_->op.kind != IoKind::kRead;
+      })) {
+    Body::RunInRow(operations, count, [](IoOp* ops, size_t piece) {
+      std::for_each(ops, ops + piece, [](IoOp& op) { op.result = -EINVAL; });
+    });
+    return true;
+  }
   DeadlineReads* const reads = body_->shared->deadline_reads();
   if (reads == nullptr) {
     Run(operations, count);

@@ -40,12 +40,7 @@ bool WasNotBegun(const IoOp& op, int32_t result) {
 bool IsFinal(IoOp* op, int32_t ring_result, uint64_t* done) {
   *done = 0;
   op->result = ring_result;
-  // A read that nobody wants any more is not finished by POSIX, which might
-  // wait for the device.
-  if (op->cancel_requested() &&
-      (WasPostponed(ring_result) ||
-       (IsRead(*op) &&
-        ring_result < static_cast<int64_t>(TransferLength(*op))))) {
+  if (op->cancel_requested() && WasPostponed(ring_result)) {
     EndCancelled(op);
     return true;
   }
@@ -85,6 +80,13 @@ void Completer::EndAnswered(IoOp* op, int32_t ring_result,
                             RingEvidence* seen) const {
   uint64_t done = 0;
   op->path = IoPath::kRing;
+  // POSIX might wait for the device, and the caller has gone. It says nothing
+  // of the ring either.
+  if (op->abandoned() &&
+      ring_result < static_cast<int64_t>(TransferLength(*op))) {
+    EndCancelled(op);
+    return;
+  }
   if (IsFinal(op, ring_result, &done)) {
     ++seen->worked;
     return;

@@ -16,6 +16,7 @@
 
 #include "env/base/debug_log.h"
 #include "env/base/mutex.h"
+#include "env/engine/ring_request.h"
 
 namespace rocksdb_uring {
 
@@ -209,7 +210,10 @@ size_t DeadlineReads::Submit(IoOp* const* ops, size_t count,
 
 std::unique_ptr<DeadlineRead> DeadlineReads::Start(
     IoOp* wanted, std::shared_ptr<const void> keeper, Deadline deadline) {
-  std::unique_ptr<DeadlineRead> read = Make(wanted, std::move(keeper));
+  std::unique_ptr<DeadlineRead> read;
+  if (FitsRing(*wanted)) {
+    read = Make(wanted, std::move(keeper));
+  }
   if (read == nullptr) {
     return nullptr;
   }
@@ -242,6 +246,7 @@ void DeadlineReads::Finish(std::unique_ptr<DeadlineRead> read, IoOp* wanted) {
 
 IoEnd DeadlineReads::GiveUp(std::unique_ptr<DeadlineRead> read) {
   if (IsInFlight(read->op)) {
+    read->op.set_abandoned();
     engine_->Cancel(&read->op);
     // What was queued is complete now, and so may be what a worker of the
     // kernel had not begun.
@@ -253,6 +258,12 @@ IoEnd DeadlineReads::GiveUp(std::unique_ptr<DeadlineRead> read) {
   }
   Release(std::move(read));
   return IoEnd::kTimedOut;
+}
+
+void DeadlineReads::RunByPosix(IoOp* wanted) {
+  RunOptions options;
+  options.path = PathChoice::kPosix;
+  engine_->Run(wanted, 1, options);
 }
 
 void DeadlineReads::RunPiece(IoOp* ops, size_t count,
@@ -267,6 +278,10 @@ void DeadlineReads::RunPiece(IoOp* ops, size_t count,
     if (ops[i].alignment == 0 && engine_->RunIfCached(&ops[i])) {
       continue;
     }
+    if (!FitsRing(ops[i])) {
+      RunByPosix(&ops[i]);
+      continue;
+    }
     reads[made] = Make(&ops[i], keeper);
     if (reads[made] != nullptr) {
       started[made] = &reads[made]->op;
@@ -276,14 +291,12 @@ void DeadlineReads::RunPiece(IoOp* ops, size_t count,
   const size_t taken = Submit(started.data(), made, deadline);
   engine_->WaitAll(started.data(), taken, deadline);
   const bool rings = engine_->HasRing();
-  RunOptions by_posix;
-  by_posix.path = PathChoice::kPosix;
   for (size_t i = 0; i < made; ++i) {
     if (i < taken || rings) {
       Finish(std::move(reads[i]), wanted[i]);
     } else {
       Release(std::move(reads[i]));
-      engine_->Run(wanted[i], 1, by_posix);
+      RunByPosix(wanted[i]);
     }
   }
 }

@@ -87,6 +87,8 @@ class DeadlineReads {
   // Up to kPiece of them.
   void RunPiece(IoOp* ops, size_t count,
                 const std::shared_ptr<const void>& keeper, Deadline deadline);
+  // Where no ring can do it.
+  void RunByPosix(IoOp* wanted);
   // Null if a limit leaves no room for it; `wanted` is complete then.
   std::unique_ptr<DeadlineRead> Make(IoOp* wanted,
                                      std::shared_ptr<const void> keeper);

@@ -95,6 +95,9 @@ struct IoOp {
   void request_cancel() {
     cancel_requested_.store(true, std::memory_order_relaxed);
   }
+  // Nobody wants its result any more: POSIX does not finish it.
+  void set_abandoned() { abandoned_.store(true, std::memory_order_relaxed); }
+  bool abandoned() const { return abandoned_.load(std::memory_order_relaxed); }
   bool cancel_requested() const {
     return cancel_requested_.load(std::memory_order_relaxed);
   }
@@ -113,12 +116,14 @@ struct IoOp {
     end = IoEnd::kFinished;
     path = IoPath::kPosix;
     cancel_requested_.store(false, std::memory_order_relaxed);
+    abandoned_.store(false, std::memory_order_relaxed);
     set_state(IoState::kIdle);
   }
 
  private:
   std::atomic<IoState> state_{IoState::kIdle};
   std::atomic<bool> cancel_requested_{false};
+  std::atomic<bool> abandoned_{false};
 };
 
 inline bool IsRead(const IoOp& op) {

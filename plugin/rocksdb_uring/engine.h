@@ -219,7 +219,8 @@ class ROCKSDB_URING_ENGINE_EXPORT Engine {
   // The same of reads (Read) without callback, until `timeout_us` microseconds
   // have passed: what is not complete then is kTimedOut or kAbandoned, and its
   // buffer and descriptor are the caller's at once. Returns whether all are
-  // complete. Without rings the timeout is not kept.
+  // complete. Of a list with other operations than Read, -EINVAL. Without rings
+  // the timeout is not kept.
   bool RunUntil(Operation* const* operations, size_t count,
                 uint64_t timeout_us);
 

@@ -219,6 +219,19 @@ TEST_F(DeadlineReadsTest, PosixReadsWhereNoRingCanBeHad) {
             5u);
 }
 
+// A ring takes this offset for the position of the descriptor.
+TEST_F(DeadlineReadsTest, PosixReadsWhatARingDoesNotTake) {
+  ReadBatch batch(file_.fd(), 0, {{0, 1000}, {UINT64_MAX, 1000}, {2000, 1000}});
+  Run(&batch, kLongUs);
+  EXPECT_TRUE(batch.Matches(file_.model(), 0));
+  EXPECT_EQ(batch[1].result, -EINVAL);
+  EXPECT_TRUE(batch.Matches(file_.model(), 2));
+  IoOp* const alone = &batch[1];
+  alone->Reset();
+  EXPECT_EQ(reads_->Start(alone, keeper_, Deadline::In(kLongUs)), nullptr);
+  EXPECT_EQ(alone->state(), IoState::kIdle);
+}
+
 // Read by POSIX where no room is in a ring, they would wait for the device.
 TEST_F(DeadlineReadsTest, WithoutRoomTheyWaitForIt) {
   engine_.reset();

@@ -218,6 +218,9 @@ TEST_F(EngineApiTest, DeadlinesEndReads) {
   EXPECT_EQ(in_time.state(), OperationState::kCompleted);
   EXPECT_TRUE(block == file_.model().substr(0, kBlock));
   EXPECT_TRUE(engine_->RunUntil(list + 1, 1, 60 * 1000 * 1000));
+  in_time.Fsync(file_.fd());
+  EXPECT_TRUE(engine_->RunUntil(list + 1, 1, 60 * 1000 * 1000));
+  EXPECT_EQ(in_time.result(), -EINVAL);
   close(ends[0]);
   close(ends[1]);
   while (engine_->Statistics().abandoned > 0) {
