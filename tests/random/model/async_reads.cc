@@ -29,7 +29,8 @@ void ReadFiles::StartReads(File* file) {
                  std::to_string(range.offset) + "+" +
                  std::to_string(range.length));
     const IOStatus status =
-        read->Start(file->random_access[0].get(), file->random_access[1].get());
+        read->Start(file->random_access[0].get(), file->random_access[1].get(),
+                    RandomOptions());
     if (status.IsNotSupported()) {
       return;
     }

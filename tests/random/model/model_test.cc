@@ -113,6 +113,8 @@ class ModelTest : public ::testing::TestWithParam<ModelCase> {
     options.rings_max = 2;
     options.write_buffer_bytes = 2 << 20;
     options.readahead_bytes = 2 << 20;
+    // The faulty kernel may keep what was aborted for a while.
+    options.abandoned_max = EngineOptions::kAbandonedMaxMax;
     options.ring_factory = kernel->factory();
     options.system_calls = calls;
     std::shared_ptr<SharedEngine> engine = MakeEngine(options);

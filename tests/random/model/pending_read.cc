@@ -24,7 +24,8 @@ void PendingRead::GiveUp() {
 }
 
 IOStatus PendingRead::Start(FSRandomAccessFile* ours,
-                            FSRandomAccessFile* theirs) {
+                            FSRandomAccessFile* theirs,
+                            const IOOptions& options) {
   Scratch scratch(length_);
   Slice result;
   expected_status_ = theirs->Read(offset_, length_, IOOptions(), &result,
@@ -35,7 +36,7 @@ IOStatus PendingRead::Start(FSRandomAccessFile* ours,
   request.len = length_;
   request.scratch = scratch_.data();
   return ours->ReadAsync(
-      request, IOOptions(),
+      request, options,
       [this](const FSReadRequest& answer, void* argument) {
         ++callbacks_;
         status_ = answer.status;

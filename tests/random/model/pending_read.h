@@ -24,9 +24,10 @@ class PendingRead {
   PendingRead(const PendingRead&) = delete;
   PendingRead& operator=(const PendingRead&) = delete;
 
-  // Reads `theirs`, then starts the read on `ours`.
+  // Reads `theirs`, then starts the read on `ours`, with `options`.
   rocksdb::IOStatus Start(rocksdb::FSRandomAccessFile* ours,
-                          rocksdb::FSRandomAccessFile* theirs);
+                          rocksdb::FSRandomAccessFile* theirs,
+                          const rocksdb::IOOptions& options);
   // Empties the handle: the read is given up, and its callback must not run
   // any more.
   void GiveUp();

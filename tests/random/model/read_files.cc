@@ -3,6 +3,7 @@
 #include "tests/random/model/read_files.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace rocksdb_uring {
@@ -157,6 +158,14 @@ void ReadFiles::Compare(const std::string& what, const File& file,
                  what + ": " + holds.message());
 }
 
+IOOptions ReadFiles::RandomOptions() {
+  IOOptions options;
+  if (dice_->OneIn(3)) {
+    options.timeout = std::chrono::hours(1);
+  }
+  return options;
+}
+
 void ReadFiles::Read(File* file) {
   const Range range = RandomRange(*file);
   const Scratch ours(range.length);
@@ -164,9 +173,10 @@ void ReadFiles::Read(File* file) {
   Slice result[2];
   const std::string what =
       "read " + file->name + " at " + Place(range.offset, range.length);
+  const IOOptions options = RandomOptions();
   const IOStatus status = sides_->Call(what, [&](const Side&, size_t i) {
     return file->random_access[i]->Read(
-        range.offset, range.length, IOOptions(), &result[i],
+        range.offset, range.length, options, &result[i],
         i == 0 ? ours.data() : theirs.data(), nullptr);
   });
   Compare(what, *file, status, ours, result[0], result[1], range.length);
@@ -179,6 +189,7 @@ void ReadFiles::ReadStream(File* file) {
   range.length = RoundUp(range.length / 2 + 1, kBlock);
   const bool back = dice_->OneIn(2);
   const uint64_t reads = 1 + dice_->Below(12);
+  const IOOptions options = RandomOptions();
   for (uint64_t n = 0; n < reads && sides_->mistake().empty(); ++n) {
     const Scratch ours(range.length);
     const Scratch theirs(range.length);
@@ -187,7 +198,7 @@ void ReadFiles::ReadStream(File* file) {
         "stream " + file->name + " at " + Place(range.offset, range.length);
     const IOStatus status = sides_->Call(what, [&](const Side&, size_t i) {
       return file->random_access[i]->Read(
-          range.offset, range.length, IOOptions(), &result[i],
+          range.offset, range.length, options, &result[i],
           i == 0 ? ours.data() : theirs.data(), nullptr);
     });
     Compare(what, *file, status, ours, result[0], result[1], range.length);
@@ -221,9 +232,10 @@ void ReadFiles::MultiRead(File* file) {
   }
   const std::string what =
       "multi-read " + file->name + ", " + std::to_string(count) + " ranges";
+  const IOOptions options = RandomOptions();
   sides_->Call(what, [&](const Side&, size_t i) {
-    return file->random_access[i]->MultiRead(requests[i].data(), count,
-                                             IOOptions(), nullptr);
+    return file->random_access[i]->MultiRead(requests[i].data(), count, options,
+                                             nullptr);
   });
   for (size_t n = 0; n < count; ++n) {
     const std::string one =

@@ -52,6 +52,9 @@ class ReadFiles {
   void CallOn(File* file);
   void CallOnSequential(File* file);
   Range RandomRange(const File& file);
+  // Of a read: some have a deadline, an hour away, and are read in another way
+  // for it.
+  rocksdb::IOOptions RandomOptions();
 
   void Read(File* file);
   // Reads that follow one another, as a scan does, forwards or backwards.
