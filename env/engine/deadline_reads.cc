@@ -39,7 +39,7 @@ bool IsInFlight(const IoOp& op) {
 
 }  // namespace
 
-// Reads that nobody waits for any more, and the thread that takes them off
+// Abandoned reads, and the thread that takes them off
 // their rings: it is there while there are any, so that the last bytes of a
 // device that has recovered do not wait for another read. Detached, because
 // to join it would be to wait for the device.

@@ -70,7 +70,7 @@ class DeadlineReads {
   // Gives `wanted` what has come of it: its data, or kTimedOut or kAbandoned if
   // it is not complete now. Does not wait. `wanted` is as it was for Start.
   void Finish(std::unique_ptr<DeadlineRead> read, IoOp* wanted);
-  // Ends a read that nobody wants any more. Does not wait for the device.
+  // Ends a read whose result is not wanted. Does not wait for the device.
   // Returns how it has ended: kTimedOut, or kAbandoned.
   IoEnd GiveUp(std::unique_ptr<DeadlineRead> read);
 

@@ -95,7 +95,7 @@ struct IoOp {
   void request_cancel() {
     cancel_requested_.store(true, std::memory_order_relaxed);
   }
-  // Nobody wants its result any more: POSIX does not finish it.
+  // Its result is not wanted: POSIX does not finish it.
   void set_abandoned() { abandoned_.store(true, std::memory_order_relaxed); }
   bool abandoned() const { return abandoned_.load(std::memory_order_relaxed); }
   bool cancel_requested() const {

@@ -55,7 +55,7 @@ class AsyncRead {
   // Waits for it until then, and gives `op_` what has come.
   // REQUIRES: bounded_ != nullptr.
   void FinishBounded();
-  // Of a read that nobody waits for any more. Does not wait.
+  // Ends a read whose result is not wanted. Does not wait.
   void GiveUpBounded();
   IoEngine* engine() const { return file_->engine->engine(); }
   rocksdb::IOStatus StatusOf() const;

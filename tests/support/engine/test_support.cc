@@ -69,8 +69,8 @@ TempDir::~TempDir() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-// SplitMix64. A Mersenne twister takes 2.5 KB of state to begin with, which under
-// a sanitizer costs more than the database that its values go to.
+// SplitMix64. A Mersenne twister takes 2.5 KB of state to begin with, which
+// under a sanitizer costs more than the database that its values go to.
 std::string RandomBytes(size_t size, uint64_t seed) {
   std::string bytes(RoundUp(size, 8), '\0');
   for (size_t i = 0; i < bytes.size(); i += 8) {
