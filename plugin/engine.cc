@@ -59,6 +59,15 @@ OperationState CompletedState(IoEnd end) {
   return OperationState::kCompleted;
 }
 
+static_assert(static_cast<int>(OperationPriority::kForeground) ==
+                  static_cast<int>(IoPriority::kForeground) &&
+              static_cast<int>(OperationPriority::kAhead) ==
+                  static_cast<int>(IoPriority::kAhead) &&
+              static_cast<int>(OperationPriority::kBackground) ==
+                  static_cast<int>(IoPriority::kBackground) &&
+              static_cast<int>(OperationPriority::kIdle) ==
+                  static_cast<int>(IoPriority::kIdle));
+
 // What to do, without what has come of it before.
 void Describe(const IoOp& from, IoOp* to) {
   to->kind = from.kind;
@@ -71,6 +80,7 @@ void Describe(const IoOp& from, IoOp* to) {
   to->length = from.length;
   to->iov = from.iov;
   to->iov_count = from.iov_count;
+  to->priority = from.priority;
 }
 
 }  // namespace
@@ -166,6 +176,10 @@ void Operation::Fallocate(int fd, uint32_t mode, uint64_t offset,
 
 void Operation::set_direct(uint32_t alignment) {
   body_->op.alignment = alignment;
+}
+
+void Operation::set_priority(OperationPriority priority) {
+  body_->op.priority = static_cast<IoPriority>(priority);
 }
 
 void Operation::set_callback(Callback callback, void* context) {
@@ -456,6 +470,7 @@ EngineStatistics Engine::Statistics() const {
   }
   out.rings = shared.rings();
   out.memory_bytes = shared.memory_bytes();
+  out.background_requests = snapshot.event(StatEvent::kBackgroundRequest);
   FallbackState fallback = shared.fallback();
   out.fallback_reason = std::move(fallback.reason);
   out.fallback_remedy = std::move(fallback.remedy);

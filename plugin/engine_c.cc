@@ -172,6 +172,12 @@ void rocksdb_uring_operation_set_direct(rocksdb_uring_operation_t* operation,
   operation->set_direct(alignment);
 }
 
+void rocksdb_uring_operation_set_priority(rocksdb_uring_operation_t* operation,
+                                          rocksdb_uring_priority_t priority) {
+  operation->set_priority(
+      static_cast<rocksdb_uring::OperationPriority>(priority));
+}
+
 void rocksdb_uring_operation_set_callback(
     rocksdb_uring_operation_t* operation,
     void (*callback)(rocksdb_uring_operation_t*, void*), void* context) {
@@ -307,6 +313,7 @@ void rocksdb_uring_engine_statistics(
   statistics->abandoned = from.abandoned;
   statistics->abandoned_bytes = from.abandoned_bytes;
   statistics->oldest_us = from.oldest_us;
+  statistics->background_requests = from.background_requests;
   statistics->rings = from.rings;
   statistics->memory_bytes = from.memory_bytes;
 }

@@ -185,6 +185,7 @@ std::unique_ptr<DeadlineRead> DeadlineReads::Make(
   IoOp* const op = &read->op;
   op->stat_kind = wanted->stat_kind;
   op->fd = wanted->fd;
+  op->priority = wanted->priority;
   op->alignment = wanted->alignment;
   op->offset = wanted->offset;
   op->length = wanted->length;

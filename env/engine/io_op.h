@@ -19,6 +19,7 @@
 
 #include "env/base/clock.h"
 #include "env/engine/io_path.h"
+#include "env/engine/io_priority.h"
 #include "env/engine/statistics.h"
 
 namespace rocksdb_uring {
@@ -74,6 +75,7 @@ struct IoOp {
   uint64_t length = 0;
   const iovec* iov = nullptr;
   int iov_count = 0;
+  IoPriority priority = IoPriority::kForeground;
   Callback callback = nullptr;
   // The owner's, for the callback.
   void* context = nullptr;
@@ -104,6 +106,9 @@ struct IoOp {
   // Which ring shard holds it, and under which tag, set under that shard's
   // lock; a batch that waits keeps in `tag` what has become of it.
   uint32_t shard = 0;
+  // The I/O priority that its request has in the kernel, as ioprio_set(2) takes
+  // it; 0: that of the thread that hands the request over.
+  uint16_t kernel_priority = 0;
   uint64_t tag = 0;
   // When it was submitted, for one that outlives the call.
   StartTime start;

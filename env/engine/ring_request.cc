@@ -32,6 +32,7 @@ RingRequest MakeRequest(const IoOp& op, uint64_t user_data) {
   request.length = op.length;
   request.flags = op.flags;
   request.user_data = user_data;
+  request.io_priority = op.kernel_priority;
   switch (op.kind) {
     case IoKind::kRead:
       request.opcode = RingOpcode::kRead;

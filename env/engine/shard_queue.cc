@@ -68,8 +68,15 @@ bool ShardQueue::Prepare(const RingRequest& request) {
   return true;
 }
 
-bool ShardQueue::Put(IoOp* op) {
-  if (in_flight_ + kControlRoom >= ring_->ring()->completion_entries()) {
+// What is wanted later leaves half of the ring to what is wanted now, which
+// finds room without waiting for large writes to end.
+bool ShardQueue::HasRoom(bool later) const {
+  const size_t entries = ring_->ring()->completion_entries() - kControlRoom;
+  return in_flight_ < (later ? entries / 2 : entries);
+}
+
+bool ShardQueue::Put(IoOp* op, bool later) {
+  if (!HasRoom(later)) {
     return false;
   }
   const uint64_t tag = requests_.Add(op);
@@ -134,10 +141,24 @@ void ShardQueue::Pump() {
       break;
     }
   }
-  while (!dead() && !backlog_.empty() && Put(backlog_.front())) {
-    backlog_.pop_front();
+  PutAllOf(&backlog_);
+  if (backlog_.empty()) {
+    PutAllOf(&later_);
   }
   Flush();
+}
+
+void ShardQueue::PutAllOf(OpQueue* backlog) {
+  const bool later = backlog == &later_;
+  while (!dead() && !backlog->empty() && Put(backlog->front(), later)) {
+    backlog->pop_front();
+  }
+}
+
+void ShardQueue::Hurry(IoOp* op) {
+  if (op->state() == IoState::kQueued && later_.Remove(op)) {
+    backlog_.push_back(op);
+  }
 }
 
 size_t ShardQueue::Add(IoOp* const* ops, size_t count) {
@@ -145,20 +166,20 @@ size_t ShardQueue::Add(IoOp* const* ops, size_t count) {
   for (; taken < count && FitsRing(*ops[taken]); ++taken) {
     IoOp* const op = ops[taken];
     op->shard = options_.index;
-    // Not past those that wait: the first to come is the first to go.
-    if (backlog_.empty() && !dead() && Put(op)) {
+    if (!MustQueue(*op) && !dead() && Put(op, IsLater(*op))) {
       if (unsubmitted_.size() >= kSubmitChunk) {
         Flush();
       }
       continue;
     }
-    if (dead() || backlog_.size() >= options_.backlog_max) {
+    OpQueue* const backlog = BacklogOf(*op);
+    if (dead() || backlog->size() >= options_.backlog_max) {
       op->set_state(IoState::kIdle);
       rings_->statistics->Count(StatEvent::kAsyncOverflow);
       break;
     }
     op->set_state(IoState::kQueued);
-    backlog_.push_back(op);
+    backlog->push_back(op);
     rings_->statistics->Count(StatEvent::kAsyncQueued);
   }
   Flush();
@@ -225,7 +246,7 @@ void ShardQueue::GiveUp(const char* call, Errno error) {
 
 void ShardQueue::TakeBack() {
   DebugLog("shard %u: %zu requests go to POSIX", options_.index,
-           unsubmitted_.size() + backlog_.size());
+           unsubmitted_.size() + backlog_.size() + later_.size());
   // What the kernel has not consumed it never will: those are ours again. What
   // it has consumed completes without our help, and until then its buffers are
   // the kernel's.
@@ -238,8 +259,8 @@ void ShardQueue::TakeBack() {
     }
   }
   requests_.ForgetWantedCancels();
-  while (!backlog_.empty()) {
-    IoOp* const op = backlog_.pop_front();
+  while (!backlog_.empty() || !later_.empty()) {
+    IoOp* const op = (backlog_.empty() ? &later_ : &backlog_)->pop_front();
     // A tag that no slot has: the operation counts as taken off the ring.
     op->tag = RequestTable::kControlTag;
     op->set_state(IoState::kInFlight);
@@ -258,9 +279,11 @@ void ShardQueue::AddInFlight(InFlightReport* report) const {
     ++report->operations;
     report->Consider(InFlight(op, op.start));
   });
-  report->queued += backlog_.size();
-  if (!backlog_.empty()) {
-    report->Consider(InFlight(*backlog_.front(), backlog_.front()->start));
+  report->queued += backlog_.size() + later_.size();
+  for (const OpQueue* const backlog : {&backlog_, &later_}) {
+    if (!backlog->empty()) {
+      report->Consider(InFlight(*backlog->front(), backlog->front()->start));
+    }
   }
 }
 

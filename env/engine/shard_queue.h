@@ -25,7 +25,8 @@ class ShardQueue {
  public:
   struct Options {
     RingOptions ring;
-    // Operations that may wait for room in the ring.
+    // Operations that may wait for room in the ring, of each of two kinds:
+    // those that are wanted now, and those that are wanted later.
     size_t backlog_max = 0;
     // Position of this shard among its siblings, put into IoOp::shard.
     uint32_t index = 0;
@@ -75,7 +76,12 @@ class ShardQueue {
   bool has_orphans() const { return !orphans_.empty(); }
 
   // Takes an operation that waits for room out; false if it does not.
-  bool TakeWaiting(const IoOp* op) { return backlog_.Remove(op); }
+  bool TakeWaiting(const IoOp* op) {
+    return backlog_.Remove(op) || later_.Remove(op);
+  }
+  // A thread waits for it: if it waits for room, it does so among those that
+  // are wanted now.
+  void Hurry(IoOp* op);
   // Asks the kernel to end a request early, at once or when there is room for
   // that; nothing if it does not have this operation.
   void Cancel(const IoOp* op);
@@ -97,7 +103,7 @@ class ShardQueue {
   void AddInFlight(InFlightReport* report) const;
   // Whether requests or operations wait outside the kernel.
   bool has_waiting() const {
-    return !unsubmitted_.empty() || !backlog_.empty();
+    return !unsubmitted_.empty() || !backlog_.empty() || !later_.empty();
   }
 
  private:
@@ -115,8 +121,23 @@ class ShardQueue {
     return requests_.memory_bytes() + unsubmitted_.memory_bytes();
   }
   bool dead() const { return ring_ != nullptr && ring_->failed(); }
+  static bool IsLater(const IoOp& op) {
+    return op.priority != IoPriority::kForeground;
+  }
+  OpQueue* BacklogOf(const IoOp& op) {
+    return IsLater(op) ? &later_ : &backlog_;
+  }
+  // Whether others go before it: the first to come is the first to go, but for
+  // those that are wanted later.
+  bool MustQueue(const IoOp& op) const {
+    return !backlog_.empty() || (IsLater(op) && !later_.empty());
+  }
+  // Whether the ring may hold one more.
+  bool HasRoom(bool later) const;
   // Puts an operation on the submission queue; false if there is no room.
-  bool Put(IoOp* op);
+  bool Put(IoOp* op, bool later);
+  // As much of a backlog as there is room for.
+  void PutAllOf(OpQueue* backlog);
   // The same of a request without operation, that cancels the one of `target`.
   bool PutCancel(uint64_t target);
   // Prepare, after a flush if the submission queue is full.
@@ -129,8 +150,9 @@ class ShardQueue {
   // Changes only when nothing is in flight and no thread waits on it.
   std::unique_ptr<LiveRing> ring_;
   RequestTable requests_;
-  // Wait for room in the ring.
+  // Wait for room in the ring: those that are wanted now, and the others.
   OpQueue backlog_;
+  OpQueue later_;
   // Tags on the submission queue that the kernel has not consumed, in order:
   // left there by a kernel that is short of memory. No thread sleeps before it
   // has tried to hand them over.

@@ -19,6 +19,10 @@ bool ShardWaiters::Waiter::DropCompleted() {
   return count == 0;
 }
 
+void ShardWaiters::Waiter::Hurry(ShardQueue* queue) {
+  std::for_each(ops, ops + count, [queue](IoOp* op) { queue->Hurry(op); });
+}
+
 bool ShardWaiters::Waiter::IsInQueue(const ShardQueue& queue) const {
   return std::any_of(ops, ops + count,
                      [&queue](const IoOp* op) { return queue.Holds(*op); });

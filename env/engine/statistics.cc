@@ -44,7 +44,8 @@ constexpr const char* kStatEventNames[kStatEventCount] = {
     "removals_deferred",
     "deadlines_missed",
     "deadlines_abandoned",
-    "deadlines_refused"};
+    "deadlines_refused",
+    "background_requests"};
 
 constexpr const char* kBatchClassNames[kBatchClassCount] = {
     "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+"};

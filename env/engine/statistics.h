@@ -77,7 +77,8 @@ enum class StatEvent : uint8_t {
   kDeadlineMissed,
   kDeadlineAbandoned,
   kDeadlineRefused,
-  kLast = kDeadlineRefused,
+  kBackgroundRequest,  // handed over as kBackground or kIdle
+  kLast = kBackgroundRequest,
 };
 constexpr size_t kStatEventCount = static_cast<size_t>(StatEvent::kLast) + 1;
 const char* StatEventName(StatEvent event);

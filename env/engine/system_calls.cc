@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -82,6 +83,12 @@ int64_t SystemCalls::FileSize(int fd) {
   struct stat attributes = {};
   const int64_t result = OrNegatedErrno(::fstat(fd, &attributes));
   return result < 0 ? result : static_cast<int64_t>(attributes.st_size);
+}
+
+int64_t SystemCalls::IoPriority() {
+  // glibc has no function for it, and old headers have no names.
+  constexpr int kOfThread = 1;
+  return OrNegatedErrno(::syscall(SYS_ioprio_get, kOfThread, 0));
 }
 
 int64_t SystemCalls::WillNeed(int fd, uint64_t offset, uint64_t length) {

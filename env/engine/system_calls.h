@@ -38,6 +38,8 @@ class SystemCalls {
   virtual int64_t Ftruncate(int fd, uint64_t size);
   // fstat: the size in bytes, 0 of what has none.
   virtual int64_t FileSize(int fd);
+  // ioprio_get of the calling thread.
+  virtual int64_t IoPriority();
   // posix_fadvise(WILLNEED): starts reading without waiting.
   virtual int64_t WillNeed(int fd, uint64_t offset, uint64_t length);
 };

@@ -49,6 +49,7 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
                          MemoryAccount* account)
     : statistics_(statistics),
       generation_(ForkGeneration::AtBirth()),
+      system_calls_(options.system_calls),
       posix_(options.system_calls, statistics),
       completer_(&posix_, statistics),
       rings_{options.ring_factory, &breaker_, statistics, account},
@@ -143,6 +144,9 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
     RunWithoutRing(ops, count, options);
     return;
   }
+  for (size_t i = 0; i < count; ++i) {
+    SetRequestPriority(&ops[i]);
+  }
   RunWatch watch(ops, count, start, statistics_);
   RingBatch(ring.get(), completer_).Run(ops, count);
   // Before callbacks and states: the next batch may have it at once.
@@ -187,6 +191,17 @@ void UringEngine::RunInShard(IoOp* ops, size_t count,
   }
 }
 
+// Of each request and not of the thread, which may also hand over what others
+// have left.
+void UringEngine::SetRequestPriority(IoOp* op) {
+  op->kernel_priority = 0;
+  if (HasRequestPriority(op->priority)) {
+    op->kernel_priority =
+        RequestPriority(op->priority, system_calls_->IoPriority());
+    statistics_->Count(StatEvent::kBackgroundRequest);
+  }
+}
+
 // By the number of the thread: a thread finds its own reads in one queue, and
 // reaps what it has submitted, which saves wake-ups of other threads.
 AsyncShard* UringEngine::MyShard() {
@@ -217,6 +232,9 @@ size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
   }
   const StartTime start = StartTime::Exact();
   std::for_each(ops, ops + count, [start](IoOp* op) { op->start = start; });
+  for (size_t i = 0; i < count; ++i) {
+    SetRequestPriority(ops[i]);
+  }
   // Its own shard first, always: that is where a ring is asked for again.
   const size_t taken = MyShard()->Submit(ops, count);
   if (taken > 0 || count == 0) {

@@ -123,6 +123,7 @@ class UringEngine final : public IoEngine {
     kRefused,
   };
   bool forked() const;
+  void SetRequestPriority(IoOp* op);
   // Where this thread submits.
   AsyncShard* MyShard();
   // A shard that has a ring, for a thread whose own shard has none because the
@@ -143,6 +144,7 @@ class UringEngine final : public IoEngine {
 
   Statistics* const statistics_;
   const uint32_t generation_;
+  SystemCalls* const system_calls_;
   PosixEngine posix_;
   const Completer completer_;
   Breaker breaker_;

@@ -23,13 +23,13 @@ using rocksdb::Slice;
 
 AsyncRead::AsyncRead(std::shared_ptr<const OpenFile> file,
                      const FSReadRequest& request, ReadAsyncCallback callback,
-                     void* argument, Deadline deadline)
+                     void* argument, const ReadTerms& terms)
     : file_(std::move(file)),
       callback_(std::move(callback)),
       argument_(argument),
-      deadline_(deadline) {
+      deadline_(terms.deadline) {
   file_->Describe(IoKind::kRead, StatKind::kReadAsync, request.offset,
-                  request.len, request.scratch, &op_);
+                  request.len, request.scratch, &op_, terms.priority);
 }
 
 // RocksDB deletes a handle after Poll or AbortIO, when nothing is in flight. A

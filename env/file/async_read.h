@@ -10,6 +10,7 @@
 #include "env/engine/deadline_reads.h"
 #include "env/engine/io_op.h"
 #include "env/file/open_file.h"
+#include "env/file/read_deadline.h"
 #include "env/file/rocksdb_compat.h"
 
 namespace rocksdb_uring {
@@ -20,7 +21,7 @@ class AsyncRead {
   // Copies what it needs of `request`: RocksDB's is often on the stack.
   AsyncRead(std::shared_ptr<const OpenFile> file,
             const rocksdb::FSReadRequest& request, ReadAsyncCallback callback,
-            void* argument, Deadline deadline);
+            void* argument, const ReadTerms& terms);
   // Waits until the kernel has let go of the caller's buffer, which it never
   // has if there is a deadline. Runs no callback: the caller has given it up.
   ~AsyncRead();

@@ -85,7 +85,7 @@ void EarlyWriteOut::StopLocked() {
 
 void EarlyWriteOut::StartStep(uint64_t end) {
   file_->Describe(IoKind::kSyncFileRange, StatKind::kSyncFileRange, begin_,
-                  end - begin_, nullptr, &op_);
+                  end - begin_, nullptr, &op_, IoPriority::kAhead);
   op_.flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE;
   if (!file_->engine->engine()->Submit(&op_)) {
     // No ring any more, or no room: the sync does it.

@@ -13,6 +13,13 @@
 
 namespace rocksdb_uring {
 
+// I/O priority in the kernel of what a compaction's requests do.
+enum class BackgroundPriority : uint8_t {
+  kLow,   // IoPriority::kBackground
+  kIdle,  // IoPriority::kIdle
+  kSame,  // that of all others
+};
+
 // What can change while a file system is in use.
 struct FileSettings {
   static constexpr uint32_t kShareMax = 100;
@@ -21,6 +28,7 @@ struct FileSettings {
   // written as RocksDB's own file system does.
   uint32_t share = kShareMax;
   PathChoices paths;
+  BackgroundPriority background = BackgroundPriority::kLow;
   // Whether the debug log of the process (debug_log.h) is written.
   bool debug_log = true;
 };
@@ -28,7 +36,7 @@ struct FileSettings {
 inline bool operator==(const FileSettings& a, const FileSettings& b) {
   return a.share == b.share && a.paths.reads == b.paths.reads &&
          a.paths.writes == b.paths.writes && a.paths.syncs == b.paths.syncs &&
-         a.debug_log == b.debug_log;
+         a.background == b.background && a.debug_log == b.debug_log;
 }
 
 // The hundredth of all files that a file is in: 0 to 99, by its base name, so
@@ -66,17 +74,36 @@ class FilePolicy {
     return PathAt(kSyncsShift, hundredth);
   }
 
+  // Of a compaction's requests.
+  IoPriority background() const {
+    switch (BackgroundIn(Load())) {
+      case BackgroundPriority::kLow:
+        return IoPriority::kBackground;
+      case BackgroundPriority::kIdle:
+        return IoPriority::kIdle;
+      case BackgroundPriority::kSame:
+        break;
+    }
+    return IoPriority::kAhead;
+  }
+
  private:
   static constexpr uint32_t kShareMask = 0xff;
   static constexpr uint32_t kPathMask = 0x3;
+  static constexpr uint32_t kBackgroundMask = 0x3;
   static constexpr int kReadsShift = 8;
   static constexpr int kWritesShift = 10;
   static constexpr int kSyncsShift = 12;
   static constexpr uint32_t kDebugLog = 1 << 14;
   static constexpr uint32_t kChanged = 1 << 15;
+  static constexpr int kBackgroundShift = 16;
 
   static PathChoice PathIn(uint32_t word, int shift) {
     return static_cast<PathChoice>(word >> shift & kPathMask);
+  }
+  static BackgroundPriority BackgroundIn(uint32_t word) {
+    return static_cast<BackgroundPriority>(word >> kBackgroundShift &
+                                           kBackgroundMask);
   }
   static uint32_t Pack(const FileSettings& settings) {
     const auto at = [](PathChoice path, int shift) {
@@ -85,6 +112,7 @@ class FilePolicy {
     return settings.share | at(settings.paths.reads, kReadsShift) |
            at(settings.paths.writes, kWritesShift) |
            at(settings.paths.syncs, kSyncsShift) |
+           static_cast<uint32_t>(settings.background) << kBackgroundShift |
            (settings.debug_log ? kDebugLog : 0);
   }
   static FileSettings Unpack(uint32_t word) {
@@ -93,6 +121,7 @@ class FilePolicy {
     settings.paths.reads = PathIn(word, kReadsShift);
     settings.paths.writes = PathIn(word, kWritesShift);
     settings.paths.syncs = PathIn(word, kSyncsShift);
+    settings.background = BackgroundIn(word);
     settings.debug_log = (word & kDebugLog) != 0;
     return settings;
   }

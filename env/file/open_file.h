@@ -43,6 +43,12 @@ struct OpenFile {
                                       : engine->engine();
   }
 
+  // Of a read.
+  IoPriority PriorityOf(const rocksdb::IOOptions& options) const {
+    return IsBackground(options) ? policy->background()
+                                 : IoPriority::kForeground;
+  }
+
   bool direct() const { return alignment != 0; }
   // The alignment in bytes that the file asks of RocksDB's buffers.
   size_t buffer_alignment() const {
@@ -50,7 +56,8 @@ struct OpenFile {
   }
   // An operation on this file. `buffer` may be null for those without one.
   void Describe(IoKind io_kind, StatKind stat_kind, uint64_t offset,
-                uint64_t length, char* buffer, IoOp* op) const {
+                uint64_t length, char* buffer, IoOp* op,
+                IoPriority priority = IoPriority::kForeground) const {
     op->kind = io_kind;
     op->stat_kind = stat_kind;
     op->fd = fd.get();
@@ -58,6 +65,7 @@ struct OpenFile {
     op->offset = offset;
     op->length = length;
     op->buffer = buffer;
+    op->priority = priority;
   }
   // Runs one operation and waits for it; returns its result.
   int64_t Run(IoOp* op, PathChoice path) const {

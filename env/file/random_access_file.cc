@@ -88,11 +88,10 @@ IOStatus UringRandomAccessFile::ReadError(const IoOp& op) const {
 
 UringRandomAccessFile::FromWindow UringRandomAccessFile::ReadFromWindow(
     const ReadStream* stream, uint64_t offset, size_t n, char* scratch,
-    Deadline deadline) const {
+    const ReadTerms& terms) const {
   const StartTime start = TakeSample() ? StartTime::Exact() : StartTime();
   FromWindow read;
-  read.done =
-      read_ahead_->Read(stream, offset, n, scratch, deadline, &read.late);
+  read.done = read_ahead_->Read(stream, offset, n, scratch, terms, &read.late);
   Statistics* const statistics = file_->engine->statistics();
   if (read.late) {
     statistics->Count(StatEvent::kDeadlineMissed);
@@ -125,7 +124,7 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
   // A direct file copies what its windows have, and reads the rest. A buffered
   // file makes the read, and announces what comes next. All others just read.
   const PathChoice path = file_->reads();
-  const Deadline deadline = DeadlineOf(*file_, options, path);
+  const ReadTerms terms = TermsOf(*file_, options, path);
   const bool announces =
       page_cache_ahead_ != nullptr && path != PathChoice::kPlain;
   const bool has_windows = read_ahead_ != nullptr && MayUseRings(path);
@@ -133,20 +132,20 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
       announces || has_windows ? NoteRead(&streams_, offset, n) : nullptr;
   FromWindow read;
   if (has_windows) {
-    read = ReadFromWindow(stream, offset, n, scratch, deadline);
+    read = ReadFromWindow(stream, offset, n, scratch, terms);
   } else if (read_ahead_ != nullptr) {
     read_ahead_->ForgetAll();
   }
   if (read.done < n && !read.at_end) {
     IoOp op;
     file_->Describe(IoKind::kRead, StatKind::kRead, offset + read.done,
-                    n - read.done, scratch + read.done, &op);
+                    n - read.done, scratch + read.done, &op, terms.priority);
     if (read.late) {
       EndLate(&op);
     } else if (announces && stream != nullptr) {
-      page_cache_ahead_->Read(streams_, stream, path, deadline, &op);
+      page_cache_ahead_->Read(streams_, stream, path, terms.deadline, &op);
     } else {
-      RunRead(file_, &op, path, deadline);
+      RunRead(file_, &op, path, terms.deadline);
     }
     if (op.result < 0) {
       *result = Slice(scratch, 0);
@@ -176,11 +175,13 @@ IOStatus UringRandomAccessFile::MultiRead(FSReadRequest* requests, size_t count,
 
 void UringRandomAccessFile::ReadPiece(FSReadRequest* requests, size_t count,
                                       const IOOptions& options, ReadOps* ops) {
+  const IoPriority priority = file_->PriorityOf(options);
   for (size_t i = 0; i < count; ++i) {
     const FSReadRequest& request = requests[i];
     AssertAligned(*file_, request.offset, request.len, request.scratch);
     file_->Describe(IoKind::kRead, StatKind::kMultiRead, request.offset,
-                    request.len, request.scratch, &ops->emplace_back());
+                    request.len, request.scratch, &ops->emplace_back(),
+                    priority);
   }
   RunOptions run;
   run.path = file_->reads();
@@ -235,7 +236,7 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
   }
   auto read =
       std::make_unique<AsyncRead>(file_, request, std::move(callback), argument,
-                                  DeadlineOf(*file_, options, path));
+                                  TermsOf(*file_, options, path));
   bool complete = ReadFromPageCache(path, request.len, read.get());
   if (!complete && !(rings && read->Start())) {
     read->ReadNow(rings ? PathChoice::kPosix : path);

@@ -72,7 +72,7 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   };
   // REQUIRES: read_ahead_ != nullptr.
   FromWindow ReadFromWindow(const ReadStream* stream, uint64_t offset, size_t n,
-                            char* scratch, Deadline deadline) const;
+                            char* scratch, const ReadTerms& terms) const;
   // What MultiRead does, for as many requests as `ops`, empty, has room for.
   void ReadPiece(rocksdb::FSReadRequest* requests, size_t count,
                  const rocksdb::IOOptions& options, ReadOps* ops);

@@ -157,7 +157,7 @@ ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
 }
 
 size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
-                       char* scratch, Deadline deadline, bool* late) {
+                       char* scratch, const ReadTerms& terms, bool* late) {
   if ((seen == nullptr && size < kLargeReadMin) ||
       !MayBeOfStream(offset, size) || forked()) {
     return 0;
@@ -177,12 +177,12 @@ size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
   const size_t copied =
       slot->window == nullptr
           ? 0
-          : slot->window->Take(offset, size, scratch, deadline, late);
+          : slot->window->Take(offset, size, scratch, terms.deadline, late);
   // With a deadline a piece that the stream has skipped stays in its place
   // until it has come.
-  if (!deadline.exists() || slot->window == nullptr ||
+  if (!terms.deadline.exists() || slot->window == nullptr ||
       !slot->window->MoveWaits(offset, offset + size)) {
-    MoveWindow(slot, size_before);
+    MoveWindow(slot, size_before, terms.priority);
   }
   MutexLock lock(&mutex_);
   slot->used = Clock::now();
@@ -220,7 +220,8 @@ uint64_t ReadAhead::BytesWanted(ReadStream* stream, size_t size_before) const {
                   kLargeWindowMax);
 }
 
-void ReadAhead::MoveWindow(Slot* slot, size_t size_before) {
+void ReadAhead::MoveWindow(Slot* slot, size_t size_before,
+                           IoPriority priority) {
   ReadStream* const stream = &slot->stream;
   if (slot->window != nullptr) {
     slot->window->Pass(stream->start, stream->end);
@@ -238,7 +239,9 @@ void ReadAhead::MoveWindow(Slot* slot, size_t size_before) {
   if (slot->window == nullptr && !MakeWindow(slot)) {
     return;
   }
-  slot->window->Extend(stream->start, stream->end, bytes);
+  slot->window->Extend(
+      stream->start, stream->end, bytes,
+      priority == IoPriority::kForeground ? IoPriority::kAhead : priority);
   stream->horizon =
       slot->window->empty() ? stream->horizon : slot->window->edge();
 }

@@ -26,6 +26,7 @@
 #include "env/base/mutex.h"
 #include "env/engine/buffer_budget.h"
 #include "env/file/open_file.h"
+#include "env/file/read_deadline.h"
 #include "env/file/read_window.h"
 #include "env/file/stream.h"
 
@@ -48,10 +49,10 @@ class ReadAhead final : public BufferBudget::Holder {
   // has them, notes the read, and starts or moves the window of its stream.
   // Returns how many bytes it copied; the rest is the caller's to read. Blocks
   // if the window is still on its way, until the deadline: then it sets
-  // `*late`. `seen`: what NoteRead has said of this read, or null. All numbers
-  // are aligned.
+  // `*late`. What it starts has the priority of the read, or kAhead. `seen`:
+  // what NoteRead has said of this read, or null. All numbers are aligned.
   size_t Read(const ReadStream* seen, uint64_t offset, size_t size,
-              char* scratch, Deadline deadline, bool* late);
+              char* scratch, const ReadTerms& terms, bool* late);
 
   // Forgets all streams and their windows: the file is read in another way from
   // now on. Waits for windows in flight, and takes no lock where there is no
@@ -92,7 +93,7 @@ class ReadAhead final : public BufferBudget::Holder {
   uint64_t BytesWanted(ReadStream* stream, size_t size_before) const;
   // The most that a stream of small reads gets at once.
   uint64_t SmallWindowMax() const;
-  void MoveWindow(Slot* slot, size_t size_before);
+  void MoveWindow(Slot* slot, size_t size_before, IoPriority priority);
   // False if there is no memory for one.
   bool MakeWindow(Slot* slot);
 

@@ -26,6 +26,16 @@ inline Deadline DeadlineOf(const OpenFile& file,
              : Deadline();
 }
 
+// What RocksDB asks of a read besides its bytes.
+struct ReadTerms {
+  Deadline deadline;
+  IoPriority priority = IoPriority::kForeground;
+};
+inline ReadTerms TermsOf(const OpenFile& file,
+                         const rocksdb::IOOptions& options, PathChoice path) {
+  return {DeadlineOf(file, options, path), file.PriorityOf(options)};
+}
+
 // Runs reads and waits for them, until the deadline if there is one.
 inline void RunReads(const std::shared_ptr<const OpenFile>& file, IoOp* ops,
                      size_t count, const RunOptions& run, Deadline deadline) {

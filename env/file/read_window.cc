@@ -218,7 +218,8 @@ uint64_t ReadWindow::FirstEdge(uint64_t start, uint64_t stop) const {
   return direction_ == Direction::kBackward ? start + shared : stop - shared;
 }
 
-void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes) {
+void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
+                        IoPriority priority) {
   const bool back = direction_ == Direction::kBackward;
   // A stream that has jumped past everything begins anew.
   if (count_ > 0 && (back ? edge() > stop : edge() < start)) {
@@ -236,7 +237,7 @@ void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes) {
         back ? far - std::min(far, goal) : goal - std::min(far, goal);
     // A refused piece ends it: the next read tries again.
     if (missing == 0 ||
-        !Start(far, std::min<uint64_t>(missing, kPieceBytesMax))) {
+        !Start(far, std::min<uint64_t>(missing, kPieceBytesMax), priority)) {
       break;
     }
   }
@@ -245,7 +246,7 @@ void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes) {
   ReleaseSpares(1);
 }
 
-bool ReadWindow::Start(uint64_t edge, uint64_t bytes) {
+bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
   bytes = RoundUp(bytes, file_->alignment);
   Piece* const piece = at(count_);
   piece->buffer = GetBuffer(&bytes);
@@ -256,7 +257,7 @@ bool ReadWindow::Start(uint64_t edge, uint64_t bytes) {
   piece->length = bytes;
   piece->taken = 0;
   file_->Describe(IoKind::kRead, StatKind::kReadAhead, piece->start, bytes,
-                  piece->buffer.data(), &piece->op);
+                  piece->buffer.data(), &piece->op, priority);
   // Without room or a ring the stream continues without a window. Reading the
   // piece here would make this read wait for bytes that are not needed yet.
   if (!engine()->Submit(&piece->op)) {

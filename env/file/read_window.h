@@ -43,7 +43,8 @@ class ReadWindow {
   void Pass(uint64_t start, uint64_t stop);
   // Starts pieces until `bytes` are ahead of a read of [start, stop), or
   // memory, rings or the file are at their end. Does not block.
-  void Extend(uint64_t start, uint64_t stop, uint64_t bytes);
+  void Extend(uint64_t start, uint64_t stop, uint64_t bytes,
+              IoPriority priority);
 
   // How far it reaches: where it ends, or begins if the stream goes back.
   // REQUIRES: !empty().
@@ -90,7 +91,7 @@ class ReadWindow {
   // Where the first piece begins, or ends if the stream goes back.
   uint64_t FirstEdge(uint64_t start, uint64_t stop) const;
   // A piece of up to `bytes` beyond `edge`; false if it cannot be had.
-  bool Start(uint64_t edge, uint64_t bytes);
+  bool Start(uint64_t edge, uint64_t bytes, IoPriority priority);
   // A buffer of `*bytes`, or of less when the budget is short; then `*bytes` is
   // less, too. Empty if there is none.
   AlignedBuffer GetBuffer(uint64_t* bytes);

@@ -52,6 +52,20 @@ inline std::string RocksDBVersionOfHeaders() {
   return std::to_string(ROCKSDB_MAJOR) + "." + std::to_string(ROCKSDB_MINOR);
 }
 
+// Whether a read is a compaction's, or of another whom RocksDB's rate limiter
+// lets through last. A compaction that writers wait for has IO_USER.
+inline bool IsBackground(const rocksdb::IOOptions& options) {
+  if (options.rate_limiter_priority == rocksdb::Env::IO_LOW) {
+    return true;
+  }
+#if ROCKSDB_URING_ROCKSDB_GE(8, 3)
+  return options.rate_limiter_priority == rocksdb::Env::IO_TOTAL &&
+         options.io_activity == rocksdb::Env::IOActivity::kCompaction;
+#else
+  return false;
+#endif
+}
+
 // Whether RocksDB has promised not to read a file before the one who writes it
 // has closed it. It never does before 11.5.
 inline bool NobodyReadsWhileWritten(const rocksdb::FileOptions& options) {

@@ -143,10 +143,18 @@ IOStatus UringWritableFile::WriteNow(PathChoice path, uint64_t offset,
   }
   IoOp op;
   file_->Describe(IoKind::kWrite, StatKind::kWrite, offset, data.size(),
-                  const_cast<char*>(data.data()), &op);
+                  const_cast<char*>(data.data()), &op,
+                  PriorityOf(IoPriority::kForeground));
   const int64_t result = file_->Run(&op, path);
   return result < 0 ? Failed(WritingAt(offset, data.size()), result)
                     : IOStatus::OK();
+}
+
+// RocksDB sets the lowest for the tables of a compaction, unless writers wait
+// for it, and the highest but one for those of a flush.
+IoPriority UringWritableFile::PriorityOf(IoPriority otherwise) {
+  return GetIOPriority() == rocksdb::Env::IO_LOW ? file_->policy->background()
+                                                 : otherwise;
 }
 
 WriteBehind* UringWritableFile::WriteBehindFor(PathChoice path) {
@@ -184,7 +192,7 @@ IOStatus UringWritableFile::WriteBehindPiece(WriteBehind* behind,
   const IOStatus verified =
       Verify(offset, Slice(buffer, data.size()), verification);
   if (verified.ok()) {
-    behind->Start(offset, data.size());
+    behind->Start(offset, data.size(), PriorityOf(IoPriority::kAhead));
   }
   return verified;
 }

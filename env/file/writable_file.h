@@ -119,6 +119,8 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
                           Verification verification);
   // For an append by `path`; null if it is to be written before it returns.
   WriteBehind* WriteBehindFor(PathChoice path);
+  // Of the next write: `otherwise` if the file is not a compaction's.
+  IoPriority PriorityOf(IoPriority otherwise);
   rocksdb::IOStatus WriteBehindPiece(WriteBehind* behind, PathChoice path,
                                      uint64_t offset,
                                      const rocksdb::Slice& data,

@@ -206,11 +206,11 @@ char* WriteBehind::Reserve(uint64_t offset, size_t size) {
   return reserved_->buffer.data();
 }
 
-void WriteBehind::Start(uint64_t offset, size_t size) {
+void WriteBehind::Start(uint64_t offset, size_t size, IoPriority priority) {
   MutexLock lock(&mutex_);
   Write* const write = std::exchange(reserved_, nullptr);
   file_->Describe(IoKind::kWrite, StatKind::kWriteBehind, offset, size,
-                  write->buffer.data(), &write->op);
+                  write->buffer.data(), &write->op, priority);
   // CountOverlap must not count writes that completed during the copy.
   CollectCompleted();
   if (!file_->engine->engine()->Submit(&write->op)) {

@@ -65,7 +65,8 @@ class WriteBehind final : private BufferBudget::Holder {
   char* Reserve(uint64_t offset, size_t size) URING_EXCLUDES(mutex_);
   // Writes the first `size` bytes of what Reserve gave. Does not wait for the
   // device.
-  void Start(uint64_t offset, size_t size) URING_EXCLUDES(mutex_);
+  void Start(uint64_t offset, size_t size, IoPriority priority)
+      URING_EXCLUDES(mutex_);
 
   // Waits for every write that was started before. Blocks; a Reserve meanwhile
   // waits too.

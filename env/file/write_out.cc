@@ -65,7 +65,7 @@ int64_t WriteOut::Request(uint64_t begin, uint64_t end, uint64_t complete) {
     return 0;
   }
   file_->Describe(IoKind::kSyncFileRange, StatKind::kSyncFileRange, *begin_,
-                  stop - *begin_, nullptr, &op_);
+                  stop - *begin_, nullptr, &op_, IoPriority::kAhead);
   op_.flags = SYNC_FILE_RANGE_WRITE;
   begin_ = stop;
   // A ring with syncs=auto too: the system call blocks while the queue of the

@@ -51,7 +51,8 @@ constexpr const char* kEventHelp[kStatEventCount] = {
     "Removed files whose blocks a thread freed later.",
     "Reads that were not complete at their deadline.",
     "Reads that the kernel went on with after their deadline.",
-    "Reads with a deadline that a limit did not let begin."};
+    "Reads with a deadline that a limit did not let begin.",
+    "Requests of compactions, with a lower I/O priority in the kernel."};
 static_assert(kEventHelp[kStatEventCount - 1] != nullptr);
 
 using Labels = PrometheusText::Labels;

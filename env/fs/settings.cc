@@ -4,6 +4,7 @@
 #include "env/fs/settings.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 
@@ -22,13 +23,17 @@ struct Setting {
 constexpr const char* kPathNames[] = {"auto", "uring", "posix"};
 constexpr char kPathsAllowed[] = "one of auto, posix, uring";
 
-bool ParsePath(const std::string& value, PathChoice* path) {
-  const auto* const end = std::end(kPathNames);
-  const auto* const word = std::find(std::begin(kPathNames), end, value);
-  if (word == end) {
+constexpr const char* kBackgroundNames[] = {"low", "idle", "same"};
+
+// One of `names`, which are in the order of the enumeration.
+template <typename T, size_t kCount>
+bool ParseWord(const std::string& value, const char* const (&names)[kCount],
+               T* result) {
+  const auto* const word = std::find(std::begin(names), std::end(names), value);
+  if (word == std::end(names)) {
     return false;
   }
-  *path = static_cast<PathChoice>(word - std::begin(kPathNames));
+  *result = static_cast<T>(word - std::begin(names));
   return true;
 }
 
@@ -55,6 +60,13 @@ bool ParseShare(const std::string& value, FileSettings* settings) {
 }
 
 constexpr Setting kSettings[] = {
+    {"background_priority", "one of idle, low, same",
+     [](const std::string& value, FileSettings* settings) {
+       return ParseWord(value, kBackgroundNames, &settings->background);
+     },
+     [](const FileSettings& settings) -> std::string {
+       return kBackgroundNames[static_cast<size_t>(settings.background)];
+     }},
     {"log", "one of off, on",
      [](const std::string& value, FileSettings* settings) {
        settings->debug_log = value == "off" ? false : settings->debug_log;
@@ -66,7 +78,7 @@ constexpr Setting kSettings[] = {
      }},
     {"reads", kPathsAllowed,
      [](const std::string& value, FileSettings* settings) {
-       return ParsePath(value, &settings->paths.reads);
+       return ParseWord(value, kPathNames, &settings->paths.reads);
      },
      [](const FileSettings& settings) -> std::string {
        return PathName(settings.paths.reads);
@@ -77,14 +89,14 @@ constexpr Setting kSettings[] = {
      }},
     {"syncs", kPathsAllowed,
      [](const std::string& value, FileSettings* settings) {
-       return ParsePath(value, &settings->paths.syncs);
+       return ParseWord(value, kPathNames, &settings->paths.syncs);
      },
      [](const FileSettings& settings) -> std::string {
        return PathName(settings.paths.syncs);
      }},
     {"writes", kPathsAllowed,
      [](const std::string& value, FileSettings* settings) {
-       return ParsePath(value, &settings->paths.writes);
+       return ParseWord(value, kPathNames, &settings->paths.writes);
      },
      [](const FileSettings& settings) -> std::string {
        return PathName(settings.paths.writes);

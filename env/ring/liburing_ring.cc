@@ -66,6 +66,11 @@ size_t QueueBytes(const io_uring_params& params) {
 // the thread sanitizer knows nothing.
 std::atomic<unsigned> rings_destroyed{0};
 
+bool MovesBytes(RingOpcode opcode) {
+  return opcode == RingOpcode::kRead || opcode == RingOpcode::kWrite ||
+         opcode == RingOpcode::kReadv || opcode == RingOpcode::kWritev;
+}
+
 // Puts the request into a submission entry, without its user_data.
 void Fill(const RingRequest& request, io_uring_sqe* sqe) {
   const unsigned length = static_cast<unsigned>(request.length);
@@ -156,6 +161,10 @@ bool LiburingRing::Prepare(const RingRequest& request) {
     return false;
   }
   Fill(request, sqe);
+  // Other requests have flags here, or are refused with a value.
+  if (MovesBytes(request.opcode)) {
+    sqe->ioprio = request.io_priority;
+  }
   io_uring_sqe_set_data64(sqe, request.user_data);
   return true;
 }

@@ -45,6 +45,9 @@ struct RingRequest {
   uint64_t length = 0;
   uint64_t target = 0;
   uint64_t user_data = 0;
+  // I/O priority of a read or write, as ioprio_set(2) takes it; 0: that of the
+  // thread that hands the request over.
+  uint16_t io_priority = 0;
 };
 
 struct RingCompletion {

@@ -83,6 +83,19 @@ enum class OperationState : uint8_t {
   kRefused,    // not begun by RunUntil because of a limit; -ETIMEDOUT
 };
 
+// How soon an operation is wanted. All but the first wait behind the first for
+// room in a ring, until a thread waits for them, and leave half of it free.
+enum class OperationPriority : uint8_t {
+  kForeground,  // now
+  kAhead,       // later
+  // Later, and its request has the lowest level of the best-effort class in the
+  // kernel (ioprio_set(2)), or the idle class. Reads and writes only; POSIX
+  // serves them with the priority of the thread. What it means is the I/O
+  // scheduler's affair.
+  kBackground,
+  kIdle,
+};
+
 // One read, write or sync. Lives in the caller's memory. Between Submit and
 // its completion neither it nor what it points to may move or go away, the
 // descriptor included. Used by one thread at a time, but for state().
@@ -120,6 +133,8 @@ class ROCKSDB_URING_ENGINE_EXPORT Operation {
   // Of a descriptor that was opened with O_DIRECT: the alignment of its
   // buffers, offsets and lengths, a power of two. 0, the default: buffered.
   void set_direct(uint32_t alignment);
+  // kForeground is the default. Stays until it is set again.
+  void set_priority(OperationPriority priority);
   // Null, the default: none. `context` is the caller's.
   void set_callback(Callback callback, void* context);
 
@@ -187,6 +202,8 @@ struct EngineStatistics {
   uint64_t oldest_offset = 0;
   uint64_t rings = 0;
   uint64_t memory_bytes = 0;
+  // Requests of kBackground and kIdle so far.
+  uint64_t background_requests = 0;
   // Why POSIX serves, or has at times; empty otherwise.
   std::string fallback_reason;
   std::string fallback_remedy;

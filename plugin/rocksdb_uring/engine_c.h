@@ -33,6 +33,14 @@ typedef enum {
   rocksdb_uring_refused = 7
 } rocksdb_uring_state_t;
 
+/* As OperationPriority in engine.h. */
+typedef enum {
+  rocksdb_uring_foreground = 0,
+  rocksdb_uring_ahead = 1,
+  rocksdb_uring_background = 2,
+  rocksdb_uring_idle_class = 3
+} rocksdb_uring_priority_t;
+
 /* Sums over all kinds and paths; what is in flight, and what the engine holds.
  */
 typedef struct {
@@ -47,6 +55,7 @@ typedef struct {
   uint64_t oldest_us;
   uint64_t rings;
   uint64_t memory_bytes;
+  uint64_t background_requests;
 } rocksdb_uring_engine_statistics_t;
 
 /* For timeouts: as long as it takes. */
@@ -91,6 +100,8 @@ void rocksdb_uring_operation_fallocate(rocksdb_uring_operation_t* operation,
                                        uint64_t length);
 void rocksdb_uring_operation_set_direct(rocksdb_uring_operation_t* operation,
                                         uint32_t alignment);
+void rocksdb_uring_operation_set_priority(rocksdb_uring_operation_t* operation,
+                                          rocksdb_uring_priority_t priority);
 /* The callback may not destroy the operation. Null: none. */
 void rocksdb_uring_operation_set_callback(
     rocksdb_uring_operation_t* operation,

@@ -45,10 +45,11 @@ ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status NewUringEnv(
     std::unique_ptr<ROCKSDB_NAMESPACE::Env>* result);
 
 // Changes settings while files are open, by `setting=value;setting=value`:
-// `share`, `reads`, `writes`, `syncs` and `log`. All of them or, with
-// InvalidArgument that says what to write, none. `file_system` is a uring file
-// system, or one that wraps it; for any other, returns InvalidArgument. Open
-// files follow with their next operation. Safe for concurrent use.
+// `share`, `reads`, `writes`, `syncs`, `background_priority` and `log`. All of
+// them or, with InvalidArgument that says what to write, none. `file_system` is
+// a uring file system, or one that wraps it; for any other, returns
+// InvalidArgument. Open files follow with their next operation. Safe for
+// concurrent use.
 ROCKSDB_URING_EXPORT ROCKSDB_NAMESPACE::Status ChangeUringSettings(
     ROCKSDB_NAMESPACE::FileSystem* file_system, const std::string& settings);
 

@@ -43,13 +43,21 @@ TEST_P(OpenTest, DirectCompactionIsReadAhead) {
   Write(15000);
   Compact();
   const uint64_t before = Used("read.read_ahead");
+  const auto background = [this] {
+    return StatisticsOf(
+        env_->GetFileSystem().get())["events.background_requests"];
+  };
+  const uint64_t background_before = background();
   Compact();
-  ExpectAll();
   if (WhyNoRing().empty() && GetParam().direct) {
     EXPECT_GT(Used("read.read_ahead"), before);
+    EXPECT_GT(background(), background_before);
   } else {
     EXPECT_EQ(Used("read.read_ahead"), 0u);
   }
+  const uint64_t background_after = background();
+  ExpectAll();
+  EXPECT_EQ(background(), background_after);
 }
 
 TEST_P(OpenTest, ChecksumsVerify) {

@@ -181,13 +181,15 @@ class ModelTest : public ::testing::TestWithParam<ModelCase> {
   static void Switch(Dice* dice, FileSystem* file_system) {
     static const std::vector<std::string> kShares = {"0", "5", "50", "100"};
     static const std::vector<std::string> kPaths = {"auto", "uring", "posix"};
+    static const std::vector<std::string> kPriorities = {"low", "idle", "same"};
     const auto option = [&](const char* name, const auto& values) {
       return std::string(name) + "=" + dice->Pick(values) + ";";
     };
     const rocksdb::Status status = file_system->ConfigureFromString(
         rocksdb::ConfigOptions(),
         option("share", kShares) + option("reads", kPaths) +
-            option("writes", kPaths) + option("syncs", kPaths));
+            option("writes", kPaths) + option("syncs", kPaths) +
+            option("background_priority", kPriorities));
     EXPECT_TRUE(status.ok()) << status.ToString();
   }
 

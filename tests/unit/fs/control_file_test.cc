@@ -47,13 +47,15 @@ TEST_F(ControlTextTest, SetsWhatItNames) {
   EXPECT_EQ(Parse("share=5"), "");
   EXPECT_EQ(settings_.share, 5u);
   EXPECT_EQ(Parse("# canary\r\n  share = 50  # half of it\r\n\r\n"
-                  "reads=posix\r\nwrites=uring\r\nsyncs=posix\r\nlog=off"),
+                  "reads=posix\r\nwrites=uring\r\nsyncs=posix\r\nlog=off\r\n"
+                  "background_priority=same"),
             "");
   EXPECT_EQ(settings_.share, 50u);
   EXPECT_EQ(settings_.paths.reads, PathChoice::kPosix);
   EXPECT_EQ(settings_.paths.writes, PathChoice::kUring);
   EXPECT_EQ(settings_.paths.syncs, PathChoice::kPosix);
   EXPECT_FALSE(settings_.debug_log);
+  EXPECT_EQ(settings_.background, BackgroundPriority::kSame);
   // What is not named stays.
   EXPECT_EQ(Parse("log=on"), "");
   EXPECT_EQ(settings_.share, 50u);

@@ -91,6 +91,7 @@ class OptionsTest : public ::testing::Test {
     EXPECT_EQ(Option("share"), "40");
     EXPECT_EQ(Option("control_file"), control_);
     EXPECT_EQ(Option("log"), "on");
+    EXPECT_EQ(Option("background_priority"), "idle");
   }
 
   static bool Mentions(const Status& status,
@@ -110,7 +111,7 @@ class OptionsTest : public ::testing::Test {
       "queue_depth=128&rings_max=7&readahead_bytes=1M&reads=posix&"
       "write_buffer_bytes=2M&write_out_bytes=8M&writes=uring&syncs=posix&"
       "deadline_buffer_bytes=3M&abandoned_max=11&"
-      "fallback=auto&share=40&log=on&control_file=" +
+      "fallback=auto&share=40&log=on&background_priority=idle&control_file=" +
       control_ + "&stats_file=" + stats_ +
       "&stats_interval_s=3600&prometheus_file=" + stats_ +
       ".prom&stats_log_interval_s=1800";
@@ -118,7 +119,7 @@ class OptionsTest : public ::testing::Test {
       "queue_depth=128;rings_max=7;readahead_bytes=1M;reads=posix;"
       "write_buffer_bytes=2M;write_out_bytes=8M;writes=uring;syncs=posix;"
       "deadline_buffer_bytes=3M;abandoned_max=11;"
-      "fallback=auto;share=40;log=on;control_file=" +
+      "fallback=auto;share=40;log=on;background_priority=idle;control_file=" +
       control_ + ";stats_file=" + stats_ +
       ";stats_interval_s=3600;prometheus_file=" + stats_ +
       ".prom;stats_log_interval_s=1800";
@@ -237,6 +238,7 @@ TEST_F(OptionsTest, BadValuesNameOptionValueAndRange) {
       {"share", "0005", "0 to 100"},
       {"share", "", "0 to 100"},
       {"log", "yes", "off, on"},
+      {"background_priority", "high", "idle, low, same"},
   };
   for (const auto& option : wrong) {
     const std::string pair = option[0] + "=" + option[1];

@@ -127,6 +127,27 @@ TEST_F(EngineApiTest, DirectBatchesGoThroughARing) {
   EXPECT_EQ(Count("read", "ring"), before + 8);
 }
 
+TEST_F(EngineApiTest, PrioritiesReachTheKernel) {
+  const uint64_t before = engine_->Statistics().background_requests;
+  std::string bytes(kBlock, ' ');
+  Operation op;
+  for (const OperationPriority priority :
+       {OperationPriority::kForeground, OperationPriority::kAhead,
+        OperationPriority::kBackground, OperationPriority::kIdle}) {
+    op.set_priority(priority);
+    // Stays, whatever the operation is used for.
+    for (int i = 0; i < 2; ++i) {
+      op.Read(file_.fd(), bytes.data(), kBlock, kBlock);
+      ASSERT_TRUE(engine_->Submit(&op));
+      ASSERT_TRUE(engine_->Wait(&op));
+      EXPECT_EQ(op.result(), int64_t{kBlock});
+      EXPECT_TRUE(op.on_ring());
+      EXPECT_EQ(bytes, file_.model().substr(kBlock, kBlock));
+    }
+  }
+  EXPECT_EQ(engine_->Statistics().background_requests, before + 4);
+}
+
 TEST_F(EngineApiTest, SubmittedOnesAreWaitedForByAnyThread) {
   std::vector<Operation> ops(100);
   std::vector<Operation*> list;
