@@ -1,18 +1,56 @@
-// Buffers of read-ahead and write-behind, up to a limit that files share.
+// Buffers of read-ahead, write-behind and deadlines, up to limits that files
+// share.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "env/engine/buffer_budget.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace rocksdb_uring {
 
-BufferBudget::BufferBudget(Use use, uint64_t bytes_max, size_t cpus)
+uint64_t BufferLimit::held() const {
+  return std::accumulate(budgets_.begin(), budgets_.begin() + count_,
+                         uint64_t{0},
+                         [](uint64_t sum, const BufferBudget* budget) {
+                           return sum + budget->held();
+                         });
+}
+
+void BufferLimit::FreeKept(uint64_t size) {
+  const uint64_t before = held();
+  for (size_t i = 0; i < count_; ++i) {
+    const uint64_t freed = before - std::min(before, held());
+    if (freed < size) {
+      budgets_[i]->FreeKept(size - freed);
+    }
+  }
+}
+
+BufferBudget::BufferBudget(Use use, uint64_t bytes_max, size_t cpus,
+                           BufferLimit* together)
     : use_(use),
-      bytes_max_(bytes_max),
+      together_(together),
+      bytes_max_(together == nullptr
+                     ? bytes_max
+                     : std::min(bytes_max, together->bytes_max())),
       // Those for writes are the allocator's, which keeps some by itself.
-      kept_(use == Use::kForReads ? bytes_max / 4 : 0, cpus) {}
+      kept_(use == Use::kForReads ? bytes_max_ / 4 : 0, cpus) {
+  if (together != nullptr) {
+    together->Join(this);
+  }
+}
+
+uint64_t BufferBudget::Missing(uint64_t size) const {
+  const auto missing = [size](uint64_t held, uint64_t bytes_max) {
+    return held + size - std::min(held + size, bytes_max);
+  };
+  const uint64_t here = missing(held(), bytes_max_);
+  return together_ == nullptr ? here
+                              : std::max(here, missing(together_->held(),
+                                                       together_->bytes_max()));
+}
 
 // The last one clears up: what is kept is not to be held by an idle process.
 void BufferBudget::RemoveUser() {
@@ -27,11 +65,11 @@ void BufferBudget::RemoveUser() {
 // at before it is booked: where the budget is exhausted, every read of a stream
 // comes here, and must not write to a line that all of them share.
 bool BufferBudget::Reserve(size_t size) {
-  if (held() + size > bytes_max_) {
+  if (Missing(size) > 0) {
     return false;
   }
   account_.Add(size);
-  if (held() <= bytes_max_) {
+  if (Missing(0) == 0) {
     return true;
   }
   account_.Subtract(size);
@@ -101,8 +139,10 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
         return kept;
       }
     }
-    const uint64_t room = bytes_max_ - std::min(held(), bytes_max_);
-    kept_.Free(size - std::min<uint64_t>(room, size));
+    kept_.Free(std::min<uint64_t>(Missing(size), size));
+    if (together_ != nullptr) {
+      together_->FreeKept(std::min<uint64_t>(Missing(size), size));
+    }
     if (!Reserve(size)) {
       return AlignedBuffer();
     }
@@ -116,7 +156,7 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
 
 void BufferBudget::Release(AlignedBuffer buffer) {
   account_.Subtract(buffer.size());
-  if (held() + buffer.size() <= bytes_max_) {
+  if (Missing(buffer.size()) == 0) {
     kept_.Keep(std::move(buffer));
   }
 }

@@ -14,6 +14,7 @@
 #include "env/base/memory_account.h"
 #include "env/base/mutex.h"
 #include "env/base/sharing.h"
+#include "env/engine/buffer_limit.h"
 #include "env/engine/kept_buffers.h"
 
 namespace rocksdb_uring {
@@ -44,7 +45,9 @@ class BufferBudget {
   // child may go on with a file of which a write is in flight.
   enum class Use : uint8_t { kForWrites, kForReads };
 
-  BufferBudget(Use use, uint64_t bytes_max, size_t cpus = CpuCount());
+  // `together`, if not null, is a limit that it shares with others; not owned.
+  BufferBudget(Use use, uint64_t bytes_max, size_t cpus = CpuCount(),
+               BufferLimit* together = nullptr);
 
   // A buffer of at least `size` bytes within the limit, idle buffers of others
   // taken back if need be; an empty one if there is none. `alignment` as for
@@ -65,17 +68,22 @@ class BufferBudget {
     users_.fetch_add(1, std::memory_order_relaxed);
   }
   void RemoveUser();
-  uint64_t FairShare() const { return FairShareOf(bytes_max_); }
+  uint64_t FairShare() const { return FairShareOf(bytes_max()); }
   // The same of less than the limit.
   uint64_t FairShareOf(uint64_t bytes) const {
     const uint32_t users = users_.load(std::memory_order_relaxed);
     return users > 1 ? bytes / users : bytes;
   }
 
+  // Its own limit, or that of all together if it is lower.
   uint64_t bytes_max() const { return bytes_max_; }
   // Bytes that are out now. Besides, up to a quarter of the limit is kept for
   // the next who asks, within the limit, while there are users.
   uint64_t bytes() const { return account_.bytes(); }
+  // Bytes that are out or kept.
+  uint64_t held() const { return account_.bytes() + kept_.bytes(); }
+  // Frees some of what is kept.
+  void FreeKept(uint64_t size) { kept_.Free(size); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -87,8 +95,8 @@ class BufferBudget {
   // longer it takes, and the thread has a read to make.
   static constexpr uint64_t kReclaimBytes = 1 << 20;
 
-  // Bytes that are out or kept.
-  uint64_t held() const { return account_.bytes() + kept_.bytes(); }
+  // How much is missing for `size` more bytes within both limits.
+  uint64_t Missing(uint64_t size) const;
   bool Reserve(size_t size);
   // Whether idle buffers came back.
   bool Reclaim() URING_EXCLUDES(mutex_);
@@ -98,6 +106,7 @@ class BufferBudget {
   AlignedBuffer TakeKept(size_t size);
 
   const Use use_;
+  BufferLimit* const together_;
   const uint64_t bytes_max_;
   // Of Clock: no reclaim before.
   std::atomic<Clock::rep> reclaim_at_{

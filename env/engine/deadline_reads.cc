@@ -137,16 +137,17 @@ class DeadlineReads::Abandoned
   bool running_ URING_GUARDED_BY(mutex_) = false;
 };
 
-DeadlineReads::DeadlineReads(IoEngine* engine, const Options& options)
+DeadlineReads::DeadlineReads(IoEngine* engine, BufferBudget* budget,
+                             const Options& options)
     : engine_(engine),
       options_(options),
-      budget_(BufferBudget::Use::kForReads, options.bytes_max, options.cpus),
-      abandoned_(std::make_shared<Abandoned>(engine, &budget_)) {
+      budget_(budget),
+      abandoned_(std::make_shared<Abandoned>(engine, budget)) {
   // For as long as it lives: buffers are kept for the next read.
-  budget_.AddUser();
+  budget_->AddUser();
 }
 
-DeadlineReads::~DeadlineReads() { budget_.RemoveUser(); }
+DeadlineReads::~DeadlineReads() { budget_->RemoveUser(); }
 
 uint64_t DeadlineReads::abandoned() const { return abandoned_->count(); }
 uint64_t DeadlineReads::abandoned_bytes() const { return abandoned_->bytes(); }
@@ -162,7 +163,7 @@ void DeadlineReads::EndInVain(IoOp* wanted, IoEnd end) {
 }
 
 void DeadlineReads::Release(std::unique_ptr<DeadlineRead> read) {
-  budget_.Release(std::move(read->buffer));
+  budget_->Release(std::move(read->buffer));
 }
 
 std::unique_ptr<DeadlineRead> DeadlineReads::Make(
@@ -175,8 +176,8 @@ std::unique_ptr<DeadlineRead> DeadlineReads::Make(
     read.reset(new (std::nothrow) DeadlineRead());
   }
   if (read != nullptr) {
-    read->buffer = budget_.Acquire(std::max<uint64_t>(wanted->length, 1),
-                                   kBufferAlignment);
+    read->buffer = budget_->Acquire(std::max<uint64_t>(wanted->length, 1),
+                                    kBufferAlignment);
   }
   if (read == nullptr || read->buffer.data() == nullptr) {
     EndInVain(wanted, IoEnd::kTooMany);

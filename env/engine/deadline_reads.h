@@ -37,15 +37,13 @@ struct DeadlineRead {
 class DeadlineReads {
  public:
   struct Options {
-    // Bytes of all buffers, those of abandoned reads included.
-    uint64_t bytes_max = 0;
     // With so many abandoned reads no other one begins.
     uint32_t abandoned_max = 0;
-    size_t cpus = CpuCount();
   };
 
-  // `engine` has rings; it is not owned and must outlive this object.
-  DeadlineReads(IoEngine* engine, const Options& options);
+  // `engine` has rings. All buffers are of `budget`, those of abandoned reads
+  // included. Neither is owned, and both must outlive this object.
+  DeadlineReads(IoEngine* engine, BufferBudget* budget, const Options& options);
   // REQUIRES: no read is abandoned (their keepers see to it).
   ~DeadlineReads();
   DeadlineReads(const DeadlineReads&) = delete;
@@ -79,7 +77,7 @@ class DeadlineReads {
   uint64_t abandoned() const;
   uint64_t abandoned_bytes() const;
   // Bytes in buffers now.
-  uint64_t bytes() const { return budget_.bytes(); }
+  uint64_t bytes() const { return budget_->bytes(); }
 
  private:
   class Abandoned;
@@ -100,7 +98,7 @@ class DeadlineReads {
 
   IoEngine* const engine_;
   const Options options_;
-  BufferBudget budget_;
+  BufferBudget* const budget_;
   // Shared with the thread that waits for abandoned reads, which may outlive
   // this object by a moment.
   const std::shared_ptr<Abandoned> abandoned_;

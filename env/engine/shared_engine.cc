@@ -62,6 +62,11 @@ bool Agrees(const char* name, const std::optional<T>& wanted, T present,
   return false;
 }
 
+// None where the budgets' own limits do: to add them up costs three loads.
+BufferLimit* LimitOf(const EngineOptions& options, BufferLimit* limit) {
+  return options.total_buffer_bytes.has_value() ? limit : nullptr;
+}
+
 EngineOptions OptionsFor(const EngineRequest& request) {
   EngineOptions options;
   options.queue_depth = request.queue_depth.value_or(options.queue_depth);
@@ -72,6 +77,7 @@ EngineOptions OptionsFor(const EngineRequest& request) {
       request.write_buffer_bytes.value_or(options.write_buffer_bytes);
   options.deadline_buffer_bytes =
       request.deadline_buffer_bytes.value_or(options.deadline_buffer_bytes);
+  options.total_buffer_bytes = request.total_buffer_bytes;
   options.abandoned_max = request.abandoned_max.value_or(options.abandoned_max);
   return options;
 }
@@ -107,6 +113,8 @@ std::shared_ptr<SharedEngine> SharedEngine::FindOrMake(
                present.write_buffer_bytes, conflict) &&
         Agrees("deadline_buffer_bytes", request.deadline_buffer_bytes,
                present.deadline_buffer_bytes, conflict) &&
+        Agrees("total_buffer_bytes", request.total_buffer_bytes,
+               present.TotalBufferBytes(), conflict) &&
         Agrees("abandoned_max", request.abandoned_max, present.abandoned_max,
                conflict);
     return agrees ? engine : nullptr;
@@ -130,9 +138,14 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
     : options_(options),
       features_(std::move(features)),
       generation_(ForkGeneration::AtBirth()),
+      buffer_limit_(options.TotalBufferBytes()),
       read_ahead_budget_(BufferBudget::Use::kForReads, options.readahead_bytes,
-                         options.cpus),
-      write_budget_(BufferBudget::Use::kForWrites, options.write_buffer_bytes),
+                         options.cpus, LimitOf(options, &buffer_limit_)),
+      write_budget_(BufferBudget::Use::kForWrites, options.write_buffer_bytes,
+                    options.cpus, LimitOf(options, &buffer_limit_)),
+      deadline_budget_(BufferBudget::Use::kForReads,
+                       options.deadline_buffer_bytes, options.cpus,
+                       LimitOf(options, &buffer_limit_)),
       statistics_(options.cpus) {
   account_.Add(sizeof(*this));
   if (!features_.reason.empty()) {
@@ -198,15 +211,14 @@ IoEngine* SharedEngine::plain_engine() {
 }
 
 DeadlineReads* SharedEngine::deadline_reads() {
-  if (!has_rings() || options_.deadline_buffer_bytes == 0 || forked()) {
+  if (!has_rings() || deadline_budget_.bytes_max() == 0 || forked()) {
     return nullptr;
   }
   return MadeOnce(&deadline_reads_, [this] {
     DeadlineReads::Options options;
-    options.bytes_max = options_.deadline_buffer_bytes;
     options.abandoned_max = options_.abandoned_max;
-    options.cpus = options_.cpus;
-    return std::make_unique<DeadlineReads>(engine(), options);
+    return std::make_unique<DeadlineReads>(engine(), &deadline_budget_,
+                                           options);
   });
 }
 

@@ -26,6 +26,7 @@ struct EngineRequest {
   std::optional<uint64_t> readahead_bytes;
   std::optional<uint64_t> write_buffer_bytes;
   std::optional<uint64_t> deadline_buffer_bytes;
+  std::optional<uint64_t> total_buffer_bytes;
   std::optional<uint32_t> abandoned_max;
 };
 
@@ -127,8 +128,10 @@ class SharedEngine {
   // reads, below.
   alignas(kCacheLineBytes) MemoryAccount account_;
   std::atomic<uint64_t> opens_{0};
+  BufferLimit buffer_limit_;
   BufferBudget read_ahead_budget_;
   BufferBudget write_budget_;
+  BufferBudget deadline_budget_;
   alignas(kCacheLineBytes) Statistics statistics_;
   UringEngine* uring_ = nullptr;
   std::unique_ptr<IoEngine> engine_;

@@ -203,6 +203,10 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
        OptionalNumber<uint64_t>(URING_OFFSET(engine.deadline_buffer_bytes), 0,
                                 uint64_t{1} << 40,
                                 defaults.deadline_buffer_bytes)},
+      {"total_buffer_bytes",
+       OptionalNumber<uint64_t>(URING_OFFSET(engine.total_buffer_bytes), 0,
+                                uint64_t{1} << 40,
+                                defaults.TotalBufferBytes())},
       {"abandoned_max",
        OptionalNumber<uint32_t>(
            URING_OFFSET(engine.abandoned_max), EngineOptions::kAbandonedMaxMin,

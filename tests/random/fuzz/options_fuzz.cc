@@ -59,6 +59,8 @@ void CheckRanges(const FileSystemOptions& options, const std::string& input) {
           "write_buffer_bytes is in range", input);
   Require(InRange(options.engine.deadline_buffer_bytes, 0, uint64_t{1} << 40),
           "deadline_buffer_bytes is in range", input);
+  Require(InRange(options.engine.total_buffer_bytes, 0, uint64_t{1} << 40),
+          "total_buffer_bytes is in range", input);
   Require(InRange(options.engine.abandoned_max, EngineOptions::kAbandonedMaxMin,
                   EngineOptions::kAbandonedMaxMax),
           "abandoned_max is in range", input);
@@ -102,6 +104,7 @@ void CheckRoundTrip(const UringFileSystem& file_system,
               a.engine.deadline_buffer_bytes.value_or(
                   defaults.deadline_buffer_bytes) ==
                   b.engine.deadline_buffer_bytes.value_or(1) &&
+              a.engine.total_buffer_bytes == b.engine.total_buffer_bytes &&
               a.engine.abandoned_max.value_or(defaults.abandoned_max) ==
                   b.engine.abandoned_max.value_or(0) &&
               a.write_out_bytes == b.write_out_bytes &&

@@ -2,6 +2,8 @@
 
 #include "env/engine/buffer_budget.h"
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <set>
@@ -300,6 +302,86 @@ TEST_F(BufferBudgetTest, ManyThreadsTakeAndGiveBack) {
     });
   }
   threads.Join();
+}
+
+// Three budgets of ten pages each, twelve pages together.
+class BufferLimitTest : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kEach = 10 * kPage;
+
+  AlignedBuffer Take(BufferBudget* budget, size_t pages) {
+    return budget->Acquire(pages * kPage, kPage);
+  }
+
+  BufferLimit limit_{12 * kPage};
+  BufferBudget reads_{BufferBudget::Use::kForReads, kEach, 2, &limit_};
+  BufferBudget writes_{BufferBudget::Use::kForWrites, kEach, 2, &limit_};
+  BufferBudget deadlines_{BufferBudget::Use::kForReads, 20 * kPage, 2, &limit_};
+};
+
+TEST_F(BufferLimitTest, HoldsForAllTogether) {
+  EXPECT_EQ(reads_.bytes_max(), kEach);
+  EXPECT_EQ(deadlines_.bytes_max(), 12 * kPage);
+  AlignedBuffer a = Take(&reads_, 10);
+  ASSERT_NE(a.data(), nullptr);
+  EXPECT_EQ(Take(&reads_, 1).data(), nullptr) << "its own limit";
+  EXPECT_EQ(Take(&writes_, 3).data(), nullptr) << "that of all";
+  AlignedBuffer b = Take(&writes_, 2);
+  ASSERT_NE(b.data(), nullptr);
+  EXPECT_EQ(limit_.held(), 12 * kPage);
+  EXPECT_EQ(Take(&deadlines_, 1).data(), nullptr);
+  reads_.Release(std::move(a));
+  EXPECT_NE(Take(&deadlines_, 10).data(), nullptr);
+  writes_.Release(std::move(b));
+}
+
+TEST_F(BufferLimitTest, KeptBuffersOfOthersGiveWay) {
+  reads_.AddUser();
+  reads_.Release(Take(&reads_, 2));
+  ASSERT_EQ(reads_.held(), 2 * kPage) << "kept";
+  AlignedBuffer all = Take(&deadlines_, 12);
+  ASSERT_NE(all.data(), nullptr);
+  EXPECT_EQ(reads_.held(), 0u);
+  deadlines_.Release(std::move(all));
+  reads_.RemoveUser();
+  EXPECT_EQ(limit_.held(), deadlines_.held());
+}
+
+// Each would take eight pages.
+TEST_F(BufferLimitTest, HoldsForThreads) {
+  std::atomic<uint64_t> out{0};
+  std::atomic<uint64_t> out_max{0};
+  std::atomic<uint64_t> refused{0};
+  Threads threads;
+  for (BufferBudget* const budget : {&reads_, &writes_, &deadlines_}) {
+    threads.Start([&, budget] {
+      std::array<AlignedBuffer, 8> buffers;
+      for (size_t i = 0; i < 4000; ++i) {
+        AlignedBuffer& buffer = buffers[i % buffers.size()];
+        if (buffer.data() != nullptr) {
+          out -= kPage;
+          budget->Release(std::move(buffer));
+        }
+        buffer = Take(budget, 1);
+        refused += buffer.data() == nullptr ? 1 : 0;
+        const uint64_t now = buffer.data() == nullptr ? 0 : (out += kPage);
+        uint64_t max = out_max;
+        while (now > max && !out_max.compare_exchange_weak(max, now)) {
+        }
+      }
+      for (AlignedBuffer& buffer : buffers) {
+        if (buffer.data() != nullptr) {
+          out -= kPage;
+          budget->Release(std::move(buffer));
+        }
+      }
+    });
+  }
+  threads.Join();
+  // A page for each thread that asks at the same moment.
+  EXPECT_LE(out_max, limit_.bytes_max() + 2 * kPage);
+  EXPECT_GT(refused, 0u);
+  EXPECT_EQ(reads_.bytes() + writes_.bytes() + deadlines_.bytes(), 0u);
 }
 
 }  // namespace

@@ -40,9 +40,12 @@ class DeadlineReadsTest : public AsyncFixture {
 
   void Limit(uint64_t bytes_max, uint32_t abandoned_max) {
     DeadlineReads::Options options;
-    options.bytes_max = bytes_max;
     options.abandoned_max = abandoned_max;
-    reads_ = std::make_unique<DeadlineReads>(engine_.get(), options);
+    reads_.reset();
+    budget_ =
+        std::make_unique<BufferBudget>(BufferBudget::Use::kForReads, bytes_max);
+    reads_ =
+        std::make_unique<DeadlineReads>(engine_.get(), budget_.get(), options);
   }
 
   void Run(ReadBatch* batch, uint64_t timeout_us) {
@@ -84,6 +87,7 @@ class DeadlineReadsTest : public AsyncFixture {
   }
 
   const std::shared_ptr<const void> keeper_ = std::make_shared<int>(0);
+  std::unique_ptr<BufferBudget> budget_;
   std::unique_ptr<DeadlineReads> reads_;
 };
 

@@ -78,6 +78,7 @@ class OptionsTest : public ::testing::Test {
     EXPECT_EQ(Option("readahead_bytes"), "1048576");
     EXPECT_EQ(Option("write_buffer_bytes"), "2097152");
     EXPECT_EQ(Option("deadline_buffer_bytes"), "3145728");
+    EXPECT_EQ(Option("total_buffer_bytes"), "5242880");
     EXPECT_EQ(Option("abandoned_max"), "11");
     EXPECT_EQ(Option("write_out_bytes"), "8388608");
     EXPECT_EQ(Option("reads"), "posix");
@@ -110,7 +111,7 @@ class OptionsTest : public ::testing::Test {
   const std::string query_ =
       "queue_depth=128&rings_max=7&readahead_bytes=1M&reads=posix&"
       "write_buffer_bytes=2M&write_out_bytes=8M&writes=uring&syncs=posix&"
-      "deadline_buffer_bytes=3M&abandoned_max=11&"
+      "deadline_buffer_bytes=3M&total_buffer_bytes=5M&abandoned_max=11&"
       "fallback=auto&share=40&log=on&background_priority=idle&control_file=" +
       control_ + "&stats_file=" + stats_ +
       "&stats_interval_s=3600&prometheus_file=" + stats_ +
@@ -118,7 +119,7 @@ class OptionsTest : public ::testing::Test {
   const std::string list_ =
       "queue_depth=128;rings_max=7;readahead_bytes=1M;reads=posix;"
       "write_buffer_bytes=2M;write_out_bytes=8M;writes=uring;syncs=posix;"
-      "deadline_buffer_bytes=3M;abandoned_max=11;"
+      "deadline_buffer_bytes=3M;total_buffer_bytes=5M;abandoned_max=11;"
       "fallback=auto;share=40;log=on;background_priority=idle;control_file=" +
       control_ + ";stats_file=" + stats_ +
       ";stats_interval_s=3600;prometheus_file=" + stats_ +
@@ -221,6 +222,7 @@ TEST_F(OptionsTest, BadValuesNameOptionValueAndRange) {
       {"readahead_bytes", "-1", "0 to 1099511627776"},
       {"write_buffer_bytes", "2T", "0 to 1099511627776"},
       {"deadline_buffer_bytes", "2T", "0 to 1099511627776"},
+      {"total_buffer_bytes", "2T", "0 to 1099511627776"},
       {"abandoned_max", "0", "1 to 65536"},
       {"abandoned_max", "65537", "1 to 65536"},
       {"write_out_bytes", "2T", "0 to 1099511627776"},
@@ -379,6 +381,9 @@ TEST_F(OptionsTest, EngineOptionsThatContradictNameBothValues) {
        "readahead_bytes=" + std::to_string(EngineOptions().readahead_bytes)},
       {"write_buffer_bytes=5", "write_buffer_bytes=33554432"},
       {"deadline_buffer_bytes=5", "deadline_buffer_bytes=67108864"},
+      {"total_buffer_bytes=5",
+       "total_buffer_bytes=" +
+           std::to_string(EngineOptions().TotalBufferBytes())},
       {"abandoned_max=5", "abandoned_max=64"}};
   for (const auto& values : wrong) {
     const Status status = FromFunction(values[0]);
