@@ -1,6 +1,7 @@
 // Where coroutines go on.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "folly/Function.h"
@@ -21,6 +22,10 @@ class Executor {
     KeepAlive() noexcept = default;
     KeepAlive(ExecutorT* executor) noexcept  // NOLINT: as a pointer converts
         : executor_(executor) {}
+    template <typename OtherT, typename = std::enable_if_t<
+                                   std::is_convertible_v<OtherT*, ExecutorT*>>>
+    KeepAlive(const KeepAlive<OtherT>& other) noexcept  // NOLINT: as a pointer
+        : executor_(other.get()) {}
 
     ExecutorT* get() const noexcept { return executor_; }
     ExecutorT* operator->() const noexcept { return executor_; }

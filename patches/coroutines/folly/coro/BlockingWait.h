@@ -8,6 +8,7 @@
 
 #include "folly/Executor.h"
 #include "folly/coro/Task.h"
+#include "folly/io/async/Request.h"
 
 namespace folly {
 inline namespace without_folly {
@@ -74,8 +75,8 @@ T blockingWait(TaskWithExecutor<T> task) {
   detail::BlockingWaiter waiter;
   const detail::TaskFrame<T>& frame = detail::TaskAccess::Frame(task);
   frame.promise().completion = waiter.completion();
-  const std::coroutine_handle<> handle = frame.handle();
-  frame.promise().executor->add([handle] { handle.resume(); });
+  detail::ResumeOn(frame.promise().executor, frame.handle(),
+                   RequestContext::saveContext());
   waiter.Wait();
   return frame.promise().Result();
 }
@@ -87,7 +88,10 @@ T blockingWait(Task<T> task) {
   TaskWithExecutor<T> scheduled = std::move(task).scheduleOn(&waiter);
   const detail::TaskFrame<T>& frame = detail::TaskAccess::Frame(scheduled);
   frame.promise().completion = waiter.completion();
-  frame.handle().resume();
+  {
+    const RequestContextScopeGuard guard(RequestContext::saveContext());
+    frame.handle().resume();
+  }
   waiter.Wait();
   return frame.promise().Result();
 }

@@ -3,11 +3,13 @@
 
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "folly/coro/Task.h"
+#include "folly/io/async/Request.h"
 
 namespace folly {
 inline namespace without_folly {
@@ -28,6 +30,7 @@ class AllFinished final : private Completion {
   FOLLY_CORO_AWAIT_SUSPEND bool await_suspend(
       std::coroutine_handle<> caller) noexcept {
     caller_ = caller;
+    context_ = RequestContext::saveContext();
     // One more than there are tasks, so that this object stays while it starts
     // them.
     remaining_.store(tasks_.size() + 1, std::memory_order_relaxed);
@@ -35,12 +38,14 @@ class AllFinished final : private Completion {
       TaskFrame<T>& frame = TaskAccess::Frame(task);
       frame.promise().executor = executor_;
       frame.promise().completion = this;
+      // A task that is suspended may leave a context of its own behind.
+      const RequestContextScopeGuard guard(context_);
       frame.handle().resume();
     }
     return !Last();
   }
 
-  void await_resume() const noexcept {}
+  void await_resume() { RequestContext::setContext(std::move(context_)); }
 
  private:
   static std::coroutine_handle<> OneFinished(Completion* completion) noexcept {
@@ -58,6 +63,7 @@ class AllFinished final : private Completion {
   std::vector<Task<T>>& tasks_;
   Executor* const executor_;
   std::coroutine_handle<> caller_;
+  std::shared_ptr<RequestContext> context_;
   std::atomic<std::size_t> remaining_{0};
 };
 

@@ -4,14 +4,18 @@
 #include <cassert>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "folly/Executor.h"
 #include "folly/coro/Coroutine.h"
+#include "folly/coro/CurrentExecutor.h"  // IWYU pragma: export
 #include "folly/coro/FrameCache.h"
 #include "folly/coro/ViaIfAsync.h"
+#include "folly/futures/Future.h"
+#include "folly/io/async/Request.h"
 
 namespace folly {
 inline namespace without_folly {
@@ -174,14 +178,93 @@ class ScheduledTaskAwaiter {
   bool await_ready() const noexcept { return false; }
   FOLLY_CORO_AWAIT_SUSPEND void await_suspend(std::coroutine_handle<> caller) {
     frame_.promise().continuation = caller;
-    // `this` may be gone before add() returns.
-    const std::coroutine_handle<> task = frame_.handle();
-    frame_.promise().executor->add([task] { task.resume(); });
+    ResumeOn(frame_.promise().executor, frame_.handle(),
+             RequestContext::saveContext());
   }
   T await_resume() { return frame_.promise().Result(); }
 
  private:
   TaskFrame<T> frame_;
+};
+
+// The owner of a task that nothing awaits: destroys it, and itself, when it has
+// finished, and then passes its result on. In this order, because the thread
+// that waits for the result may free what arguments of the task point to.
+template <typename T>
+class StartedTask final : private Completion {
+ public:
+  using Result = folly::detail::LiftUnit<T>;
+
+  static SemiFuture<Result> Start(TaskFrame<T> frame) {
+    auto* const self = new StartedTask(std::move(frame));
+    SemiFuture<Result> future(self->state_);
+    TaskPromise<T>& promise = self->frame_.promise();
+    promise.completion = self;
+    // `self` may be gone when this returns.
+    ResumeOn(promise.executor, self->frame_.handle(),
+             RequestContext::saveContext());
+    return future;
+  }
+
+ private:
+  explicit StartedTask(TaskFrame<T> frame)
+      : Completion(&Finished),
+        frame_(std::move(frame)),
+        state_(std::make_shared<folly::detail::FutureState<Result>>()) {}
+
+  static std::coroutine_handle<> Finished(Completion* completion) noexcept {
+    auto* const self = static_cast<StartedTask*>(completion);
+    const auto state = std::move(self->state_);
+    try {
+      if constexpr (std::is_void_v<T>) {
+        self->frame_.promise().Result();
+        delete self;
+        state->SetValue(Unit());
+      } else {
+        Result result = self->frame_.promise().Result();
+        delete self;
+        state->SetValue(std::move(result));
+      }
+    } catch (...) {
+      delete self;
+      state->SetError(std::current_exception());
+    }
+    return std::noop_coroutine();
+  }
+
+  TaskFrame<T> frame_;
+  std::shared_ptr<folly::detail::FutureState<Result>> state_;
+};
+
+// Runs a task on its executor, for a task on `home`, which goes on there. If
+// that is the same executor there is nothing to add to its queue.
+template <typename T>
+class TaskElsewhereAwaiter {
+ public:
+  TaskElsewhereAwaiter(TaskFrame<T> frame, Executor* home) noexcept
+      : frame_(std::move(frame)), home_(home) {}
+  TaskElsewhereAwaiter(const TaskElsewhereAwaiter&) = delete;
+  TaskElsewhereAwaiter& operator=(const TaskElsewhereAwaiter&) = delete;
+
+  bool await_ready() const noexcept { return false; }
+  FOLLY_CORO_AWAIT_SUSPEND std::coroutine_handle<> await_suspend(
+      std::coroutine_handle<> caller) {
+    TaskPromise<T>& promise = frame_.promise();
+    if (promise.executor == home_) {
+      promise.continuation = caller;
+      return frame_.handle();
+    }
+    promise.continuation = hop_.Make(home_, caller);
+    // `this` may be gone when this returns.
+    ResumeOn(promise.executor, frame_.handle(), RequestContext::saveContext());
+    return std::noop_coroutine();
+  }
+  T await_resume() { return frame_.promise().Result(); }
+
+ private:
+  TaskFrame<T> frame_;
+  Executor* const home_;
+  Hop hop_;
 };
 
 // Lets the functions of this folder at what a task is made of.
@@ -235,7 +318,8 @@ class [[nodiscard]] Task {
   detail::TaskFrame<T> frame_;
 };
 
-// A task that knows where to run. It is awaited or passed to blockingWait().
+// A task that knows where to run. It is awaited, started or passed to
+// blockingWait().
 // REQUIRES: external synchronization.
 template <typename T>
 class [[nodiscard]] TaskWithExecutor {
@@ -247,6 +331,18 @@ class [[nodiscard]] TaskWithExecutor {
     return detail::ScheduledTaskAwaiter<T>(std::move(frame_));
   }
 
+  // For `co_await` in a task on `home`.
+  detail::TaskElsewhereAwaiter<T> viaIfAsync(
+      Executor::KeepAlive<> home) && noexcept {
+    return detail::TaskElsewhereAwaiter<T>(std::move(frame_), home.get());
+  }
+
+  // Runs it on its executor. It goes on to its end whatever becomes of the
+  // future.
+  SemiFuture<folly::detail::LiftUnit<T>> start() && {
+    return detail::StartedTask<T>::Start(std::move(frame_));
+  }
+
  private:
   friend Task<T>;
   friend detail::TaskAccess;
@@ -256,6 +352,13 @@ class [[nodiscard]] TaskWithExecutor {
 
   detail::TaskFrame<T> frame_;
 };
+
+// The name that newer versions have for scheduleOn().
+template <typename T>
+TaskWithExecutor<T> co_withExecutor(Executor::KeepAlive<> executor,
+                                    Task<T> task) noexcept {
+  return std::move(task).scheduleOn(executor);
+}
 
 template <typename T>
 Task<T> detail::TaskPromise<T>::get_return_object() noexcept {

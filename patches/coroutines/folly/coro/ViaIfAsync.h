@@ -3,17 +3,30 @@
 
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <new>
 #include <type_traits>
 #include <utility>
 
 #include "folly/Executor.h"
 #include "folly/coro/Coroutine.h"
+#include "folly/io/async/Request.h"
 
 namespace folly {
 inline namespace without_folly {
 namespace coro {
 namespace detail {
+
+// Lets a coroutine go on on `executor` with its context; the thread has its own
+// again afterwards. What the coroutine's frame holds may be gone when this
+// returns.
+inline void ResumeOn(Executor* executor, std::coroutine_handle<> coroutine,
+                     std::shared_ptr<RequestContext> context) {
+  executor->add([coroutine, context = std::move(context)]() mutable {
+    const RequestContextScopeGuard guard(std::move(context));
+    coroutine.resume();
+  });
+}
 
 // Room for the frame of a hop (below), of any compiler, sanitizers included.
 struct HopMemory {
@@ -25,7 +38,8 @@ struct HopMemory {
 struct HopCoroutine {
   struct promise_type {
     static void* operator new(std::size_t size, HopMemory& memory, Executor*,
-                              std::coroutine_handle<>) {
+                              std::coroutine_handle<>,
+                              const std::shared_ptr<RequestContext>&) {
       return size <= sizeof(memory.bytes) ? memory.bytes : ::operator new(size);
     }
     static void operator delete(void* frame, std::size_t size) noexcept {
@@ -50,18 +64,19 @@ struct HopCoroutine {
   struct Awaiter {
     Executor* executor;
     std::coroutine_handle<> target;
+    std::shared_ptr<RequestContext>& context;
 
     bool await_ready() const noexcept { return false; }
     FOLLY_CORO_AWAIT_SUSPEND void await_suspend(std::coroutine_handle<>) const {
-      const std::coroutine_handle<> resumed = target;
-      executor->add([resumed] { resumed.resume(); });
+      ResumeOn(executor, target, std::move(context));
     }
     void await_resume() const noexcept {}
   };
 
   static HopCoroutine Run(HopMemory& /*memory*/, Executor* executor,
-                          std::coroutine_handle<> target) {
-    co_await Awaiter{executor, target};
+                          std::coroutine_handle<> target,
+                          std::shared_ptr<RequestContext> context) {
+    co_await Awaiter{executor, target, context};
   }
 
   std::coroutine_handle<> handle;
@@ -84,7 +99,9 @@ class Hop {
   // A handle that may be resumed once. To be called once.
   std::coroutine_handle<> Make(Executor* executor,
                                std::coroutine_handle<> target) {
-    handle_ = HopCoroutine::Run(memory_, executor, target).handle;
+    handle_ = HopCoroutine::Run(memory_, executor, target,
+                                RequestContext::saveContext())
+                  .handle;
     return handle_;
   }
 

@@ -1,0 +1,2 @@
+// Empty: RocksDB includes it and uses nothing of it.
+#pragma once
