@@ -97,33 +97,6 @@ size_t AsyncShard::Submit(IoOp* const* ops, size_t count) {
   return taken;
 }
 
-RingEvidence AsyncShard::CompleteAllOf(const ShardQueue::Harvest& harvest) {
-  RingEvidence seen;
-  for (size_t i = 0; i < harvest.count; ++i) {
-    const ShardQueue::Harvest::Item& item = harvest.items[i];
-    InFlightTable* const in_flight = completer_.statistics()->in_flight();
-    // What POSIX has to finish may wait for a device, and is in no table of a
-    // ring any more.
-    const bool unfinished =
-        item.orphan ||
-        item.result < static_cast<int64_t>(TransferLength(*item.op));
-    InFlightTable::Slot* const slot =
-        unfinished ? in_flight->Enter(InFlight(*item.op, item.op->start), 1)
-                   : nullptr;
-    if (item.orphan) {
-      completer_.EndUntaken(item.op);
-    } else {
-      completer_.EndAnswered(item.op, item.result, &seen);
-    }
-    if (unfinished) {
-      in_flight->Leave(slot, 1);
-    }
-    CountCompleted(item.op, 1, item.op->start, completer_.statistics());
-    CompleteAll(item.op, 1);
-  }
-  return seen;
-}
-
 size_t AsyncShard::Advance() {
   ShardQueue::Harvest harvest;
   queue_.TakeOrphans(&harvest);
@@ -143,7 +116,7 @@ size_t AsyncShard::Advance() {
   // Another thread may reap meanwhile: what follows may wait for a device.
   waiters_.HandOver(queue_);
   mutex_.Unlock();
-  const RingEvidence seen = CompleteAllOf(harvest);
+  const RingEvidence seen = CompleteHarvest(harvest, completer_);
   mutex_.Lock();
   queue_.Judge(seen, harvest.ring_number);
   waiters_.WakeFinished();

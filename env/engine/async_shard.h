@@ -60,8 +60,6 @@ class AsyncShard {
   void NoteInFlight(size_t count) URING_REQUIRES(mutex_) {
     in_flight_.store(count, std::memory_order_relaxed);
   }
-  RingEvidence CompleteAllOf(const ShardQueue::Harvest& harvest)
-      URING_EXCLUDES(mutex_);
   // Returns whether all is complete.
   bool WaitUntil(ShardWaiters::Waiter* self, Deadline deadline)
       URING_EXCLUDES(mutex_);

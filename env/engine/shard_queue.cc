@@ -97,12 +97,22 @@ bool ShardQueue::Put(IoOp* op, bool later) {
 }
 
 // Into the room that Put leaves free: a full ring can still be cancelled.
+bool ShardQueue::PutControl(RingRequest request) {
+  request.user_data = RequestTable::kControlTag;
+  return in_flight_ < ring_->ring()->completion_entries() && Prepare(request);
+}
+
 bool ShardQueue::PutCancel(uint64_t target) {
   RingRequest request;
   request.opcode = RingOpcode::kCancel;
   request.target = target;
-  request.user_data = RequestTable::kControlTag;
-  return in_flight_ < ring_->ring()->completion_entries() && Prepare(request);
+  return PutControl(request);
+}
+
+void ShardQueue::WakeWaiter() {
+  if (has_ring() && PutControl(RingRequest())) {
+    Flush();
+  }
 }
 
 // With the lock held. The call does not wait for the device, and two threads
@@ -290,6 +300,34 @@ void ShardQueue::AddInFlight(InFlightReport* report) const {
 Ring* ShardQueue::ring_to_wait_on() const {
   return has_ring() && in_flight_ > unsubmitted_.size() ? ring_->ring()
                                                         : nullptr;
+}
+
+RingEvidence CompleteHarvest(const ShardQueue::Harvest& harvest,
+                             const Completer& completer) {
+  RingEvidence seen;
+  for (size_t i = 0; i < harvest.count; ++i) {
+    const ShardQueue::Harvest::Item& item = harvest.items[i];
+    InFlightTable* const in_flight = completer.statistics()->in_flight();
+    // What POSIX has to finish may wait for a device, and is in no table of a
+    // ring any more.
+    const bool unfinished =
+        item.orphan ||
+        item.result < static_cast<int64_t>(TransferLength(*item.op));
+    InFlightTable::Slot* const slot =
+        unfinished ? in_flight->Enter(InFlight(*item.op, item.op->start), 1)
+                   : nullptr;
+    if (item.orphan) {
+      completer.EndUntaken(item.op);
+    } else {
+      completer.EndAnswered(item.op, item.result, &seen);
+    }
+    if (unfinished) {
+      in_flight->Leave(slot, 1);
+    }
+    CountCompleted(item.op, 1, item.op->start, completer.statistics());
+    CompleteAll(item.op, 1);
+  }
+  return seen;
 }
 
 }  // namespace rocksdb_uring

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "env/base/fixed_queue.h"
+#include "env/engine/completion.h"
 #include "env/engine/io_op.h"
 #include "env/engine/live_ring.h"
 #include "env/engine/op_queue.h"
@@ -82,6 +83,8 @@ class ShardQueue {
   // A thread waits for it: if it waits for room, it does so among those that
   // are wanted now.
   void Hurry(IoOp* op);
+  // Makes a thread return that waits on the ring, if there is room for that.
+  void WakeWaiter();
   // Asks the kernel to end a request early, at once or when there is room for
   // that; nothing if it does not have this operation.
   void Cancel(const IoOp* op);
@@ -138,7 +141,8 @@ class ShardQueue {
   bool Put(IoOp* op, bool later);
   // As much of a backlog as there is room for.
   void PutAllOf(OpQueue* backlog);
-  // The same of a request without operation, that cancels the one of `target`.
+  // The same of a request without operation.
+  bool PutControl(RingRequest request);
   bool PutCancel(uint64_t target);
   // Prepare, after a flush if the submission queue is full.
   bool Prepare(const RingRequest& request);
@@ -163,5 +167,10 @@ class ShardQueue {
   // never more than the completion queue holds, so that it cannot overflow.
   size_t in_flight_ = 0;
 };
+
+// Completes what a harvest has, with no lock held: may wait for a device, and
+// runs callbacks. Returns what Judge wants to know.
+RingEvidence CompleteHarvest(const ShardQueue::Harvest& harvest,
+                             const Completer& completer);
 
 }  // namespace rocksdb_uring

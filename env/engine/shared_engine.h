@@ -75,6 +75,10 @@ class SharedEngine {
   DeadlineReads* deadline_reads();
   // Null before the first call of plain_engine().
   const Statistics* plain_statistics() const;
+  // As UringEngine::StartLoop; null without rings, too.
+  std::unique_ptr<RingLoop> StartLoop(RingLoop::Work* work) {
+    return uring_ == nullptr ? nullptr : uring_->StartLoop(work);
+  }
   bool has_rings() const { return uring_ != nullptr; }
   const RingFeatures& features() const { return features_; }
   // What detection found, and after it the last failure of a ring.

@@ -45,7 +45,8 @@ constexpr const char* kStatEventNames[kStatEventCount] = {
     "deadlines_missed",
     "deadlines_abandoned",
     "deadlines_refused",
-    "background_requests"};
+    "background_requests",
+    "executor_reads"};
 
 constexpr const char* kBatchClassNames[kBatchClassCount] = {
     "1", "2-3", "4-7", "8-15", "16-31", "32-63", "64+"};

@@ -78,7 +78,8 @@ enum class StatEvent : uint8_t {
   kDeadlineAbandoned,
   kDeadlineRefused,
   kBackgroundRequest,  // handed over as kBackground or kIdle
-  kLast = kBackgroundRequest,
+  kLoopRead,  // reads that coroutines of RocksDB have submitted on a loop
+  kLast = kLoopRead,
 };
 constexpr size_t kStatEventCount = static_cast<size_t>(StatEvent::kLast) + 1;
 const char* StatEventName(StatEvent event);

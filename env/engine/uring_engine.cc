@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include "env/base/debug_log.h"
@@ -54,7 +55,8 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
       completer_(&posix_, statistics),
       rings_{options.ring_factory, &breaker_, statistics, account},
       pool_(PoolOptions(options), &rings_),
-      shard_count_(ShardCount(options.cpus)) {
+      shard_count_(ShardCount(options.cpus)),
+      loop_ring_{options.queue_depth, InFlightMax(options.queue_depth)} {
   for (size_t i = 0; i < shard_count_; ++i) {
     AsyncShard::Options shard;
     shard.ring.entries = options.queue_depth;
@@ -318,8 +320,25 @@ bool UringEngine::TryRing() {
   return works;
 }
 
+std::unique_ptr<RingLoop> UringEngine::StartLoop(RingLoop::Work* work) {
+  if (forked()) {
+    return nullptr;
+  }
+  ShardQueue::Options options;
+  options.ring = loop_ring_;
+  // Coroutines that wait for room cost nothing more: the queue is linked
+  // through their operations.
+  options.backlog_max = std::numeric_limits<size_t>::max();
+  options.index = static_cast<uint32_t>(shard_count_) +
+                  loops_started_.fetch_add(1, std::memory_order_relaxed);
+  return RingLoop::Start(options, completer_, &rings_, &loops_, work);
+}
+
 void UringEngine::AddInFlight(InFlightReport* report) {
   IoEngine::AddInFlight(report);
+  if (!forked()) {
+    loops_.AddInFlight(report);
+  }
   // In a forked child the locks of the shards may be held for ever.
   for (size_t i = 0; i < shard_count_ && !forked(); ++i) {
     shards_[i]->AddInFlight(report);

@@ -24,6 +24,7 @@
 #include "env/engine/io_engine.h"
 #include "env/engine/live_ring.h"
 #include "env/engine/posix_engine.h"
+#include "env/engine/ring_loop.h"
 #include "env/engine/ring_pool.h"
 #include "env/engine/system_calls.h"
 #include "env/ring/ring.h"
@@ -117,6 +118,9 @@ class UringEngine final : public IoEngine {
   // Leases a ring, runs an operation that needs no file through it and gives it
   // back; whether that went well.
   bool TryRing();
+  // A thread with a ring of its own; null if there can be none. It must be gone
+  // before the engine, and is not the child's after fork().
+  std::unique_ptr<RingLoop> StartLoop(RingLoop::Work* work);
   RingFailure last_failure() { return breaker_.last_failure(); }
 
   // Rings of the pool that exist.
@@ -161,6 +165,9 @@ class UringEngine final : public IoEngine {
   const size_t shard_count_;
   std::array<std::unique_ptr<AsyncShard>, kShardsMax> shards_;
   std::atomic<Syncs> syncs_{Syncs::kUnknown};
+  const RingOptions loop_ring_;
+  std::atomic<uint32_t> loops_started_{0};
+  RingLoopList loops_;
 };
 
 }  // namespace rocksdb_uring

@@ -17,6 +17,7 @@
 #include "env/file/fadvise.h"
 #include "env/file/io_status.h"
 #include "env/file/read_deadline.h"
+#include "env/file/submitted_read.h"
 
 namespace rocksdb_uring {
 
@@ -201,8 +202,9 @@ void UringRandomAccessFile::ReadPiece(FSReadRequest* requests, size_t count,
 // A read that hits needs no request, no submission and no completion: 9 % more
 // keys from an asynchronous MultiGet that finds all of them cached
 // (env/MEASUREMENTS.md). With reads=uring the user has chosen the ring.
+template <typename AnyRead>
 bool UringRandomAccessFile::ReadFromPageCache(PathChoice path, size_t length,
-                                              AsyncRead* read) {
+                                              AnyRead* read) {
   if (file_->direct() || path != PathChoice::kAuto ||
       !page_cache_.SingleAsks(length)) {
     return false;
@@ -252,6 +254,32 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
   *io_handle = read.release();
   *deleter = [](void* handle) { delete static_cast<AsyncRead*>(handle); };
   return IOStatus::OK();
+}
+
+bool UringRandomAccessFile::SubmitReadAsync(FSReadRequest& request,
+                                            const IOOptions& options,
+                                            SubmitReadCallback callback,
+                                            IODebugContext* dbg) {
+  AssertAligned(*file_, request.offset, request.len, request.scratch);
+  const PathChoice path = file_->reads();
+  RingLoop* const loop = RingLoop::Current();
+  // A timeout is kept by Read: it blocks the thread, at the longest until then.
+  // The ring of a loop would write to RocksDB's buffer later still.
+  if (loop == nullptr || !MayUseRings(path) ||
+      DeadlineOf(*file_, options, path).exists()) {
+    request.status = Read(request.offset, request.len, options, &request.result,
+                          request.scratch, dbg);
+    callback(request);
+    return false;
+  }
+  auto read =
+      std::make_unique<SubmittedRead>(file_, &request, std::move(callback));
+  if (ReadFromPageCache(path, request.len, read.get())) {
+    read->Deliver();
+  } else {
+    SubmittedRead::Submit(std::move(read), loop);
+  }
+  return true;
 }
 
 IOStatus UringRandomAccessFile::Prefetch(uint64_t offset, size_t n,

@@ -15,8 +15,6 @@
 
 namespace rocksdb_uring {
 
-class AsyncRead;
-
 // Safe for concurrent use, as FSRandomAccessFile demands. Reads keep
 // IOOptions::timeout (microseconds) where rings are used (read_deadline.h):
 // what has not come by then is TimedOut.
@@ -47,6 +45,16 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
                               void** io_handle,
                               rocksdb::IOHandleDeleter* deleter,
                               rocksdb::IODebugContext* dbg) override;
+  // For a coroutine on a loop of the engine (ring_loop.h): starts the read and
+  // returns true. The loop's thread calls `callback` with `request`, which must
+  // stay until then; inside this call if the page cache has it all. On any
+  // other thread, where the settings allow no ring now, and with a timeout, the
+  // read is made by Read, the callback is called inside, and the result is
+  // false.
+  bool SubmitReadAsync(
+      rocksdb::FSReadRequest& request, const rocksdb::IOOptions& options,
+      SubmitReadCallback callback,
+      rocksdb::IODebugContext* dbg) ROCKSDB_URING_OVERRIDE_SINCE_11_8;
   rocksdb::IOStatus Prefetch(uint64_t offset, size_t n,
                              const rocksdb::IOOptions& options,
                              rocksdb::IODebugContext* dbg) override;
@@ -76,8 +84,10 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   // What MultiRead does, for as many requests as `ops`, empty, has room for.
   void ReadPiece(rocksdb::FSReadRequest* requests, size_t count,
                  const rocksdb::IOOptions& options, ReadOps* ops);
-  // Whether all `length` bytes of it were cached; it is complete then.
-  bool ReadFromPageCache(PathChoice path, size_t length, AsyncRead* read);
+  // Whether all `length` bytes of it were cached; it is complete then. Defined
+  // in the .cc: only this class uses it.
+  template <typename AnyRead>
+  bool ReadFromPageCache(PathChoice path, size_t length, AnyRead* read);
   rocksdb::IOStatus ReadError(const IoOp& op) const;
 
   const std::shared_ptr<const OpenFile> file_;

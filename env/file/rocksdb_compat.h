@@ -29,6 +29,13 @@
 #define ROCKSDB_URING_OVERRIDE_SINCE_10_5
 #endif
 
+// The same from 11.8 on.
+#if ROCKSDB_URING_ROCKSDB_GE(11, 8)
+#define ROCKSDB_URING_OVERRIDE_SINCE_11_8 override
+#else
+#define ROCKSDB_URING_OVERRIDE_SINCE_11_8
+#endif
+
 namespace rocksdb_uring {
 
 namespace rocksdb = ROCKSDB_NAMESPACE;
@@ -39,6 +46,8 @@ using ReadAsyncCallback = std::function<void(rocksdb::FSReadRequest&, void*)>;
 using ReadAsyncCallback =
     std::function<void(const rocksdb::FSReadRequest&, void*)>;
 #endif
+
+using SubmitReadCallback = std::function<void(rocksdb::FSReadRequest&)>;
 
 // Whether a null handle from ReadAsync tells RocksDB that the read is complete
 // and its callback has run. From 10.7 on a MultiScan takes it for a file that
@@ -135,12 +144,29 @@ class VersionedFileSystem : public rocksdb::FileSystemWrapper {
 #endif
 
 #if ROCKSDB_URING_ROCKSDB_GE(11, 8)
-  // RocksDB's coroutines would read our files one by one on the threads of the
-  // file system below, through SubmitReadAsync, which needs folly. Without an
-  // executor GetAsync and MultiGetAsync go through MultiRead.
+  // The executor below would read our files one by one on its threads. Without
+  // an executor GetAsync and MultiGetAsync go through MultiRead.
   folly::IOExecutor* GetReadExecutor() override {
-    return ReadsAsynchronously() ? nullptr : target()->GetReadExecutor();
+    const std::optional<bool> asynchronous = ReadsAsynchronously();
+    if (!asynchronous) {
+      return target()->GetReadExecutor();
+    }
+    return *asynchronous ? OwnReadExecutor() : nullptr;
   }
+  // Called whenever a database is opened.
+  void SetReadIOExecutorThreads(int threads) override {
+    if (ReadsAsynchronously()) {
+      SetOwnReadThreads(threads);
+    } else {
+      target()->SetReadIOExecutorThreads(threads);
+    }
+  }
+
+ protected:
+  // The executor of a file system that opens files itself, and the least number
+  // of its threads.
+  virtual folly::IOExecutor* OwnReadExecutor() { return nullptr; }
+  virtual void SetOwnReadThreads(int /*threads*/) {}
 #endif
 };
 

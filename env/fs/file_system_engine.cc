@@ -70,6 +70,13 @@ FileSystemEngine::FileSystemEngine(FileSystemOptions* options)
 }
 
 FileSystemEngine::~FileSystemEngine() {
+#if ROCKSDB_URING_COROUTINES
+  // Not under the lock: coroutines may end here, and ask for the executor.
+  if (ReadExecutor* const executor = read_executor_.load();
+      executor != nullptr && !executor->forked()) {
+    delete executor;
+  }
+#endif
   {
     Registry* const registry = TheRegistry();
     MutexLock lock(&registry->mutex);
@@ -123,6 +130,44 @@ bool FileSystemEngine::asynchronous() {
   }
   return engine != nullptr && engine->engine()->asynchronous();
 }
+
+#if ROCKSDB_URING_COROUTINES
+folly::IOExecutor* FileSystemEngine::read_executor() {
+  ReadExecutor* executor = read_executor_.load(std::memory_order_acquire);
+  if (executor == nullptr || executor->forked()) {
+    executor = StartReadExecutor();
+  }
+  return executor == nullptr ? nullptr : executor->executor();
+}
+
+ReadExecutor* FileSystemEngine::StartReadExecutor() {
+  Status ignored;
+  // A forked child gets its own engine here.
+  const std::shared_ptr<SharedEngine> engine = Get(&ignored);
+  MutexLock lock(&mutex_);
+  if (engine == nullptr || options_->executor_threads == 0) {
+    return nullptr;
+  }
+  ReadExecutor* executor = read_executor_.load(std::memory_order_relaxed);
+  if (executor == nullptr || executor->forked()) {
+    executor = ReadExecutor::Start(
+                   engine.get(),
+                   std::max<size_t>(options_->executor_threads, read_threads_))
+                   .release();
+    read_executor_.store(executor, std::memory_order_release);
+  }
+  return executor;
+}
+
+void FileSystemEngine::SetReadThreads(size_t threads) {
+  MutexLock lock(&mutex_);
+  read_threads_ = std::max(read_threads_, threads);
+  ReadExecutor* const executor = read_executor_.load(std::memory_order_relaxed);
+  if (executor != nullptr && !executor->forked()) {
+    executor->Grow(read_threads_);
+  }
+}
+#endif
 
 Status FileSystemEngine::Acquire() {
   std::string conflict;

@@ -13,6 +13,7 @@
 #include "env/fs/control_file.h"
 #include "env/fs/live_control.h"
 #include "env/fs/options.h"
+#include "env/fs/read_executor.h"
 #include "env/fs/reports.h"
 
 namespace rocksdb_uring {
@@ -45,6 +46,15 @@ class FileSystemEngine {
   // nothing shared is written to, once there is an engine.
   bool asynchronous() URING_EXCLUDES(mutex_);
 
+#if ROCKSDB_URING_COROUTINES
+  // Runs coroutines in this process; null if there can be no thread with a
+  // ring, and with executor_threads=0. Starts its threads with the first call,
+  // and takes no lock afterwards.
+  folly::IOExecutor* read_executor() URING_EXCLUDES(mutex_);
+  // The executor has at least so many threads, unless executor_threads=0.
+  void SetReadThreads(size_t threads) URING_EXCLUDES(mutex_);
+#endif
+
   // Why POSIX serves. `engine` is what Get returned.
   FallbackState WhyPosix(const SharedEngine* engine) const;
   // Statistics as in the statistics file, and as in that of Prometheus.
@@ -75,6 +85,14 @@ class FileSystemEngine {
   // After `engine_`: its destructor still reports on the engine.
   std::unique_ptr<Reports> reports_ URING_GUARDED_BY(mutex_);
   std::unique_ptr<ControlFile> control_file_ URING_GUARDED_BY(mutex_);
+#if ROCKSDB_URING_COROUTINES
+  ReadExecutor* StartReadExecutor() URING_EXCLUDES(mutex_);
+
+  size_t read_threads_ URING_GUARDED_BY(mutex_) = 0;
+  // Owned, and set with the lock held. A forked child makes its own and leaves
+  // that of its parent alone, as it does with the engine.
+  std::atomic<ReadExecutor*> read_executor_{nullptr};
+#endif
 };
 
 }  // namespace rocksdb_uring

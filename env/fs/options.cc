@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "env/base/cpu_count.h"
 #include "env/fs/settings.h"
 #include "rocksdb/convenience.h"
 
@@ -213,6 +214,9 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
            EngineOptions::kAbandonedMaxMax, defaults.abandoned_max)},
       {"write_out_bytes",
        Number<uint64_t>(URING_OFFSET(write_out_bytes), 0, uint64_t{1} << 40)},
+      {"executor_threads",
+       Number<uint32_t>(URING_OFFSET(executor_threads), 0,
+                        FileSystemOptions::kExecutorThreadsMax)},
       {"fallback", Choice(URING_OFFSET(fallback), fallbacks)},
       {"stats_file",
        OptionTypeInfo(URING_OFFSET(stats_file), OptionType::kString)},
@@ -269,6 +273,10 @@ Status ParseUriQuery(const std::string& uri, std::string rest,
 }
 
 }  // namespace
+
+uint32_t FileSystemOptions::DefaultExecutorThreads() {
+  return static_cast<uint32_t>(std::clamp<size_t>(CpuCount(), 1, 8));
+}
 
 const std::unordered_map<std::string, OptionTypeInfo>*
 FileSystemOptionsTypeInfo() {

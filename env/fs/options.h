@@ -45,6 +45,12 @@ struct FileSystemOptions {
   uint32_t stats_interval_s = 10;
   // Seconds between two reports in RocksDB's LOG; 0: none.
   uint32_t stats_log_interval_s = 0;
+  // Threads that run RocksDB's coroutines (read_executor.h), at the least; 0:
+  // none, and its GetAsync is Get. By default one for each processor, at most
+  // 8: each does the work of lookups, and has the reads of hundreds in flight.
+  static constexpr uint32_t kExecutorThreadsMax = 128;
+  static uint32_t DefaultExecutorThreads();
+  uint32_t executor_threads = DefaultExecutorThreads();
   // Empty: no control file (control_file.h). `%p` stands for the process id.
   std::string control_file;
   // Not an option: ROCKSDB_URING=off in the environment. The file system below

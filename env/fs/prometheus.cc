@@ -52,7 +52,8 @@ constexpr const char* kEventHelp[kStatEventCount] = {
     "Reads that were not complete at their deadline.",
     "Reads that the kernel went on with after their deadline.",
     "Reads with a deadline that a limit did not let begin.",
-    "Requests of compactions, with a lower I/O priority in the kernel."};
+    "Requests of compactions, with a lower I/O priority in the kernel.",
+    "Reads that coroutines have submitted on the rings of the executor."};
 static_assert(kEventHelp[kStatEventCount - 1] != nullptr);
 
 using Labels = PrometheusText::Labels;

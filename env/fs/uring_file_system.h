@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -108,6 +109,16 @@ class UringFileSystem final : public ConfiguredFileSystem {
       const std::unordered_map<std::string, std::string>& values) override {
     return engine_.control()->Change(values);
   }
+#if ROCKSDB_URING_ROCKSDB_GE(11, 8) && ROCKSDB_URING_COROUTINES
+  // Without a ring there is no executor, and RocksDB reads on the threads of
+  // its callers: those of an executor would do it one read after the other.
+  folly::IOExecutor* OwnReadExecutor() override {
+    return engine_.read_executor();
+  }
+  void SetOwnReadThreads(int threads) override {
+    engine_.SetReadThreads(static_cast<size_t>(std::max(threads, 0)));
+  }
+#endif
 
  private:
   // ROCKSDB_URING=off: the base file system serves everything.

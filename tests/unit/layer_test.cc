@@ -121,7 +121,17 @@ TEST(LayerTest, QuotedIncludesSayWhereTheyAre) {
   for (const Include& include : AllIncludes({"env", "plugin"})) {
     EXPECT_TRUE(!include.quoted || LayerOf(include.name) >= 0 ||
                 StartsWith(include.name, "rocksdb/") ||
-                StartsWith(include.name, "nlohmann/"))
+                StartsWith(include.name, "nlohmann/") ||
+                StartsWith(include.name, "folly/"))
+        << include.file << " includes " << include.name;
+  }
+}
+
+// Only builds of RocksDB with coroutines have these headers.
+TEST(LayerTest, CoroutinesAreKnownToTheirExecutorOnly) {
+  for (const Include& include : AllIncludes({"env", "plugin"})) {
+    EXPECT_TRUE(!StartsWith(include.name, "folly/") ||
+                StartsWith(include.file, "env/fs/read_executor."))
         << include.file << " includes " << include.name;
   }
 }

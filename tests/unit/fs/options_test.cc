@@ -80,6 +80,7 @@ class OptionsTest : public ::testing::Test {
     EXPECT_EQ(Option("deadline_buffer_bytes"), "3145728");
     EXPECT_EQ(Option("total_buffer_bytes"), "5242880");
     EXPECT_EQ(Option("abandoned_max"), "11");
+    EXPECT_EQ(Option("executor_threads"), "12");
     EXPECT_EQ(Option("write_out_bytes"), "8388608");
     EXPECT_EQ(Option("reads"), "posix");
     EXPECT_EQ(Option("writes"), "uring");
@@ -112,6 +113,7 @@ class OptionsTest : public ::testing::Test {
       "queue_depth=128&rings_max=7&readahead_bytes=1M&reads=posix&"
       "write_buffer_bytes=2M&write_out_bytes=8M&writes=uring&syncs=posix&"
       "deadline_buffer_bytes=3M&total_buffer_bytes=5M&abandoned_max=11&"
+      "executor_threads=12&"
       "fallback=auto&share=40&log=on&background_priority=idle&control_file=" +
       control_ + "&stats_file=" + stats_ +
       "&stats_interval_s=3600&prometheus_file=" + stats_ +
@@ -120,6 +122,7 @@ class OptionsTest : public ::testing::Test {
       "queue_depth=128;rings_max=7;readahead_bytes=1M;reads=posix;"
       "write_buffer_bytes=2M;write_out_bytes=8M;writes=uring;syncs=posix;"
       "deadline_buffer_bytes=3M;total_buffer_bytes=5M;abandoned_max=11;"
+      "executor_threads=12;"
       "fallback=auto;share=40;log=on;background_priority=idle;control_file=" +
       control_ + ";stats_file=" + stats_ +
       ";stats_interval_s=3600;prometheus_file=" + stats_ +
@@ -225,6 +228,7 @@ TEST_F(OptionsTest, BadValuesNameOptionValueAndRange) {
       {"total_buffer_bytes", "2T", "0 to 1099511627776"},
       {"abandoned_max", "0", "1 to 65536"},
       {"abandoned_max", "65537", "1 to 65536"},
+      {"executor_threads", "129", "0 to 128"},
       {"write_out_bytes", "2T", "0 to 1099511627776"},
       {"write_out_bytes", "auto", "0 to 1099511627776"},
       {"reads", "fast", "auto, posix, uring"},
