@@ -238,6 +238,9 @@ run_soak() {
         "build/$1/bin/uring_soak" \
         --seconds=0 --rounds=4 --operations=300 --keys=400 --threads=2 \
         "--seed=$seed"
+      check valgrind --quiet --leak-check=full --error-exitcode=9 \
+        "build/$1/bin/engine_tests" --gtest_brief=1 \
+        --gtest_filter=DeadlineReadsTest.MoreThanAThousandAtOnce
       ;;
     asan) check "build/$1/bin/uring_soak" --seconds=20 "--seed=$seed" ;;
   esac

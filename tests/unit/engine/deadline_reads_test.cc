@@ -279,6 +279,37 @@ TEST_F(DeadlineReadsTest, StepsOfOneRead) {
   EXPECT_EQ(reads_->abandoned(), 2u);
 }
 
+// All in flight at one moment; the device keeps every second one.
+TEST_F(DeadlineReadsTest, MoreThanAThousandAtOnce) {
+  constexpr size_t kReads = 1500;
+  engine_.reset();
+  MakeEngine(kernel_.factory(), /*queue_depth=*/512);
+  Limit(64 << 20, kReads);
+  HangEvery(2);
+  ReadBatch batch(file_.fd(), 0, Ranges(kReads));
+  const Deadline deadline = Deadline::In(kShortUs);
+  std::vector<std::unique_ptr<DeadlineRead>> reads;
+  for (size_t i = 0; i < kReads; ++i) {
+    reads.push_back(reads_->Start(&batch[i], keeper_, Deadline::In(kLongUs)));
+    ASSERT_NE(reads.back(), nullptr) << i;
+  }
+  EXPECT_EQ(kernel_.observations().in_flight_max, kReads);
+  size_t late = 0;
+  for (size_t i = 0; i < kReads; ++i) {
+    engine_->Wait(&reads[i]->op, deadline.LeftUs());
+    reads_->Finish(std::move(reads[i]), &batch[i]);
+    if (IsLate(batch[i])) {
+      ++late;
+    } else {
+      EXPECT_TRUE(batch.Matches(file_.model(), i));
+    }
+  }
+  EXPECT_EQ(late, kReads / 2);
+  EXPECT_EQ(reads_->abandoned(), kReads / 2);
+  kernel_.StopWithholding();
+  EXPECT_TRUE(Settles());
+}
+
 TEST_F(DeadlineReadsTest, FromManyThreadsOnASlowDevice) {
   Limit(64 << 20, 2000);
   kernel_.SetRequestScript([](const RingRequest& request, uint64_t ordinal) {
