@@ -202,9 +202,14 @@ int main(int argc, char** argv) {
   table.no_block_cache = true;
   options.table_factory.reset(NewBlockBasedTableFactory(table));
   Check(DestroyDB(directory, options));
+#if ROCKSDB_MAJOR >= 10
+  std::unique_ptr<DB> db;
+  Check(DB::Open(options, directory, &db));
+#else
   DB* opened = nullptr;
   Check(DB::Open(options, directory, &opened));
   const std::unique_ptr<DB> db(opened);
+#endif
   // Files below level 0, without overlap.
   for (int file = 0; file < kFiles; ++file) {
     for (int i = 0; i < kKeysPerFile; ++i) {

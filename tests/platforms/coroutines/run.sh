@@ -15,8 +15,10 @@ USE_COROUTINES=1 and without folly, and runs RocksDB's tests of MultiGet on the
 default file system and on the plugin, lookups in many files while reads of one
 of them fail, then db_bench with asynchronous MultiGet, buffered, with direct
 I/O, and where the page cache has it all. The statistics must show that
-asynchronous reads have served, and that what is cached goes without. Half an hour
-of a processor, less with ccache.
+asynchronous reads have served, and that what is cached goes without. From 11.8
+on also RocksDB's tests of its coroutines' statistics and reads, and a thousand
+GetAsync and MultiGetAsync at once, whose reads the rings of the plugin's
+executor must have served. Half an hour of a processor, less with ccache.
 
   --suite NAME        RocksDB as this suite of Debian has it: bookworm (7.8.3,
                       default), trixie (9.10.0), sid. Fetched with apt-get source.
@@ -104,10 +106,12 @@ make_tree() {
 }
 
 build() {
+  local targets=(static_lib db_basic_test db_bench)
+  ! has_async_get || targets+=(perf_context_test random_access_file_reader_test)
   # A newer compiler warns of RocksDB's own code.
   make -C "$1" -j"$jobs" CXX="$compiler" ROCKSDB_PLUGINS=uring LIB_MODE=static \
     USE_COROUTINES=1 SKIP_DEPENDS=1 PORTABLE=1 DISABLE_WARNING_AS_ERROR=1 \
-    "${flags[@]}" static_lib db_basic_test db_bench || return
+    "${flags[@]}" "${targets[@]}" || return
   if (($(nm -C "$1/db_basic_test" | grep -c 'MultiGetFromSSTCoroutine') == 0)); then
     echo "built without coroutines"
     return 1
@@ -118,11 +122,18 @@ build() {
     address) sanitizers=("-fsanitize=address,undefined") ;;
     thread) sanitizers=(-fsanitize=thread) ;;
   esac
-  # shellcheck disable=SC2086 # words: a compiler with its launcher, libraries
-  $compiler -std=c++20 -O1 -Wall -Wextra -Werror "${sanitizers[@]}" \
-    -isystem "$1/include" "$top/tests/platforms/coroutines/multiget_faults.cc" \
-    -o "$1/multiget_faults" "$1"/librocksdb*.a $libraries
+  local program programs=(multiget_faults)
+  ! has_async_get || programs+=(async_get)
+  for program in "${programs[@]}"; do
+    # shellcheck disable=SC2086 # words: a compiler with its launcher, libraries
+    $compiler -std=c++20 -O1 -Wall -Wextra -Werror "${sanitizers[@]}" \
+      -isystem "$1/include" "$top/tests/platforms/coroutines/$program.cc" \
+      -o "$1/$program" "$1"/librocksdb*.a $libraries || return
+  done
 }
+
+# Whether this RocksDB has GetAsync and MultiGetAsync.
+has_async_get() { grep -q 'void GetAsync(' "$source/include/rocksdb/db.h"; }
 
 # RocksDB's tests of MultiGet; further arguments are set in the environment.
 run_tests() {
@@ -144,6 +155,46 @@ run_faults() {
       "$tree/multiget_faults" "$tree/test-faults" "$uri" "$direct" || return
     done
   done
+}
+
+# RocksDB's own tests of what 11.8 has added for its coroutines.
+run_coroutine_tests() {
+  local tree="$1"
+  "$tree/perf_context_test" --gtest_filter='*Coroutine*:*AsyncCallback*' | tail -n 5 &&
+    "$tree/random_access_file_reader_test" --gtest_filter='*Coroutine*' | tail -n 5
+}
+
+# GetAsync and MultiGetAsync on the default file system, which has no executor,
+# and on the plugin, whose executor must have served where there are rings.
+run_async_get() {
+  local tree="$1" stats="$1/test-stats.json" uri direct
+  for uri in '' uring:// 'uring://?reads=uring' 'uring://?executor_threads=0'; do
+    for direct in 0 1; do
+      echo "== async_get, ${uri:-default file system}, direct reads: $direct"
+      rm -f "$stats"
+      ROCKSDB_URING_OPTIONS="stats_file=$stats" \
+        "$tree/async_get" "$tree/test-async" "$uri" "$direct" || return
+      [[ $uri != uring:// && $uri != *reads=uring ]] || check_executor "$stats" "$direct" || return
+    done
+  done
+  echo "== async_get, plugin without rings"
+  ROCKSDB_URING=off "$tree/async_get" "$tree/test-async" uring:// 1
+}
+
+# The statistics $1 of reads that were direct ($2).
+check_executor() {
+  python3 - "$1" "$2" "${ROCKSDB_URING_REQUIRE:-}" <<'TEXT'
+import json, sys
+stats = json.load(open(sys.argv[1]))
+reads = {path: counts["count"] for path, counts in stats["ops"]["read_async"].items()}
+submitted = stats["events"]["executor_reads"]
+print("executor_reads", submitted, "read_async", reads)
+if stats["engine"]["kind"] != "uring":
+    sys.exit("there is no io_uring" if sys.argv[3] == "1" else 0)
+# Every lookup of a key that is there reads at least one block.
+if sys.argv[2] == "1" and (submitted < 20000 or reads["ring"] < submitted):
+    sys.exit("the rings of the executor have not served")
+TEXT
 }
 
 # db_bench with asynchronous MultiGet by several threads, which share what decides
@@ -225,6 +276,10 @@ run_tests "default file system" "$tree" || bad=1
 run_tests "plugin" "$tree" TEST_FS_URI=uring:// || bad=1
 run_tests "plugin without rings" "$tree" TEST_FS_URI=uring:// ROCKSDB_URING=off || bad=1
 run_faults "$tree" || bad=1
+if has_async_get; then
+  run_coroutine_tests "$tree" || bad=1
+  run_async_get "$tree" || bad=1
+fi
 for mode in buffered direct cached; do
   echo "== db_bench, $mode"
   run_bench "$tree" "$mode" || bad=1
