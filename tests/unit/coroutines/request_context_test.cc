@@ -178,12 +178,18 @@ TEST(RequestContextTest, AHopRestoresTheContext) {
   EXPECT_TRUE(std::move(future).get());
 }
 
+// Data without callbacks: both threads have the context at once.
 TEST(RequestContextTest, StartPassesTheContextOfItsCaller) {
   folly::IOThreadPoolExecutor executor(1);
-  auto has_data = []() -> Task<bool> { co_return DataHere() != nullptr; };
+  auto has_data = []() -> Task<bool> {
+    const RequestContext* const context = RequestContext::try_get();
+    co_return context != nullptr &&
+        context->getThreadCachedContextData<OtherTraits>() != nullptr;
+  };
   EXPECT_FALSE(
       coro::co_withExecutor(executor.getEventBase(), has_data()).start().get());
-  const CountScope scope;
+  const folly::ShallowCopyRequestContextScopeGuard scope(
+      OtherTraits::kToken, std::make_unique<QuietData>());
   EXPECT_TRUE(
       coro::co_withExecutor(executor.getEventBase(), has_data()).start().get());
 }
