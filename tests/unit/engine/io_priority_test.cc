@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include "env/engine/shard_queue.h"
 #include "env/engine/uring_engine.h"
 #include "tests/support/engine/fake_ring.h"
 #include "tests/support/engine/test_support.h"
+#include "tests/unit/engine/shard_queue_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
@@ -40,46 +40,29 @@ TEST(RequestPriorityTest, NeverRaisesTheThread) {
 
 // 48 completions, of which 16 are kept for cancel requests: 32 requests, 16 of
 // them of what is wanted later.
-class LaterTest : public ::testing::Test {
+class LaterTest : public ShardQueueFixture {
  protected:
-  static constexpr size_t kRoom = 32;
+  static constexpr unsigned kRoom = 32;
 
-  void SetUp() override {
-    ShardQueue::Options options;
-    options.ring.entries = 8;
-    options.ring.completion_entries = kRoom + 16;
-    options.backlog_max = 8;
-    queue_ = std::make_unique<ShardQueue>(options, &environment_);
-    ASSERT_TRUE(queue_->EnsureRing(false));
-    kernel_.WithholdAll();
-  }
+  LaterTest() : ShardQueueFixture(kRoom, /*backlog_max=*/8) {}
+
   void TearDown() override {
     kernel_.StopWithholding();
     while (Reap().count > 0) {
       queue_->Pump();
     }
-    queue_.reset();
-    EXPECT_EQ(kernel_.observations().Complaints(), "");
+    ShardQueueFixture::TearDown();
   }
 
   // Lives until nothing is in flight.
   ReadBatch* Batch(size_t count, IoPriority priority) {
-    batches_.push_back(std::make_unique<ReadBatch>(
-        file_.fd(), 0, std::vector<ReadBatch::Range>(count, {0, 100})));
+    batches_.push_back(
+        std::make_unique<ReadBatch>(file_.fd(), 0, Ranges(count)));
     ReadBatch* const batch = batches_.back().get();
     for (size_t i = 0; i < count; ++i) {
       (*batch)[i].priority = priority;
     }
     return batch;
-  }
-  size_t Add(ReadBatch* batch) {
-    const std::vector<IoOp*> ops = batch->pointers();
-    return queue_->Add(ops.data(), ops.size());
-  }
-  ShardQueue::Harvest Reap() {
-    ShardQueue::Harvest harvest;
-    queue_->Reap(&harvest);
-    return harvest;
   }
   static size_t CountOf(ReadBatch* batch, IoState state) {
     size_t count = 0;
@@ -89,15 +72,7 @@ class LaterTest : public ::testing::Test {
     return count;
   }
 
-  FakeKernel kernel_;
-  Breaker breaker_;
-  Statistics statistics_;
-  MemoryAccount account_;
-  const RingEnvironment environment_{kernel_.factory(), &breaker_, &statistics_,
-                                     &account_};
-  TestFile file_{4096};
   std::vector<std::unique_ptr<ReadBatch>> batches_;
-  std::unique_ptr<ShardQueue> queue_;
 };
 
 TEST_F(LaterTest, LeavesHalfOfTheRingToTheForeground) {

@@ -9,60 +9,23 @@
 #include <vector>
 
 #include "env/engine/shard_waiters.h"
-#include "tests/support/engine/fake_ring.h"
-#include "tests/support/engine/test_support.h"
+#include "tests/unit/engine/shard_queue_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
 
-class ShardQueueTest : public ::testing::Test {
+class ShardQueueTest : public ShardQueueFixture {
  protected:
   static constexpr size_t kBacklogMax = 4;
 
-  void SetUp() override {
-    ShardQueue::Options options;
-    options.ring.entries = 8;
-    options.ring.completion_entries = 32;
-    options.backlog_max = kBacklogMax;
-    options.index = 3;
-    queue_ = std::make_unique<ShardQueue>(options, &environment_);
-    ASSERT_TRUE(queue_->EnsureRing(false));
-    kernel_.WithholdAll();
-  }
-  void TearDown() override {
-    queue_.reset();
-    EXPECT_EQ(account_.bytes(), 0u);
-    EXPECT_EQ(kernel_.observations().overflows, 0u);
-  }
-
-  std::vector<ReadBatch::Range> Ranges(size_t count) {
-    return std::vector<ReadBatch::Range>(count, {0, 100});
-  }
-  size_t Add(ReadBatch* batch) {
-    const std::vector<IoOp*> ops = batch->pointers();
-    return queue_->Add(ops.data(), ops.size());
-  }
-  ShardQueue::Harvest Reap() {
-    ShardQueue::Harvest harvest;
-    queue_->Reap(&harvest);
-    return harvest;
-  }
-
-  FakeKernel kernel_;
-  Breaker breaker_;
-  Statistics statistics_;
-  MemoryAccount account_;
-  const RingEnvironment environment_{kernel_.factory(), &breaker_, &statistics_,
-                                     &account_};
-  TestFile file_{4096};
-  std::unique_ptr<ShardQueue> queue_;
+  ShardQueueTest() : ShardQueueFixture(/*room=*/16, kBacklogMax) {}
 };
 
 TEST_F(ShardQueueTest, HoldsAnOperationUntilItIsReaped) {
   ReadBatch batch(file_.fd(), 0, Ranges(1));
   EXPECT_EQ(queue_->ring_to_wait_on(), nullptr);
   ASSERT_EQ(Add(&batch), 1u);
-  EXPECT_EQ(batch[0].shard, 3u);
+  EXPECT_EQ(batch[0].shard, kIndex);
   EXPECT_TRUE(queue_->Holds(batch[0]));
   EXPECT_NE(queue_->ring_to_wait_on(), nullptr);
   EXPECT_EQ(Reap().count, 0u);
