@@ -45,10 +45,7 @@ bool Breaker::Allow() {
   return true;
 }
 
-bool Breaker::MayAllow() {
-  if (!open()) {
-    return true;
-  }
+bool Breaker::TrialIsDue() {
   MutexLock lock(&mutex_);
   return !open() || Clock::now() >= retry_at_;
 }

@@ -41,7 +41,7 @@ class Breaker {
   bool Allow();
   bool open() const { return open_.load(std::memory_order_relaxed); }
   // Whether Allow could answer true now; takes no trial.
-  bool MayAllow();
+  bool MayAllow() { return !open() || TrialIsDue(); }
 
   void RecordSuccess();
   // `call` must live for ever: a literal. Returns true if this failure opened
@@ -69,6 +69,8 @@ class Breaker {
   RingFailure last_failure();
 
  private:
+  bool TrialIsDue() URING_EXCLUDES(mutex_);
+
   std::atomic<bool> open_{false};
   std::atomic<uint32_t> failures_{0};
   std::atomic<uint32_t> rings_{0};

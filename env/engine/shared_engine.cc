@@ -282,8 +282,4 @@ uint64_t SharedEngine::memory_bytes() const {
          (plain == nullptr ? 0 : plain->memory_bytes());
 }
 
-bool SharedEngine::forked() const {
-  return generation_ != ForkGeneration::Now();
-}
-
 }  // namespace rocksdb_uring

@@ -12,6 +12,7 @@
 #include "env/base/memory_account.h"
 #include "env/engine/buffer_budget.h"
 #include "env/engine/deadline_reads.h"
+#include "env/engine/fork_generation.h"
 #include "env/engine/io_engine.h"
 #include "env/engine/statistics.h"
 #include "env/engine/uring_engine.h"
@@ -80,6 +81,8 @@ class SharedEngine {
     return uring_ == nullptr ? nullptr : uring_->StartLoop(work);
   }
   bool has_rings() const { return uring_ != nullptr; }
+  // As IoEngine::asynchronous of engine(). False in a forked child.
+  bool asynchronous() { return has_rings() && uring_->asynchronous(); }
   const RingFeatures& features() const { return features_; }
   // What detection found, and after it the last failure of a ring.
   FallbackState fallback() const;
@@ -112,7 +115,7 @@ class SharedEngine {
   static void RegisterForkHandler();
   // True in a forked child: the engine is the parent's. Files that were opened
   // before the fork go on through POSIX, and a new engine is to be acquired.
-  bool forked() const;
+  bool forked() const { return generation_ != ForkGeneration::Now(); }
 
  private:
   struct Plain;

@@ -69,10 +69,6 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
 
 UringEngine::~UringEngine() = default;
 
-bool UringEngine::forked() const {
-  return generation_ != ForkGeneration::Now();
-}
-
 bool UringEngine::WantsRing(const IoOp* ops, size_t count,
                             const RunOptions& options) {
   switch (options.path) {
@@ -348,9 +344,5 @@ void UringEngine::AddInFlight(InFlightReport* report) {
 bool UringEngine::HasRing() {
   return !forked() && (MyShard()->has_ring() || StandIn() != nullptr);
 }
-
-// Takes no trial of the breaker: the caller may have nothing to submit, and
-// would never report back.
-bool UringEngine::asynchronous() { return !forked() && breaker_.MayAllow(); }
 
 }  // namespace rocksdb_uring

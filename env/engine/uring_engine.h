@@ -21,6 +21,7 @@
 #include "env/engine/async_shard.h"
 #include "env/engine/breaker.h"
 #include "env/engine/completion.h"
+#include "env/engine/fork_generation.h"
 #include "env/engine/io_engine.h"
 #include "env/engine/live_ring.h"
 #include "env/engine/posix_engine.h"
@@ -110,7 +111,10 @@ class UringEngine final : public IoEngine {
                Deadline deadline = Deadline()) override;
   size_t Poll() override;
   void Cancel(IoOp* op) override;
-  bool asynchronous() override;
+  // Takes no trial of the breaker: the caller may have nothing to submit, and
+  // would never report back. Here because RocksDB asks several times for each
+  // block that it reads.
+  bool asynchronous() override { return !forked() && breaker_.MayAllow(); }
   bool HasRing() override;
   void AddInFlight(InFlightReport* report) override;
   Statistics* statistics() override { return statistics_; }
@@ -133,7 +137,7 @@ class UringEngine final : public IoEngine {
     kOnRings,
     kRefused,
   };
-  bool forked() const;
+  bool forked() const { return generation_ != ForkGeneration::Now(); }
   void SetRequestPriority(IoOp* op);
   // Where this thread submits.
   AsyncShard* MyShard();

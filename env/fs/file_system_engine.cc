@@ -128,7 +128,7 @@ bool FileSystemEngine::asynchronous() {
     Status ignored;
     engine = Get(&ignored).get();
   }
-  return engine != nullptr && engine->engine()->asynchronous();
+  return engine != nullptr && engine->asynchronous();
 }
 
 #if ROCKSDB_URING_COROUTINES

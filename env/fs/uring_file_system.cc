@@ -360,9 +360,9 @@ std::optional<bool> UringFileSystem::ReadsAsynchronously() {
   if (switched_off()) {
     return std::nullopt;
   }
-  const FileSettings settings = options().policy->settings();
-  return settings.share > 0 && MayUseRings(settings.paths.reads) &&
-         engine_.asynchronous();
+  // The first file to be in a share.
+  constexpr uint8_t kFirst = 0;
+  return MayUseRings(options().policy->reads(kFirst)) && engine_.asynchronous();
 }
 
 }  // namespace rocksdb_uring
