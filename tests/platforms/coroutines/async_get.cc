@@ -156,15 +156,13 @@ class Chain final : public DB::AsyncCallback {
                   const IOStatsContext* iostats) override {
     Check((perf != nullptr) == stats_ && (iostats != nullptr) == stats_,
           "statistics");
-    if (missing_) {
-      Check(status_.IsNotFound(), "a missing key:", status_.ToString());
-    } else if (status_.ok()) {
+    if (status_.ok() && !missing_) {
       Check(value_ == Value(number_), "wrong value of", key_);
       // Of this lookup alone, whatever else the thread does.
       Check(!stats_ || perf->get_read_bytes == value_.size(), "bytes of",
             key_ + ": " + (stats_ ? std::to_string(perf->get_read_bytes) : ""));
-    } else {
-      Check(status_.IsIOError(), "not an I/O error:", status_.ToString());
+    } else if (!(status_.IsNotFound() && missing_)) {
+      Check(status_.IsIOError(), "status of", key_ + " " + status_.ToString());
       ++errors;
     }
     number_ = (number_ + 1237) % kKeys;
@@ -211,7 +209,7 @@ class Batch final : public DB::AsyncCallback {
     for (int i = 0; i < kSize; ++i) {
       const int number = (first + i * 331) % kKeys;
       numbers_.push_back(number);
-      keys_.push_back(i == 5 ? MissingKey(number) : Key(number));
+      keys_.push_back(i == kMissing ? MissingKey(number) : Key(number));
     }
     slices_.assign(keys_.begin(), keys_.end());
     values_ = std::vector<PinnableSlice>(kSize);
@@ -229,15 +227,13 @@ class Batch final : public DB::AsyncCallback {
   int Verify(int may_fail) const {
     int errors = 0;
     for (size_t i = 0; i < statuses_.size(); ++i) {
-      if (i == 5) {
-        Check(statuses_[i].IsNotFound(),
-              "a missing key in a batch:", statuses_[i].ToString());
-      } else if (statuses_[i].ok()) {
+      const bool missing = i == kMissing;
+      if (statuses_[i].ok() && !missing) {
         Check(values_[i] == Value(numbers_[i]), "wrong value of", keys_[i]);
-      } else {
+      } else if (!(statuses_[i].IsNotFound() && missing)) {
         Check(
             statuses_[i].IsIOError() && numbers_[i] / kKeysPerFile == may_fail,
-            "error of another file:", keys_[i] + " " + statuses_[i].ToString());
+            "status of", keys_[i] + " " + statuses_[i].ToString());
         ++errors;
       }
     }
@@ -246,6 +242,7 @@ class Batch final : public DB::AsyncCallback {
 
  private:
   static constexpr int kSize = 16;
+  static constexpr int kMissing = 5;
 
   Pending* const pending_;
   std::vector<int> numbers_;
