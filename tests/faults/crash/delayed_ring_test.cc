@@ -52,10 +52,10 @@ TEST_F(DelayedRingTest, BatchesWait) {
 
 TEST_F(DelayedRingTest, ReadsEndAtTheirDeadline) {
   DeadlineReads::Options options;
-  options.bytes_max = 16 << 20;
   options.abandoned_max = 100;
+  BufferBudget budget(BufferBudget::Use::kForReads, 16 << 20);
   const auto keeper = std::make_shared<int>(0);
-  DeadlineReads bounded(engine_.get(), options);
+  DeadlineReads bounded(engine_.get(), &budget, options);
   const auto reads = MakeReads(40);
   bounded.Run(reads->ops(), 40, keeper, Deadline::In(1));
   for (size_t i = 0; i < 40; ++i) {
