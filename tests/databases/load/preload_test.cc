@@ -99,7 +99,9 @@ TEST_F(PreloadTest, SettingsOfTheDefaultCanChange) {
   EXPECT_EQ(ran.said["share_status"], "OK");
   EXPECT_EQ(ran.said["option_status"], "OK");
   EXPECT_EQ(ran.said["share"], "5");
-  EXPECT_NE(ran.output.find("only log, reads, share, syncs, writes can"),
+  EXPECT_NE(ran.output.find(
+                "only background_priority, log, reads, share, syncs, writes "
+                "can"),
             std::string::npos)
       << ran.output;
 }

@@ -92,7 +92,8 @@ filter_of() {
   case "$1" in
     engine_tests)
       tests=('FeaturesTest.*' 'RealAsyncTest.*' 'Fork.*' 'EngineLimits.*'
-        'Engines/EngineContract.*/Uring64' 'Kernels/AsyncStress.*/0')
+        'Engines/EngineContract.*/Uring64' 'Kernels/AsyncStress.*/0'
+        'KernelPriorityRealTest.*')
       slow=('EngineLimits.ShortLivedThreadsLeaveNothing' 'Fork.UnderLoad'
         'RealAsyncTest.ASignalStorm' 'EngineLimits.MemoryWith*'
         'EngineLimits.IdleThreadsHoldNoRings')
