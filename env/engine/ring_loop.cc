@@ -155,8 +155,10 @@ void RingLoop::SubmitPending() {
     if (count > 0) {
       MutexLock lock(&mutex_);
       if (queue_.EnsureRing(/*waited_on=*/false)) {
+        // Counted before the kernel may have them, for the reports.
+        outstanding_.fetch_add(count, std::memory_order_relaxed);
         taken = queue_.Add(ops, count);
-        outstanding_.fetch_add(taken, std::memory_order_relaxed);
+        outstanding_.fetch_sub(count - taken, std::memory_order_relaxed);
       }
     }
     // Its callback only adds work, and what that submits comes in the next
