@@ -95,26 +95,28 @@ void CheckRoundTrip(const UringFileSystem& file_system,
   const FileSystemOptions& a = OptionsOf(file_system);
   const FileSystemOptions& b = OptionsOf(again);
   const EngineOptions defaults;
-  Require(a.engine.queue_depth.value_or(defaults.queue_depth) ==
-                  b.engine.queue_depth.value_or(0) &&
-              a.engine.rings_max.value_or(defaults.rings_max) ==
-                  b.engine.rings_max.value_or(0) &&
-              a.engine.readahead_bytes.value_or(defaults.readahead_bytes) ==
-                  b.engine.readahead_bytes.value_or(1) &&
-              a.engine.deadline_buffer_bytes.value_or(
-                  defaults.deadline_buffer_bytes) ==
-                  b.engine.deadline_buffer_bytes.value_or(1) &&
-              a.engine.total_buffer_bytes == b.engine.total_buffer_bytes &&
-              a.engine.abandoned_max.value_or(defaults.abandoned_max) ==
-                  b.engine.abandoned_max.value_or(0) &&
-              a.write_out_bytes == b.write_out_bytes &&
-              a.policy->settings() == b.policy->settings() &&
-              a.fallback == b.fallback && a.stats_file == b.stats_file &&
-              a.control_file == b.control_file &&
-              a.prometheus_file == b.prometheus_file &&
-              a.stats_log_interval_s == b.stats_log_interval_s &&
-              a.stats_interval_s == b.stats_interval_s,
-          "text " + text + " means the same", input);
+  Require(
+      a.engine.queue_depth.value_or(defaults.queue_depth) ==
+              b.engine.queue_depth.value_or(0) &&
+          a.engine.rings_max.value_or(defaults.rings_max) ==
+              b.engine.rings_max.value_or(0) &&
+          a.engine.readahead_bytes.value_or(defaults.readahead_bytes) ==
+              b.engine.readahead_bytes.value_or(1) &&
+          a.engine.deadline_buffer_bytes.value_or(
+              defaults.deadline_buffer_bytes) ==
+              b.engine.deadline_buffer_bytes.value_or(1) &&
+          a.engine.total_buffer_bytes.value_or(defaults.TotalBufferBytes()) ==
+              b.engine.total_buffer_bytes.value_or(1) &&
+          a.engine.abandoned_max.value_or(defaults.abandoned_max) ==
+              b.engine.abandoned_max.value_or(0) &&
+          a.write_out_bytes == b.write_out_bytes &&
+          a.policy->settings() == b.policy->settings() &&
+          a.fallback == b.fallback && a.stats_file == b.stats_file &&
+          a.control_file == b.control_file &&
+          a.prometheus_file == b.prometheus_file &&
+          a.stats_log_interval_s == b.stats_log_interval_s &&
+          a.stats_interval_s == b.stats_interval_s,
+      "text " + text + " means the same", input);
 }
 
 // RocksDB's own parser takes the string apart before there is any option, and
