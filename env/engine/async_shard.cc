@@ -200,7 +200,10 @@ void AsyncShard::Lead(uint64_t timeout_us) {
 
 bool AsyncShard::WaitUntil(ShardWaiters::Waiter* self, Deadline deadline) {
   MutexLock lock(&mutex_);
-  self->Hurry(&queue_);
+  // Not of one that only looks.
+  if (deadline.LeftUs() > 0) {
+    self->Hurry(&queue_);
+  }
   bool complete = false;
   for (;;) {
     // One harvest, then a look at its own operations: completions of others may

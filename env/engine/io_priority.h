@@ -16,7 +16,7 @@ enum class IoPriority : uint8_t {
   // others are in (best effort). bfq weighs levels; mq-deadline and `none` do
   // not look at them.
   kBackground,
-  // The same in the idle class: when nobody else wants the device. mq-deadline
+  // The same in the idle class: when no other request waits. mq-deadline
   // lets such a request wait for up to 10 s (`prio_aging_expire`).
   kIdle,
 };

@@ -32,7 +32,7 @@ class ShardWaiters {
     // Takes out of the list what need not be waited for any more; true if
     // nothing is left.
     bool DropCompleted();
-    // Those that wait for room do so in front of what nobody waits for.
+    // Moves those that wait for room in front of what no thread waits for.
     void Hurry(ShardQueue* queue);
     // Whether the queue holds one of them.
     bool IsInQueue(const ShardQueue& queue) const;

@@ -229,10 +229,10 @@ size_t UringEngine::Submit(IoOp* const* ops, size_t count) {
     return 0;
   }
   const StartTime start = StartTime::Exact();
-  std::for_each(ops, ops + count, [start](IoOp* op) { op->start = start; });
-  for (size_t i = 0; i < count; ++i) {
-    SetRequestPriority(ops[i]);
-  }
+  std::for_each(ops, ops + count, [this, start](IoOp* op) {
+    op->start = start;
+    SetRequestPriority(op);
+  });
   // Its own shard first, always: that is where a ring is asked for again.
   const size_t taken = MyShard()->Submit(ops, count);
   if (taken > 0 || count == 0) {

@@ -46,8 +46,7 @@ class ReadExecutor final : private folly::EventBaseSource {
   folly::IOExecutor* executor() { return &executor_; }
   // In a forked child: its threads are those of the parent.
   bool forked() const { return engine_->forked(); }
-  // Starts further threads, so that there are at least so many, at most
-  // kThreadsMax.
+  // Starts threads until there are `threads`, at most kThreadsMax.
   void Grow(size_t threads) URING_EXCLUDES(mutex_);
   size_t threads() const { return count_.load(std::memory_order_acquire); }
 

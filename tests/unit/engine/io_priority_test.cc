@@ -199,6 +199,36 @@ TEST_F(KernelPriorityTest, KeepsAThreadInTheIdleClass) {
   EXPECT_EQ(seen, (std::map<uint16_t, size_t>{{kIdle, 2}}));
 }
 
+// A wait moves an operation to the front; a look does not.
+TEST(WaitPriorityTest, LooksDoNotHurry) {
+  FakeKernel kernel;
+  Statistics statistics;
+  MemoryAccount account;
+  TestFile file(4096);
+  ReadBatch batch(file.fd(), 0,
+                  std::vector<ReadBatch::Range>(30, ReadBatch::Range{0, 100}));
+  EngineOptions options;
+  // 64 completions, 16 of them for cancel requests: 24 for what comes later.
+  options.queue_depth = EngineOptions::kQueueDepthMin;
+  options.ring_factory = kernel.factory();
+  UringEngine engine(options, &statistics, &account);
+  kernel.WithholdAll();
+  const std::vector<IoOp*> ops = batch.pointers();
+  for (IoOp* op : ops) {
+    op->priority = IoPriority::kAhead;
+  }
+  ASSERT_EQ(engine.Submit(ops.data(), ops.size()), ops.size());
+  ASSERT_EQ(batch[29].state(), IoState::kQueued);
+  EXPECT_FALSE(engine.Wait(&batch[29], 0));
+  EXPECT_EQ(batch[29].state(), IoState::kQueued);
+  EXPECT_FALSE(engine.Wait(&batch[29], 100 * 1000));
+  EXPECT_EQ(batch[29].state(), IoState::kInFlight);
+  EXPECT_EQ(batch[28].state(), IoState::kQueued);
+  kernel.StopWithholding();
+  EXPECT_TRUE(engine.WaitAll(ops.data(), ops.size()));
+  EXPECT_TRUE(batch.Matches(file.model()));
+}
+
 // Kinds whose request has no priority included.
 TEST(KernelPriorityRealTest, IsTakenByTheKernel) {
   SkipWithoutRing();
