@@ -64,7 +64,9 @@ bool Agrees(const char* name, const std::optional<T>& wanted, T present,
 
 // None where the budgets' own limits do: to add them up costs three loads.
 BufferLimit* LimitOf(const EngineOptions& options, BufferLimit* limit) {
-  return options.total_buffer_bytes.has_value() ? limit : nullptr;
+  const uint64_t sum = options.readahead_bytes + options.write_buffer_bytes +
+                       options.deadline_buffer_bytes;
+  return options.total_buffer_bytes < sum ? limit : nullptr;
 }
 
 EngineOptions OptionsFor(const EngineRequest& request) {
@@ -77,7 +79,8 @@ EngineOptions OptionsFor(const EngineRequest& request) {
       request.write_buffer_bytes.value_or(options.write_buffer_bytes);
   options.deadline_buffer_bytes =
       request.deadline_buffer_bytes.value_or(options.deadline_buffer_bytes);
-  options.total_buffer_bytes = request.total_buffer_bytes;
+  options.total_buffer_bytes =
+      request.total_buffer_bytes.value_or(options.total_buffer_bytes);
   options.abandoned_max = request.abandoned_max.value_or(options.abandoned_max);
   return options;
 }
@@ -114,7 +117,7 @@ std::shared_ptr<SharedEngine> SharedEngine::FindOrMake(
         Agrees("deadline_buffer_bytes", request.deadline_buffer_bytes,
                present.deadline_buffer_bytes, conflict) &&
         Agrees("total_buffer_bytes", request.total_buffer_bytes,
-               present.TotalBufferBytes(), conflict) &&
+               present.total_buffer_bytes, conflict) &&
         Agrees("abandoned_max", request.abandoned_max, present.abandoned_max,
                conflict);
     return agrees ? engine : nullptr;
@@ -138,7 +141,7 @@ SharedEngine::SharedEngine(const EngineOptions& options, RingFeatures features)
     : options_(options),
       features_(std::move(features)),
       generation_(ForkGeneration::AtBirth()),
-      buffer_limit_(options.TotalBufferBytes()),
+      buffer_limit_(options.total_buffer_bytes),
       read_ahead_budget_(BufferBudget::Use::kForReads, options.readahead_bytes,
                          options.cpus, LimitOf(options, &buffer_limit_)),
       write_budget_(BufferBudget::Use::kForWrites, options.write_buffer_bytes,

@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "env/base/cpu_count.h"
 #include "env/base/memory_account.h"
@@ -57,12 +56,8 @@ struct EngineOptions {
   // The same of reads with a deadline, those included that were abandoned at it
   // (deadline_reads.h); 0: deadlines are not kept.
   uint64_t deadline_buffer_bytes = 64 << 20;
-  // The same of all three kinds together; by default the sum of their limits.
-  std::optional<uint64_t> total_buffer_bytes;
-  uint64_t TotalBufferBytes() const {
-    return total_buffer_bytes.value_or(readahead_bytes + write_buffer_bytes +
-                                       deadline_buffer_bytes);
-  }
+  // The same of all three kinds together; by default their own limits do.
+  uint64_t total_buffer_bytes = uint64_t{1} << 40;
   // With so many abandoned reads no other read with a deadline begins. Each may
   // hold a request of the device's queue (128 of a loop device, 256 and more of
   // others), which reads without deadline need as well.

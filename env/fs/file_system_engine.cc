@@ -198,7 +198,7 @@ Status FileSystemEngine::Acquire() {
   options_->engine.readahead_bytes = in_force.readahead_bytes;
   options_->engine.write_buffer_bytes = in_force.write_buffer_bytes;
   options_->engine.deadline_buffer_bytes = in_force.deadline_buffer_bytes;
-  options_->engine.total_buffer_bytes = in_force.TotalBufferBytes();
+  options_->engine.total_buffer_bytes = in_force.total_buffer_bytes;
   options_->engine.abandoned_max = in_force.abandoned_max;
   StartReporting();
   StartControl();

@@ -207,7 +207,7 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
       {"total_buffer_bytes",
        OptionalNumber<uint64_t>(URING_OFFSET(engine.total_buffer_bytes), 0,
                                 uint64_t{1} << 40,
-                                defaults.TotalBufferBytes())},
+                                defaults.total_buffer_bytes)},
       {"abandoned_max",
        OptionalNumber<uint32_t>(
            URING_OFFSET(engine.abandoned_max), EngineOptions::kAbandonedMaxMin,

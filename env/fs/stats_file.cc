@@ -100,7 +100,7 @@ Json EngineToJson(const SharedEngine& engine) {
           {"readahead_bytes", engine.options().readahead_bytes},
           {"write_buffer_bytes", engine.options().write_buffer_bytes},
           {"deadline_buffer_bytes", engine.options().deadline_buffer_bytes},
-          {"total_buffer_bytes", engine.options().TotalBufferBytes()},
+          {"total_buffer_bytes", engine.options().total_buffer_bytes},
           {"abandoned_max", engine.options().abandoned_max},
           {"rings", engine.rings()},
           {"memory_bytes", engine.memory_bytes()},

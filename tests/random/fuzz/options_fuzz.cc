@@ -105,7 +105,7 @@ void CheckRoundTrip(const UringFileSystem& file_system,
           a.engine.deadline_buffer_bytes.value_or(
               defaults.deadline_buffer_bytes) ==
               b.engine.deadline_buffer_bytes.value_or(1) &&
-          a.engine.total_buffer_bytes.value_or(defaults.TotalBufferBytes()) ==
+          a.engine.total_buffer_bytes.value_or(defaults.total_buffer_bytes) ==
               b.engine.total_buffer_bytes.value_or(1) &&
           a.engine.abandoned_max.value_or(defaults.abandoned_max) ==
               b.engine.abandoned_max.value_or(0) &&

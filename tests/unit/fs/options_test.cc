@@ -385,9 +385,7 @@ TEST_F(OptionsTest, EngineOptionsThatContradictNameBothValues) {
        "readahead_bytes=" + std::to_string(EngineOptions().readahead_bytes)},
       {"write_buffer_bytes=5", "write_buffer_bytes=33554432"},
       {"deadline_buffer_bytes=5", "deadline_buffer_bytes=67108864"},
-      {"total_buffer_bytes=5",
-       "total_buffer_bytes=" +
-           std::to_string(EngineOptions().TotalBufferBytes())},
+      {"total_buffer_bytes=5", "total_buffer_bytes=1099511627776"},
       {"abandoned_max=5", "abandoned_max=64"}};
   for (const auto& values : wrong) {
     const Status status = FromFunction(values[0]);
