@@ -163,6 +163,8 @@ TEST_F(SubmittedReadTest, TheFileMayGoBeforeItsReads) {
 }
 
 TEST_F(SubmittedReadTest, ThePageCacheAnswersInsideTheCall) {
+  // Not every filesystem reads without waiting.
+  calls_.CacheEverything();
   calls_.Fail(FakeSystemCalls::kPreadNoWait, 0, 0);
   Reads reads = MakeReads(1);
   SubmitOnLoop(reads);
