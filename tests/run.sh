@@ -299,9 +299,10 @@ need_dev() {
   build dev --preset dev
 }
 
-# add_sums NAME LOG STATUS: the sums in the last line of a script's output.
+# add_sums NAME LOG STATUS: the sums in the last line of a script's output, and the
+# names of what failed there.
 add_sums() {
-  local name="$1" log="$2" status="$3" sums=()
+  local name="$1" log="$2" status="$3" sums=() failure
   read -ra sums < <(tail -n 1 "$log" | sed -nE \
     's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p')
   if ((${#sums[@]} == 0)); then
@@ -311,6 +312,9 @@ add_sums() {
   passed=$((passed + sums[0]))
   failed=$((failed + sums[1]))
   skipped=$((skipped + sums[2]))
+  while read -r failure; do
+    failures+=("$failure")
+  done < <(sed -n 's/^FAILED: //p' "$log" | sort -u)
   # 77: skipped as a whole, which its sums say too.
   if ((status != 0 && status != 77 && sums[1] == 0)); then
     case_failed "$name: exit status $status"
@@ -349,9 +353,6 @@ end_beside() {
   wait "$beside_pid" || status=$?
   beside_pid=
   cat build/beside.log
-  while read -r name; do
-    failures+=("$name")
-  done < <(sed -n '/^== summary/,$ s/^FAILED: //p' build/beside.log)
   add_sums "${beside_parts[*]}" build/beside.log "$status"
 }
 

@@ -93,7 +93,7 @@ add_report() {
     "$base.xml"
   if ((bad > 0)) || [[ $status != 0 ]]; then
     cat "$base.log"
-    echo "FAILED: $label"
+    echo "FAILED: $label: $bad tests"
     failures+=("$label: $bad tests")
   fi
   # A program may also fail when its tests are over.
