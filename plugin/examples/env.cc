@@ -7,6 +7,7 @@
 #include <string>
 
 #include "rocksdb/db.h"
+#include "rocksdb/version.h"
 #include "rocksdb_uring/uring.h"
 
 int main(int argc, char** argv) {
@@ -19,11 +20,16 @@ int main(int argc, char** argv) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.env = env.get();
-  rocksdb::DB* opened = nullptr;
+  std::unique_ptr<rocksdb::DB> db;
   if (status.ok()) {
+#if ROCKSDB_MAJOR >= 11
+    status = rocksdb::DB::Open(options, argv[1], &db);
+#else
+    rocksdb::DB* opened = nullptr;
     status = rocksdb::DB::Open(options, argv[1], &opened);
+    db.reset(opened);
+#endif
   }
-  const std::unique_ptr<rocksdb::DB> db(opened);
   std::string value;
   if (status.ok()) {
     status = db->Put(rocksdb::WriteOptions(), "greeting", "hello");

@@ -2,6 +2,7 @@
 
 #include "tools/replay/replay_database.h"
 
+#include "plugin/open_database.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/utilities/options_util.h"
 
@@ -48,10 +49,8 @@ Status ReplayDatabase::Open(const ReplayDatabaseSettings& settings) {
     options.allow_mmap_reads = false;
     options.allow_mmap_writes = false;
   }
-  rocksdb::DB* db = nullptr;
-  status =
-      rocksdb::DB::Open(options, settings.directory, families, &families_, &db);
-  db_.reset(db);
+  status = rocksdb::DB::Open(options, settings.directory, families, &families_,
+                             DatabaseOut(&db_));
   return status;
 }
 

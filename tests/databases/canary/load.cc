@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "plugin/open_database.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/options.h"
 #include "rocksdb/table.h"
@@ -62,13 +63,12 @@ Options MakeOptions(bool direct) {
 }  // namespace
 
 Load::Load(const std::string& path, bool direct) : path_(path) {
-  rocksdb::DB* db = nullptr;
-  const Status status = rocksdb::DB::Open(MakeOptions(direct), path, &db);
+  const Status status = rocksdb::DB::Open(MakeOptions(direct), path,
+                                          rocksdb_uring::DatabaseOut(&db_));
   if (!status.ok()) {
     fprintf(stderr, "%s: %s\n", path.c_str(), status.ToString().c_str());
     exit(1);
   }
-  db_.reset(db);
   for (uint64_t key = 0; key < kKeys; ++key) {
     Expect(db_->Put(rocksdb::WriteOptions(), KeyOf(key), ValueOf(key, 0)).ok(),
            "fill");

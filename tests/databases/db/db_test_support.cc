@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "plugin/open_database.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/table.h"
 #include "rocksdb_uring/uring.h"
@@ -92,10 +93,8 @@ Options DbTest::MakeOptions() {
 }
 
 void DbTest::Open() {
-  DB* db = nullptr;
-  const Status status = DB::Open(MakeOptions(), path_, &db);
+  const Status status = DB::Open(MakeOptions(), path_, DatabaseOut(&db_));
   ASSERT_TRUE(status.ok()) << status.ToString();
-  db_.reset(db);
 }
 
 void DbTest::Close() {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "env/engine/shared_engine.h"
+#include "plugin/open_database.h"
 #include "rocksdb/db.h"
 #include "rocksdb/table.h"
 #include "rocksdb_uring/uring.h"
@@ -241,9 +242,9 @@ class NthFaultTest : public ::testing::TestWithParam<FaultCase> {
   }
 
   std::unique_ptr<DB> Open(rocksdb::Env* env, const std::string& path) {
-    DB* db = nullptr;
-    Check(DB::Open(MakeOptions(env), path, &db));
-    return std::unique_ptr<DB>(db);
+    std::unique_ptr<DB> db;
+    Check(DB::Open(MakeOptions(env), path, DatabaseOut(&db)));
+    return db;
   }
 
   void Check(const Status& status) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "env/base/version.h"
+#include "plugin/open_database.h"
 #include "rocksdb_uring/uring.h"
 #include "tests/databases/db/db_test_support.h"
 
@@ -76,9 +77,7 @@ TEST_P(OpenTest, WrittenHereReadByTheDefaultAndBack) {
   {
     rocksdb::Options options = MakeOptions();
     options.env = rocksdb::Env::Default();
-    rocksdb::DB* db = nullptr;
-    ASSERT_TRUE(rocksdb::DB::Open(options, path_, &db).ok());
-    db_.reset(db);
+    ASSERT_TRUE(rocksdb::DB::Open(options, path_, DatabaseOut(&db_)).ok());
     ExpectAll();
     Write(1000);
     Close();
@@ -112,9 +111,7 @@ TEST_P(OpenTest, SwitchedOffDatabaseReadsRight) {
   ASSERT_TRUE(NewUringEnv("", &env).ok());
   rocksdb::Options options = MakeOptions();
   options.env = env.get();
-  rocksdb::DB* db = nullptr;
-  ASSERT_TRUE(rocksdb::DB::Open(options, path_, &db).ok());
-  db_.reset(db);
+  ASSERT_TRUE(rocksdb::DB::Open(options, path_, DatabaseOut(&db_)).ok());
   ExpectAll();
   Close();
   EXPECT_EQ(StatisticsOf(env->GetFileSystem().get())["opens"], 0u);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "env/engine/shared_engine.h"
+#include "plugin/open_database.h"
 #include "rocksdb/table.h"
 #include "rocksdb_uring/uring.h"
 #include "tests/databases/db/db_test_support.h"
@@ -45,9 +46,8 @@ class PollErrorTest : public ::testing::TestWithParam<bool> {
     rocksdb::BlockBasedTableOptions table;
     table.no_block_cache = true;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    DB* db = nullptr;
-    ASSERT_TRUE(DB::Open(options, directory_.file("db"), &db).ok());
-    db_.reset(db);
+    ASSERT_TRUE(
+        DB::Open(options, directory_.file("db"), DatabaseOut(&db_)).ok());
     for (int i = 0; i < kKeys; ++i) {
       ASSERT_TRUE(db_->Put(rocksdb::WriteOptions(), Key(i), Value(i)).ok());
     }

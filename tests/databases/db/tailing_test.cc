@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string>
 
+#include "plugin/open_database.h"
 #include "rocksdb/transaction_log.h"
 #include "rocksdb/version.h"
 #include "tests/databases/db/db_test_support.h"
@@ -41,11 +42,9 @@ class TailingTest : public DbTest {
     Options options = MakeOptions();
     options.env = env;
     options.max_open_files = -1;
-    DB* db = nullptr;
-    const Status status =
-        DB::OpenAsSecondary(options, path_, directory_.file(name), &db);
+    const Status status = DB::OpenAsSecondary(
+        options, path_, directory_.file(name), DatabaseOut(secondary));
     ASSERT_TRUE(status.ok()) << status.ToString();
-    secondary->reset(db);
   }
 
   // A secondary of RocksDB 7.8 may give older values while logs and tables

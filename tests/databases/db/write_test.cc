@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "plugin/open_database.h"
 #include "tests/databases/db/db_test_support.h"
 
 namespace rocksdb_uring {
@@ -114,11 +115,9 @@ TEST_P(WriteTest, WrittenHereIsTheSameFilesAsOnPosix) {
   Fill();
   Close();
   // The same directory, by the default file system, there and back.
-  rocksdb::DB* db = nullptr;
   Options options = MakeOptions();
   options.env = rocksdb::Env::Default();
-  ASSERT_TRUE(rocksdb::DB::Open(options, path_, &db).ok());
-  db_.reset(db);
+  ASSERT_TRUE(rocksdb::DB::Open(options, path_, DatabaseOut(&db_)).ok());
   ExpectAll();
   ASSERT_TRUE(Verify().ok());
   Write(500);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "plugin/open_database.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 #include "rocksdb_uring/uring.h"
@@ -44,9 +45,9 @@ TEST(LifetimesTest, EnvHoldsItsFileSystem) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.env = env.get();
-  rocksdb::DB* opened = nullptr;
-  ASSERT_TRUE(rocksdb::DB::Open(options, directory.file("db"), &opened).ok());
-  std::unique_ptr<rocksdb::DB> db(opened);
+  std::unique_ptr<rocksdb::DB> db;
+  ASSERT_TRUE(
+      rocksdb::DB::Open(options, directory.file("db"), DatabaseOut(&db)).ok());
   EXPECT_TRUE(db->Put(rocksdb::WriteOptions(), "key", "value").ok());
   db.reset();
   env.reset();

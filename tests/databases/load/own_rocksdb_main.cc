@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 
+#include "plugin/open_database.h"
 #include "rocksdb/db.h"
 #include "rocksdb/file_system.h"
 
@@ -33,9 +34,9 @@ int main(int argc, char** argv) {
   }
   rocksdb::Options options;
   options.create_if_missing = true;
-  rocksdb::DB* opened = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(options, argv[1], &opened);
-  const std::unique_ptr<rocksdb::DB> db(opened);
+  std::unique_ptr<rocksdb::DB> db;
+  rocksdb::Status status =
+      rocksdb::DB::Open(options, argv[1], rocksdb_uring::DatabaseOut(&db));
   std::string value;
   if (status.ok()) {
     status = db->Put(rocksdb::WriteOptions(), "key", "value");

@@ -5,6 +5,8 @@
 #include <iostream>
 #include <vector>
 
+#include "plugin/open_database.h"
+
 namespace load_test {
 
 using rocksdb::DB;
@@ -65,9 +67,8 @@ Options MakeOptions(Env* env) {
 
 Status Open(const Options& options, const std::string& path,
             std::unique_ptr<DB>* result) {
-  DB* db = nullptr;
-  const Status status = DB::Open(options, path, &db);
-  result->reset(db);
+  const Status status =
+      DB::Open(options, path, rocksdb_uring::DatabaseOut(result));
   return status;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "plugin/open_database.h"
 #include "rocksdb/convenience.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
@@ -120,9 +121,9 @@ TEST_F(EnvUriTest, DatabaseReadsThroughThePlugin) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.env = env_;
-  rocksdb::DB* opened = nullptr;
-  ASSERT_TRUE(rocksdb::DB::Open(options, directory.file("db"), &opened).ok());
-  std::unique_ptr<rocksdb::DB> db(opened);
+  std::unique_ptr<rocksdb::DB> db;
+  ASSERT_TRUE(
+      rocksdb::DB::Open(options, directory.file("db"), DatabaseOut(&db)).ok());
   ASSERT_TRUE(db->Put(rocksdb::WriteOptions(), "key", "value").ok());
   ASSERT_TRUE(db->Flush(rocksdb::FlushOptions()).ok());
   std::string value;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "plugin/open_database.h"
 #include "rocksdb/db.h"
 #include "rocksdb/trace_reader_writer.h"
 #include "tests/databases/load/load_test_support.h"
@@ -35,11 +36,9 @@ class Database {
     options.compression = rocksdb::kNoCompression;
     const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
         {"default", options}, {"second", options}};
-    rocksdb::DB* db = nullptr;
-    const auto status =
-        rocksdb::DB::Open(options, path, families, &families_, &db);
+    const auto status = rocksdb::DB::Open(options, path, families, &families_,
+                                          DatabaseOut(&db_));
     EXPECT_TRUE(status.ok()) << status.ToString();
-    db_.reset(db);
   }
   ~Database() {
     for (ColumnFamilyHandle* family : families_) {

@@ -21,6 +21,7 @@
 #include "env/base/mutex.h"
 #include "env/engine/shared_engine.h"
 #include "env/file/rocksdb_compat.h"
+#include "plugin/open_database.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 #include "rocksdb/listener.h"
@@ -131,13 +132,14 @@ class Writer {
     rocksdb::Options options =
         CrashOptions(env_.get(), FLAGS_direct, FLAGS_recycle);
     options.listeners.push_back(std::make_shared<JobCounter>(ledger_.get()));
-    rocksdb::DB* db = nullptr;
-    EndUnless(rocksdb::DB::Open(options, FLAGS_db, &db), "open");
+    std::unique_ptr<rocksdb::DB> db;
+    EndUnless(rocksdb::DB::Open(options, FLAGS_db, DatabaseOut(&db)), "open");
     // The test may count on it from the first acknowledged write on.
     Publish();
     std::vector<std::thread> threads;
     for (size_t thread = 0; thread < kWriters; ++thread) {
-      threads.emplace_back([this, db, thread] { WriteForEver(db, thread); });
+      threads.emplace_back(
+          [this, &db, thread] { WriteForEver(db.get(), thread); });
     }
     threads[0].join();
   }

@@ -2,6 +2,7 @@
 
 #include "tests/faults/crash/full_database.h"
 
+#include "plugin/open_database.h"
 #include "rocksdb/options.h"
 #include "tests/support/file/brief_status.h"
 
@@ -72,10 +73,8 @@ void FullDatabase::Open(Env* env) {
   options.disable_auto_compactions = true;
   options.compression = rocksdb::kNoCompression;
   options.listeners = {listener_};
-  DB* db = nullptr;
-  const Status status = DB::Open(options, disk_.file("db"), &db);
+  const Status status = DB::Open(options, disk_.file("db"), DatabaseOut(&db_));
   ASSERT_TRUE(status.ok()) << status.ToString();
-  db_.reset(db);
 }
 
 void FullDatabase::Note(const std::string& step, const Status& status) {

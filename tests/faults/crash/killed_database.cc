@@ -7,6 +7,7 @@
 #include <functional>
 #include <thread>
 
+#include "plugin/open_database.h"
 #include "rocksdb_uring/uring.h"
 #include "tests/faults/crash/crash_options.h"
 #include "tests/support/file/file_test_support.h"
@@ -115,10 +116,9 @@ Status KilledDatabase::Open(std::unique_ptr<DB>* db) const {
   const Options options =
       CrashOptions(plugin ? plugin_.get() : Env::Default(), setup_.direct,
                    /*recycle=*/0);
-  DB* opened = nullptr;
-  const Status status = read_only ? DB::OpenForReadOnly(options, path_, &opened)
-                                  : DB::Open(options, path_, &opened);
-  db->reset(opened);
+  const Status status =
+      read_only ? DB::OpenForReadOnly(options, path_, DatabaseOut(db))
+                : DB::Open(options, path_, DatabaseOut(db));
   return status;
 }
 

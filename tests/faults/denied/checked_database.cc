@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "plugin/open_database.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/table.h"
 #include "tests/support/engine/test_support.h"
@@ -76,10 +77,8 @@ rocksdb::Options CheckedDatabase::MakeOptions(rocksdb::Env* env, bool direct) {
 }
 
 bool CheckedDatabase::Open() {
-  rocksdb::DB* db = nullptr;
   const Status status =
-      rocksdb::DB::Open(MakeOptions(env_, direct_), path_, &db);
-  db_.reset(db);
+      rocksdb::DB::Open(MakeOptions(env_, direct_), path_, DatabaseOut(&db_));
   return Ok(status, "open");
 }
 

@@ -8,6 +8,7 @@
 
 #include "env/base/aligned_buffer.h"
 #include "env/file/rocksdb_compat.h"
+#include "plugin/open_database.h"
 #include "rocksdb_uring/uring.h"
 #include "tests/support/engine/test_support.h"
 
@@ -179,11 +180,10 @@ void Scenarios::DirectRefused() {
   std::vector<std::string> databases;
   const std::unique_ptr<Env> env = rocksdb::NewCompositeEnv(file_system_);
   for (Env* each : {env.get(), Env::Default()}) {
-    DB* db = nullptr;
-    databases.push_back(
-        DB::Open(CheckedDatabase::MakeOptions(each, true), path + "_db", &db)
-            .ToString());
-    delete db;
+    std::unique_ptr<DB> db;
+    databases.push_back(DB::Open(CheckedDatabase::MakeOptions(each, true),
+                                 path + "_db", DatabaseOut(&db))
+                            .ToString());
   }
   findings_.Check(databases[0] == databases[1] && databases[0] != "OK",
                   "a direct database: " + databases[0] +

@@ -9,6 +9,7 @@
 #include <future>
 #include <utility>
 
+#include "plugin/open_database.h"
 #include "rocksdb/options.h"
 #include "tests/support/file/brief_status.h"
 
@@ -162,9 +163,8 @@ bool Scenario::Open(Env* env) {
   for (const std::string& name : names_) {
     descriptors.emplace_back(name, options);
   }
-  DB* db = nullptr;
-  const Status status = DB::Open(options, path_, descriptors, &families_, &db);
-  db_.reset(db);
+  const Status status =
+      DB::Open(options, path_, descriptors, &families_, DatabaseOut(&db_));
   Note("open", BriefOf(status));
   return status.ok();
 }

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "plugin/open_database.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 #include "rocksdb/listener.h"
@@ -83,10 +84,9 @@ class SyncedDatabase {
     options.db_log_dir = log_directory_.path();
     options.listeners = {std::make_shared<NoAutomaticRecovery>()};
     db_.reset();
-    DB* db = nullptr;
-    const Status status = DB::Open(options, filesystem_->file(path_), &db);
+    const Status status =
+        DB::Open(options, filesystem_->file(path_), DatabaseOut(&db_));
     EXPECT_TRUE(status.ok()) << status.ToString();
-    db_.reset(db);
   }
 
   void Record(const std::string& step, const Status& status) {

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "plugin/open_database.h"
 #include "rocksdb/db.h"
 #include "rocksdb/env.h"
 #include "rocksdb/options.h"
@@ -108,10 +109,8 @@ class StalledDiskTest : public ::testing::TestWithParam<bool> {
     rocksdb::BlockBasedTableOptions table;
     table.no_block_cache = true;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    DB* db = nullptr;
-    const Status status = DB::Open(options, path, &db);
+    const Status status = DB::Open(options, path, DatabaseOut(result));
     ASSERT_TRUE(status.ok()) << status.ToString();
-    result->reset(db);
   }
 
   static void Fill(DB* db) {

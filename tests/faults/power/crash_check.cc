@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "plugin/open_database.h"
 #include "tests/faults/power/recorder.h"
 #include "tests/support/engine/test_counts.h"
 #include "tests/support/engine/test_support.h"
@@ -170,10 +171,9 @@ Verdict RecordedRun::CheckState(const DiskState& state, LogPosition crash,
   files.direct = false;
   Options options = MakeDbOptions(files, env);
   options.avoid_flush_during_recovery = true;
-  DB* opened = nullptr;
+  std::unique_ptr<DB> db;
   const Status status =
-      DB::Open(options, Workload::DbPath(directory.path()), &opened);
-  const std::unique_ptr<DB> db(opened);
+      DB::Open(options, Workload::DbPath(directory.path()), DatabaseOut(&db));
   if (!status.ok()) {
     return {Failure::kOpen, status.ToString()};
   }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <random>
 
+#include "plugin/open_database.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/sst_file_writer.h"
 #include "rocksdb/table.h"
@@ -108,11 +109,9 @@ Workload::Workload(const WorkloadOptions& options, Env* env,
 }
 
 void Workload::Open() {
-  DB* db = nullptr;
-  const Status status =
-      DB::Open(MakeDbOptions(options_.files, env_), DbPath(directory_), &db);
+  const Status status = DB::Open(MakeDbOptions(options_.files, env_),
+                                 DbPath(directory_), DatabaseOut(&db_));
   ASSERT_TRUE(status.ok()) << status.ToString();
-  db_.reset(db);
 }
 
 void Workload::Close() {

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "plugin/open_database.h"
 #include "rocksdb/db.h"
 #include "rocksdb_uring/uring.h"
 #include "tests/faults/trouble/round_trip.h"
@@ -168,16 +169,16 @@ int StaticObjects(const std::string& directory) {
     return 3;
   }
   options.env = env.get();
-  rocksdb::DB* db = nullptr;
+  std::unique_ptr<rocksdb::DB> db;
   const rocksdb::Status status =
-      rocksdb::DB::Open(options, directory + "/kept", &db);
+      rocksdb::DB::Open(options, directory + "/kept", DatabaseOut(&db));
   if (!status.ok()) {
     return Say("open", status.ToString());
   }
   static Kept kept;
   kept.path = directory + "/late";
   kept.env = std::move(env);
-  kept.db.reset(db);
+  kept.db = std::move(db);
   kept.traffic =
       std::make_unique<Traffic>(kept.env->GetFileSystem(), directory);
   kept.traffic->Start();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "plugin/open_database.h"
 #include "rocksdb/db.h"
 #include "rocksdb/table.h"
 #include "tests/support/engine/test_support.h"
@@ -34,9 +35,7 @@ Status OpenDatabase(rocksdb::Env* env, const std::string& path,
   rocksdb::BlockBasedTableOptions table;
   table.no_block_cache = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  DB* opened = nullptr;
-  const Status status = DB::Open(options, path, &opened);
-  db->reset(opened);
+  const Status status = DB::Open(options, path, DatabaseOut(db));
   return status;
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "env/ring/features.h"
+#include "plugin/open_database.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/table.h"
 #include "rocksdb_uring/uring.h"
@@ -132,12 +133,12 @@ std::string Soak::Work(DB* db) {
 }
 
 std::string Soak::Round() {
-  DB* made = nullptr;
-  Status status = DB::Open(RoundOptions(), options_.directory + "/db", &made);
+  std::unique_ptr<DB> db;
+  Status status =
+      DB::Open(RoundOptions(), options_.directory + "/db", DatabaseOut(&db));
   if (!status.ok()) {
     return "opening: " + status.ToString();
   }
-  std::unique_ptr<DB> db(made);
   for (Worker& worker : workers_) {
     // Nothing is lost by closing and opening.
     if (!worker.CheckAll(db.get())) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "plugin/open_database.h"
 #include "rocksdb/utilities/checkpoint.h"
 #include "rocksdb/write_batch.h"
 
@@ -176,14 +177,13 @@ void Worker::Checkpoint(DB* db) {
   options.db_paths.clear();
   options.cf_paths.clear();
   options.wal_dir.clear();
-  DB* copy = nullptr;
-  Expect(DB::OpenForReadOnly(options, checkpoint_path_, &copy),
+  std::unique_ptr<DB> copy;
+  Expect(DB::OpenForReadOnly(options, checkpoint_path_, DatabaseOut(&copy)),
          "opening the checkpoint");
   if (copy != nullptr) {
     // Nobody else writes to this share.
-    Expect(expectation_.CheckScan(copy, RandomReadOptions(), 0,
+    Expect(expectation_.CheckScan(copy.get(), RandomReadOptions(), 0,
                                   expectation_.keys(), false));
-    delete copy;
   }
   std::filesystem::remove_all(checkpoint_path_);
 }
