@@ -274,6 +274,15 @@ struct Engine::Body {
 
   IoEngine* engine() const { return shared->engine(); }
 
+  // Whether all of them are direct reads of devices with poll queues.
+  bool MayPoll(const IoOp* ops, size_t count) const {
+    return shared->options().polling == Polling::kDevice &&
+           std::all_of(ops, ops + count, [this](const IoOp& op) {
+             return IsRead(op) && op.alignment != 0 &&
+                    shared->PollsDevice(op.fd);
+           });
+  }
+
   // Calls `run` with copies that lie in a row, as the engine needs a batch, and
   // completes the operations with what has come of them.
   template <typename RunRow>
@@ -316,6 +325,9 @@ std::shared_ptr<Engine> Engine::Create(const EngineConfig& config,
   request.readahead_bytes = config.buffer_bytes;
   request.deadline_buffer_bytes = config.deadline_buffer_bytes;
   request.abandoned_max = config.abandoned_max;
+  if (config.polling.has_value()) {
+    request.polling = static_cast<Polling>(*config.polling);
+  }
   std::shared_ptr<SharedEngine> shared = SharedEngine::Acquire(request, error);
   if (shared == nullptr) {
     return nullptr;
@@ -340,7 +352,9 @@ void Engine::Run(Operation* const* operations, size_t count) {
     return;
   }
   Body::RunInRow(operations, count, [this](IoOp* ops, size_t piece) {
-    body_->engine()->Run(ops, piece, RunOptions());
+    RunOptions options;
+    options.polls = body_->MayPoll(ops, piece);
+    body_->engine()->Run(ops, piece, options);
   });
 }
 
@@ -471,6 +485,11 @@ EngineStatistics Engine::Statistics() const {
   out.rings = shared.rings();
   out.memory_bytes = shared.memory_bytes();
   out.background_requests = snapshot.event(StatEvent::kBackgroundRequest);
+  out.polled_batches = snapshot.event(StatEvent::kPolledBatch);
+  PollingState polling = shared.polling();
+  out.polling_active = polling.active;
+  out.polling_reason = std::move(polling.reason);
+  out.polling_remedy = std::move(polling.remedy);
   FallbackState fallback = shared.fallback();
   out.fallback_reason = std::move(fallback.reason);
   out.fallback_remedy = std::move(fallback.remedy);

@@ -314,6 +314,7 @@ void rocksdb_uring_engine_statistics(
   statistics->abandoned_bytes = from.abandoned_bytes;
   statistics->oldest_us = from.oldest_us;
   statistics->background_requests = from.background_requests;
+  statistics->polled_batches = from.polled_batches;
   statistics->rings = from.rings;
   statistics->memory_bytes = from.memory_bytes;
 }

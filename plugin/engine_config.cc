@@ -30,6 +30,12 @@ constexpr Field kDeadlineBufferBytes = {"deadline_buffer_bytes", 0, kBytesMax};
 constexpr Field kAbandonedMax = {"abandoned_max",
                                  EngineOptions::kAbandonedMaxMin,
                                  EngineOptions::kAbandonedMaxMax};
+constexpr char kPolling[] = "polling";
+// The public values are those of the engine.
+static_assert(static_cast<int>(EnginePolling::kSubmission) ==
+                  static_cast<int>(Polling::kSubmission) &&
+              static_cast<int>(EnginePolling::kDevice) ==
+                  static_cast<int>(Polling::kDevice));
 constexpr Field kRequireRings = {"require_rings", 0, 1};
 
 std::string BadValue(const Field& field, const std::string& value) {
@@ -81,6 +87,20 @@ bool ParseField(const Field& field, const std::string& value,
   return true;
 }
 
+bool ParsePolling(const std::string& value,
+                  std::optional<EnginePolling>* result, std::string* error) {
+  for (const Polling polling :
+       {Polling::kOff, Polling::kSubmission, Polling::kDevice}) {
+    if (value == PollingName(polling)) {
+      *result = static_cast<EnginePolling>(polling);
+      return true;
+    }
+  }
+  *error = std::string(kPolling) + "=" + value +
+           " is not a valid value; write off, submission or device";
+  return false;
+}
+
 bool ParsePair(const std::string& name, const std::string& value,
                EngineConfig* config, std::string* error) {
   if (name == kQueueDepth.name) {
@@ -105,10 +125,13 @@ bool ParsePair(const std::string& name, const std::string& value,
     config->require_rings = require.value_or(config->require_rings) != 0;
     return parsed;
   }
+  if (name == kPolling) {
+    return ParsePolling(value, &config->polling, error);
+  }
   *error = "\"" + name +
            "\" is no field of the engine's configuration; it has queue_depth, "
            "rings_max, buffer_bytes, deadline_buffer_bytes, abandoned_max, "
-           "require_rings";
+           "polling, require_rings";
   return false;
 }
 

@@ -39,6 +39,8 @@ struct RunOptions {
   PathChoice path = PathChoice::kAuto;
   // Of the file that is read; may be null.
   PageCacheHint* page_cache = nullptr;
+  // All are reads of a direct file whose device has poll queues.
+  bool polls = false;
 };
 
 // All functions are safe for concurrent use by any thread, for different

@@ -46,6 +46,12 @@ void DestroyUnlessForked(SharedEngine* engine) {
   }
 }
 
+template <typename T>
+std::string TextOf(T number) {
+  return std::to_string(number);
+}
+std::string TextOf(Polling polling) { return PollingName(polling); }
+
 // An option that was not asked for agrees with every engine: it is the first
 // that opens who decides.
 template <typename T>
@@ -54,10 +60,10 @@ bool Agrees(const char* name, const std::optional<T>& wanted, T present,
   if (!wanted.has_value() || *wanted == present) {
     return true;
   }
-  *conflict = std::string(name) + "=" + std::to_string(*wanted) +
+  *conflict = std::string(name) + "=" + TextOf(*wanted) +
               " was asked for, but the engine that the process shares already "
               "runs with " +
-              name + "=" + std::to_string(present) +
+              name + "=" + TextOf(present) +
               "; use the same value, or leave it out";
   return false;
 }
@@ -82,6 +88,7 @@ EngineOptions OptionsFor(const EngineRequest& request) {
   options.total_buffer_bytes =
       request.total_buffer_bytes.value_or(options.total_buffer_bytes);
   options.abandoned_max = request.abandoned_max.value_or(options.abandoned_max);
+  options.polling = request.polling.value_or(options.polling);
   return options;
 }
 
@@ -119,7 +126,8 @@ std::shared_ptr<SharedEngine> SharedEngine::FindOrMake(
         Agrees("total_buffer_bytes", request.total_buffer_bytes,
                present.total_buffer_bytes, conflict) &&
         Agrees("abandoned_max", request.abandoned_max, present.abandoned_max,
-               conflict);
+               conflict) &&
+        Agrees("polling", request.polling, present.polling, conflict);
     return agrees ? engine : nullptr;
   }
   engine.reset(new SharedEngine(OptionsFor(request), DetectRingFeatures()),

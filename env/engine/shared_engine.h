@@ -29,6 +29,7 @@ struct EngineRequest {
   std::optional<uint64_t> deadline_buffer_bytes;
   std::optional<uint64_t> total_buffer_bytes;
   std::optional<uint32_t> abandoned_max;
+  std::optional<Polling> polling;
 };
 
 // Why POSIX serves, or has served at times, where a ring was wanted.
@@ -81,6 +82,13 @@ class SharedEngine {
     return uring_ == nullptr ? nullptr : uring_->StartLoop(work);
   }
   bool has_rings() const { return uring_ != nullptr; }
+  // As those of UringEngine; without rings, false and nothing.
+  bool PollsDevice(int fd) {
+    return has_rings() && !forked() && uring_->PollsDevice(fd);
+  }
+  PollingState polling() const {
+    return has_rings() && !forked() ? uring_->polling() : PollingState();
+  }
   // As IoEngine::asynchronous of engine(). False in a forked child.
   bool asynchronous() { return has_rings() && uring_->asynchronous(); }
   const RingFeatures& features() const { return features_; }

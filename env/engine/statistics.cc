@@ -46,6 +46,7 @@ constexpr const char* kStatEventNames[kStatEventCount] = {
     "deadlines_abandoned",
     "deadlines_refused",
     "background_requests",
+    "polled_batches",
     "executor_reads"};
 
 constexpr const char* kBatchClassNames[kBatchClassCount] = {

@@ -78,6 +78,7 @@ enum class StatEvent : uint8_t {
   kDeadlineAbandoned,
   kDeadlineRefused,
   kBackgroundRequest,  // handed over as kBackground or kIdle
+  kPolledBatch,        // on a ring that polls the device
   kLoopRead,  // reads that coroutines of RocksDB have submitted on a loop
   kLast = kLoopRead,
 };

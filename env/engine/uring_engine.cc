@@ -25,12 +25,21 @@ namespace {
 // stack, since to read must not need memory.
 constexpr size_t kShardPiece = 64;
 
-RingPool::Options PoolOptions(const EngineOptions& options) {
+RingPool::Options PoolOptions(const EngineOptions& options,
+                              RingPolling polling = RingPolling::kNone) {
   RingPool::Options pool;
   pool.ring.entries = options.queue_depth;
+  pool.ring.polling = polling;
   pool.rings_max = options.rings_max;
   pool.cpus = options.cpus;
   return pool;
+}
+
+std::shared_ptr<SubmissionPoller> PollerFor(const EngineOptions& options) {
+  return options.polling == Polling::kSubmission
+             ? std::make_shared<SubmissionPoller>(options.ring_factory,
+                                                  options.cpus)
+             : nullptr;
 }
 
 }  // namespace
@@ -46,6 +55,11 @@ uint32_t EngineOptions::DefaultRingsMax() {
       std::clamp<size_t>(8 * CpuCount(), 64, kRingsMaxMax));
 }
 
+UringEngine::Polled::Polled(const EngineOptions& options,
+                            const RingEnvironment& others)
+    : rings{options.ring_factory, &breaker, others.statistics, others.account},
+      pool(PoolOptions(options, RingPolling::kCompletions), &rings) {}
+
 UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
                          MemoryAccount* account)
     : statistics_(statistics),
@@ -53,8 +67,14 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
       system_calls_(options.system_calls),
       posix_(options.system_calls, statistics),
       completer_(&posix_, statistics),
-      rings_{options.ring_factory, &breaker_, statistics, account},
+      polling_(options.polling),
+      poller_(PollerFor(options)),
+      rings_{FactoryWith(poller_, options.ring_factory), &breaker_, statistics,
+             account},
       pool_(PoolOptions(options), &rings_),
+      polled_(polling_ == Polling::kDevice
+                  ? std::make_unique<Polled>(options, rings_)
+                  : nullptr),
       shard_count_(ShardCount(options.cpus)),
       loop_ring_{options.queue_depth, InFlightMax(options.queue_depth)} {
   for (size_t i = 0; i < shard_count_; ++i) {
@@ -137,7 +157,8 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
     return;
   }
   const StartTime start = StartTime::Exact();
-  std::unique_ptr<LiveRing> ring = pool_.Lease();
+  RingPool* pool = nullptr;
+  std::unique_ptr<LiveRing> ring = LeaseFor(options, &pool);
   if (ring == nullptr) {
     RunWithoutRing(ops, count, options);
     return;
@@ -148,12 +169,43 @@ void UringEngine::Run(IoOp* ops, size_t count, const RunOptions& options) {
   RunWatch watch(ops, count, start, statistics_);
   RingBatch(ring.get(), completer_).Run(ops, count);
   // Before callbacks and states: the next batch may have it at once.
-  pool_.Return(std::move(ring));
+  pool->Return(std::move(ring));
   if (count > 1) {
     statistics_->CountBatch(count);
   }
   watch.End(ops);
   CompleteAll(ops, count);
+}
+
+// Without a ring that polls, one that does not serves as well.
+std::unique_ptr<LiveRing> UringEngine::LeaseFor(const RunOptions& options,
+                                                RingPool** pool) {
+  std::unique_ptr<LiveRing> ring;
+  if (options.polls && polled_ != nullptr) {
+    *pool = &polled_->pool;
+    ring = polled_->pool.Lease();
+  }
+  if (ring != nullptr) {
+    statistics_->Count(StatEvent::kPolledBatch);
+  } else {
+    *pool = &pool_;
+    ring = pool_.Lease();
+  }
+  return ring;
+}
+
+PollingState UringEngine::polling() {
+  if (poller_ != nullptr) {
+    return poller_->state();
+  }
+  if (polled_ == nullptr) {
+    return {};
+  }
+  const RingFailure failure = polled_->breaker.last_failure();
+  if (failure.call != nullptr && failure.current) {
+    return FailedPolling(failure.call, failure.error);
+  }
+  return polled_->devices.state();
 }
 
 void UringEngine::RunWithoutRing(IoOp* ops, size_t count,

@@ -23,6 +23,7 @@
 #include "env/engine/fork_generation.h"
 #include "env/engine/io_engine.h"
 #include "env/engine/live_ring.h"
+#include "env/engine/polling.h"
 #include "env/engine/posix_engine.h"
 #include "env/engine/ring_loop.h"
 #include "env/engine/ring_pool.h"
@@ -64,6 +65,8 @@ struct EngineOptions {
   static constexpr uint32_t kAbandonedMaxMin = 1;
   static constexpr uint32_t kAbandonedMaxMax = 65536;
   uint32_t abandoned_max = 64;
+  // polling.h.
+  Polling polling = Polling::kOff;
 
   // Seams for tests; the defaults are the machine and its kernel.
   size_t cpus = CpuCount();
@@ -122,8 +125,18 @@ class UringEngine final : public IoEngine {
   std::unique_ptr<RingLoop> StartLoop(RingLoop::Work* work);
   RingFailure last_failure() { return breaker_.last_failure(); }
 
-  // Rings of the pool that exist.
-  size_t rings() const { return pool_.size(); }
+  // Whether batches of reads of this file, which is direct, may poll its
+  // device: for RunOptions::polls. One system call.
+  bool PollsDevice(int fd) {
+    return polled_ != nullptr && polled_->devices.Polls(fd);
+  }
+  // Of the option `polling`.
+  PollingState polling();
+
+  // Rings of the pools that exist.
+  size_t rings() const {
+    return pool_.size() + (polled_ == nullptr ? 0 : polled_->pool.size());
+  }
 
  private:
   enum class Syncs : uint8_t {
@@ -152,14 +165,33 @@ class UringEngine final : public IoEngine {
   static bool WantsRing(const IoOp* ops, size_t count,
                         const RunOptions& options);
 
+  // Rings that poll devices, and their own evidence: what a filesystem refuses
+  // them says nothing about the others.
+  struct Polled {
+    Polled(const EngineOptions& options, const RingEnvironment& others);
+
+    Breaker breaker;
+    const RingEnvironment rings;
+    RingPool pool;
+    DevicePolling devices;
+  };
+  // The pool that serves the batch, and a ring of it; null if there is none.
+  std::unique_ptr<LiveRing> LeaseFor(const RunOptions& options,
+                                     RingPool** pool);
+
   Statistics* const statistics_;
   const uint32_t generation_;
   SystemCalls* const system_calls_;
   PosixEngine posix_;
   const Completer completer_;
   Breaker breaker_;
+  const Polling polling_;
+  // Null but for polling=submission.
+  const std::shared_ptr<SubmissionPoller> poller_;
   const RingEnvironment rings_;
   RingPool pool_;
+  // Null but for polling=device.
+  const std::unique_ptr<Polled> polled_;
   // A power of two.
   const size_t shard_count_;
   std::array<std::unique_ptr<AsyncShard>, kShardsMax> shards_;

@@ -81,7 +81,10 @@ IOStatus OpenForReading(const std::string& name,
   if (!error.ok()) {
     return MakeIOStatus(what, name, error);
   }
-  *result = MakeOpenFile(name, std::move(fd), direct, context);
+  std::shared_ptr<OpenFile> file =
+      MakeOpenFile(name, std::move(fd), direct, context);
+  file->polls = direct && context.engine->PollsDevice(file->fd.get());
+  *result = std::move(file);
   return IOStatus::OK();
 }
 

@@ -25,6 +25,8 @@ struct OpenFile {
   FileKind kind = FileKind::kOther;
   // Alignment that direct I/O needs, in bytes; 0 when the file is buffered.
   uint32_t alignment = 0;
+  // Reads may poll the device (RunOptions::polls).
+  bool polls = false;
   std::shared_ptr<const FilePolicy> policy;
   uint8_t hundredth = 0;
   std::shared_ptr<SharedEngine> engine;
@@ -71,6 +73,7 @@ struct OpenFile {
   int64_t Run(IoOp* op, PathChoice path) const {
     RunOptions options;
     options.path = path;
+    options.polls = polls && IsRead(*op);
     EngineOf(path)->Run(op, 1, options);
     return op->result;
   }

@@ -187,6 +187,7 @@ void UringRandomAccessFile::ReadPiece(FSReadRequest* requests, size_t count,
   RunOptions run;
   run.path = file_->reads();
   run.page_cache = &page_cache_;
+  run.polls = file_->polls;
   RunReads(file_, ops->data(), count, run,
            DeadlineOf(*file_, options, run.path));
   for (size_t i = 0; i < count; ++i) {

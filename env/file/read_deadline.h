@@ -51,6 +51,7 @@ inline int64_t RunRead(const std::shared_ptr<const OpenFile>& file, IoOp* op,
                        PathChoice path, Deadline deadline) {
   RunOptions run;
   run.path = path;
+  run.polls = file->polls;
   RunReads(file, op, 1, run, deadline);
   return op->result;
 }

@@ -200,6 +200,7 @@ Status FileSystemEngine::Acquire() {
   options_->engine.deadline_buffer_bytes = in_force.deadline_buffer_bytes;
   options_->engine.total_buffer_bytes = in_force.total_buffer_bytes;
   options_->engine.abandoned_max = in_force.abandoned_max;
+  options_->engine.polling = in_force.polling;
   StartReporting();
   StartControl();
   return Status::OK();

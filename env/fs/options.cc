@@ -109,9 +109,11 @@ OptionTypeInfo Number(int offset, T min, T max) {
   return info;
 }
 
-// One of a few words.
-template <typename T>
-OptionTypeInfo Choice(int offset, const std::map<std::string, T>& words) {
+// One of a few words. `Stored` is T, or a std::optional of it that stands for
+// `default_value` while it is unset.
+template <typename Stored, typename T>
+OptionTypeInfo Choice(int offset, const std::map<std::string, T>& words,
+                      T default_value) {
   std::string allowed;
   for (const auto& word : words) {
     allowed += (allowed.empty() ? "" : ", ") + word.first;
@@ -125,19 +127,20 @@ OptionTypeInfo Choice(int offset, const std::map<std::string, T>& words) {
         if (word == words.end()) {
           return BadValue(name, value, "one of " + allowed);
         }
-        *static_cast<T*>(address) = word->second;
+        *static_cast<Stored*>(address) = word->second;
         return Status::OK();
       },
-      [words](const ConfigOptions&, const std::string&, const void* address,
-              std::string* value) {
+      [words, default_value](const ConfigOptions&, const std::string&,
+                             const void* address, std::string* value) {
+        const std::optional<T> stored = *static_cast<const Stored*>(address);
         for (const auto& word : words) {
-          if (word.second == *static_cast<const T*>(address)) {
+          if (word.second == stored.value_or(default_value)) {
             *value = word.first;
           }
         }
         return Status::OK();
       },
-      EqualValues<T>);
+      EqualValues<Stored>);
 }
 
 // A setting of the policy, which is shared with the files that are open.
@@ -184,6 +187,11 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
   const EngineOptions defaults;
   const std::map<std::string, Fallback> fallbacks = {
       {"auto", Fallback::kAuto}, {"require", Fallback::kRequire}};
+  std::map<std::string, Polling> pollings;
+  for (const Polling polling :
+       {Polling::kOff, Polling::kSubmission, Polling::kDevice}) {
+    pollings.emplace(PollingName(polling), polling);
+  }
   std::unordered_map<std::string, OptionTypeInfo> info = {
       {"queue_depth", OptionalNumber<uint32_t>(URING_OFFSET(engine.queue_depth),
                                                EngineOptions::kQueueDepthMin,
@@ -212,12 +220,15 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
        OptionalNumber<uint32_t>(
            URING_OFFSET(engine.abandoned_max), EngineOptions::kAbandonedMaxMin,
            EngineOptions::kAbandonedMaxMax, defaults.abandoned_max)},
+      {"polling", Choice<std::optional<Polling>>(URING_OFFSET(engine.polling),
+                                                 pollings, defaults.polling)},
       {"write_out_bytes",
        Number<uint64_t>(URING_OFFSET(write_out_bytes), 0, uint64_t{1} << 40)},
       {"executor_threads",
        Number<uint32_t>(URING_OFFSET(executor_threads), 0,
                         FileSystemOptions::kExecutorThreadsMax)},
-      {"fallback", Choice(URING_OFFSET(fallback), fallbacks)},
+      {"fallback",
+       Choice<Fallback>(URING_OFFSET(fallback), fallbacks, Fallback::kAuto)},
       {"stats_file",
        OptionTypeInfo(URING_OFFSET(stats_file), OptionType::kString)},
       {"control_file",

@@ -53,6 +53,7 @@ constexpr const char* kEventHelp[kStatEventCount] = {
     "Reads that the kernel went on with after their deadline.",
     "Reads with a deadline that a limit did not let begin.",
     "Requests of compactions, with a lower I/O priority in the kernel.",
+    "Batches on rings that poll their device.",
     "Reads that coroutines have submitted on the rings of the executor."};
 static_assert(kEventHelp[kStatEventCount - 1] != nullptr);
 
@@ -200,6 +201,18 @@ void AddEngine(const SharedEngine& engine, PrometheusText* out) {
   AddResources(engine, out);
 }
 
+void AddPolling(const SharedEngine& engine, PrometheusText* out) {
+  const PollingState state = engine.polling();
+  AddGauge("polling_active", "Whether the option polling is in use.",
+           state.active ? "1" : "0", out);
+  out->Metric(Prefixed("polling_info"), "gauge",
+              "Why polling is not in use; absent if it is, or was not asked "
+              "for.");
+  if (!state.reason.empty()) {
+    out->Sample({{"reason", state.reason}, {"remedy", state.remedy}}, 1);
+  }
+}
+
 void AddControl(const ControlReport& control, PrometheusText* out) {
   constexpr uint64_t kPercent = 1000000000 / 100;
   // As seconds are written: a decimal fraction.
@@ -238,6 +251,7 @@ std::string StatsToPrometheus(const SharedEngine* engine,
   }
   AddControl(control, &out);
   if (engine != nullptr) {
+    AddPolling(*engine, &out);
     AddEngine(*engine, &out);
   }
   return out.text();

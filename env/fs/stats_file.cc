@@ -93,6 +93,14 @@ Json EventsToJson(const StatisticsSnapshot& snapshot) {
   return events;
 }
 
+Json PollingToJson(const SharedEngine& engine) {
+  const PollingState state = engine.polling();
+  return {{"mode", PollingName(engine.options().polling)},
+          {"active", state.active},
+          {"reason", state.reason},
+          {"remedy", state.remedy}};
+}
+
 Json EngineToJson(const SharedEngine& engine) {
   return {{"kind", engine.has_rings() ? "uring" : "posix"},
           {"queue_depth", engine.options().queue_depth},
@@ -102,6 +110,7 @@ Json EngineToJson(const SharedEngine& engine) {
           {"deadline_buffer_bytes", engine.options().deadline_buffer_bytes},
           {"total_buffer_bytes", engine.options().total_buffer_bytes},
           {"abandoned_max", engine.options().abandoned_max},
+          {"polling", PollingToJson(engine)},
           {"rings", engine.rings()},
           {"memory_bytes", engine.memory_bytes()},
           {"read_ahead_buffer_bytes", engine.read_ahead_bytes()},

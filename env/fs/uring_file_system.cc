@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "env/fs/uring_file_system.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "env/base/file_descriptor.h"
 #include "env/base/version.h"
 #include "env/file/async_read.h"
 #include "env/file/directory.h"
@@ -286,6 +288,7 @@ IOStatus UringFileSystem::NewLogger(const std::string& name,
   const rocksdb::InfoLogLevel level = logger->GetInfoLogLevel();
   logger->SetInfoLogLevel(rocksdb::InfoLogLevel::INFO_LEVEL);
   LogPath(logger);
+  LogPolling(name, logger);
   LogSettings(logger);
   logger->SetInfoLogLevel(level);
   auto reported = std::make_shared<ReportedLogger>(std::move(*result));
@@ -310,6 +313,29 @@ void UringFileSystem::LogPath(Logger* logger) {
                  "%s, queue depth %" PRIu32 ", at most %" PRIu32 " rings",
                  kVersion, KernelRelease().c_str(),
                  engine->options().queue_depth, engine->options().rings_max);
+  }
+}
+
+// Of the device that the log is on, as its database most often is.
+void UringFileSystem::LogPolling(const std::string& name, Logger* logger) {
+  Status ignored;
+  const std::shared_ptr<SharedEngine> engine = engine_.Get(&ignored);
+  if (engine == nullptr || engine->options().polling == Polling::kOff) {
+    return;
+  }
+  const FileDescriptor file(open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.valid()) {
+    (void)engine->PollsDevice(file.get());
+  }
+  const PollingState state = engine->polling();
+  if (state.active) {
+    rocksdb::Log(rocksdb::InfoLogLevel::INFO_LEVEL, logger,
+                 "uring file system: polling=%s in use",
+                 PollingName(engine->options().polling));
+  } else if (!state.reason.empty()) {
+    rocksdb::Log(rocksdb::InfoLogLevel::WARN_LEVEL, logger,
+                 "uring file system: no polling: %s; remedy: %s",
+                 state.reason.c_str(), state.remedy.c_str());
   }
 }
 

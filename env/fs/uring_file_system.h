@@ -126,6 +126,7 @@ class UringFileSystem final : public ConfiguredFileSystem {
   // For a new log of RocksDB: how reads are served, and what differs from the
   // defaults.
   void LogPath(rocksdb::Logger* logger);
+  void LogPolling(const std::string& name, rocksdb::Logger* logger);
   void LogSettings(rocksdb::Logger* logger);
   // What a file of this file system needs.
   rocksdb::IOStatus Context(FileContext* context);

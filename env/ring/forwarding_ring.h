@@ -36,6 +36,7 @@ class ForwardingRing : public Ring {
     return ring_->completion_entries();
   }
   size_t memory_bytes() const override { return ring_->memory_bytes(); }
+  int descriptor() const override { return ring_->descriptor(); }
 
  private:
   const std::unique_ptr<Ring> ring_;

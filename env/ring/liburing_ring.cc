@@ -31,14 +31,28 @@ constexpr unsigned kSetupFlagLadder[] = {IORING_SETUP_SUBMIT_ALL, 0};
 
 constexpr unsigned kEntriesMin = 8;
 
-int QueueInit(unsigned entries, unsigned completion_entries, unsigned flags,
+int QueueInit(const RingOptions& options, unsigned entries, unsigned flags,
               io_uring* ring, io_uring_params* params) {
   *params = {};
   params->flags = flags;
-  if (completion_entries != 0) {
+  if (options.completion_entries != 0) {
     params->flags |= IORING_SETUP_CQSIZE;
-    params->cq_entries =
-        completion_entries < entries ? entries : completion_entries;
+    params->cq_entries = std::max(entries, options.completion_entries);
+  }
+  switch (options.polling) {
+    case RingPolling::kNone:
+      break;
+    case RingPolling::kSubmissions:
+      params->flags |= IORING_SETUP_SQPOLL;
+      params->sq_thread_idle = kPollerIdleMs;
+      if (options.poller >= 0) {
+        params->flags |= IORING_SETUP_ATTACH_WQ;
+        params->wq_fd = static_cast<uint32_t>(options.poller);
+      }
+      break;
+    case RingPolling::kCompletions:
+      params->flags |= IORING_SETUP_IOPOLL;
+      break;
   }
   return io_uring_queue_init_params(entries, ring, params);
 }
@@ -126,8 +140,7 @@ std::unique_ptr<LiburingRing> LiburingRing::Create(const RingOptions& options,
   for (unsigned entries = options.entries; entries >= kEntriesMin;
        entries /= 2) {
     for (unsigned flags : kSetupFlagLadder) {
-      result = QueueInit(entries, options.completion_entries, flags,
-                         &self->ring_, &self->params_);
+      result = QueueInit(options, entries, flags, &self->ring_, &self->params_);
       if (result != -EINVAL) {
         break;
       }
@@ -166,13 +179,33 @@ bool LiburingRing::Prepare(const RingRequest& request) {
     sqe->ioprio = request.io_priority;
   }
   io_uring_sqe_set_data64(sqe, request.user_data);
+  ++prepared_;
   return true;
 }
 
-int LiburingRing::Submit() { return io_uring_submit(&ring_); }
+// liburing counts what the thread has not taken yet, older requests included.
+int LiburingRing::SubmitToPoller() {
+  int result = 0;
+  do {
+    result = io_uring_submit(&ring_);
+  } while (result == -EINTR);
+  const int submitted = static_cast<int>(prepared_);
+  prepared_ = 0;
+  return submitted;
+}
+
+int LiburingRing::Submit() {
+  return polls_submissions() ? SubmitToPoller() : io_uring_submit(&ring_);
+}
 
 int LiburingRing::SubmitAndWait(unsigned count) {
-  return io_uring_submit_and_wait(&ring_, count);
+  if (!polls_submissions()) {
+    return io_uring_submit_and_wait(&ring_, count);
+  }
+  const int submitted = SubmitToPoller();
+  // Ends early as the other does: the caller reaps and asks again.
+  (void)Wait(count, kNoTimeout);
+  return submitted;
 }
 
 int LiburingRing::Wait(unsigned count, uint64_t timeout_us) {

@@ -30,16 +30,23 @@ class LiburingRing final : public Ring {
   unsigned submission_entries() const override { return params_.sq_entries; }
   unsigned completion_entries() const override { return params_.cq_entries; }
   size_t memory_bytes() const override { return memory_bytes_; }
+  int descriptor() const override { return ring_.ring_fd; }
 
   const io_uring_params& params() const { return params_; }
   io_uring* raw() { return &ring_; }
 
  private:
   LiburingRing() = default;
+  bool polls_submissions() const {
+    return (params_.flags & IORING_SETUP_SQPOLL) != 0;
+  }
+  int SubmitToPoller();
 
   io_uring ring_ = {};
   io_uring_params params_ = {};
   size_t memory_bytes_ = 0;
+  // Prepared since the last submission, with a kernel thread that polls.
+  unsigned prepared_ = 0;
   bool created_ = false;
 };
 

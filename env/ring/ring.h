@@ -56,12 +56,33 @@ struct RingCompletion {
   int32_t result = 0;
 };
 
+// Which side spends processor time to look for work, so that the other need not
+// tell it.
+enum class RingPolling : uint8_t {
+  kNone,
+  // A kernel thread takes requests off the submission queue; it sleeps after
+  // kPollerIdleMs without any.
+  kSubmissions,
+  // Who waits asks the device for completions, which interrupts nobody. Reads
+  // and writes of direct I/O only; others are refused.
+  kCompletions,
+};
+
 struct RingOptions {
   // Entries of the submission queue; the kernel rounds up to a power of two.
   unsigned entries = 64;
   // Entries of the completion queue; 0 means twice the submission queue.
   unsigned completion_entries = 0;
+  RingPolling polling = RingPolling::kNone;
+  // With kSubmissions: the descriptor of a ring whose kernel thread is to serve
+  // this one, too; -1: a thread of its own.
+  int poller = -1;
 };
+
+// Long enough for the pauses of a busy database; then the thread takes no
+// processor time, and waking it costs a system call as every submission without
+// it does.
+constexpr unsigned kPollerIdleMs = 20;
 
 // REQUIRES: external synchronization. Two callers may act at once only if one
 // of them is in Wait and the other in Prepare or Submit: those touch different
@@ -80,7 +101,9 @@ class Ring {
 
   // Hands the queue to the kernel, in order. Returns how many requests were
   // consumed, which may be fewer than were prepared, or a negated errno with
-  // none consumed. Does not block on the device.
+  // none consumed. Does not block on the device. With RingPolling::kSubmissions
+  // all are consumed, whatever becomes of the call that wakes the thread: it
+  // may have taken them, so that they cannot be the caller's again.
   virtual int Submit() = 0;
 
   // Submit, then wait until `count` completions are there to be reaped (or
@@ -100,6 +123,8 @@ class Ring {
   virtual unsigned completion_entries() const = 0;
   // Memory of the queues in bytes, as it counts against RLIMIT_MEMLOCK.
   virtual size_t memory_bytes() const = 0;
+  // For RingOptions::poller; -1 if there is none.
+  virtual int descriptor() const { return -1; }
 };
 
 // Whether a call has failed because the kernel is short of something for the

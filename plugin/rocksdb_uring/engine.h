@@ -41,6 +41,18 @@ struct EngineSupport {
 // Makes a ring and tries it; takes some hundred microseconds. Any thread.
 ROCKSDB_URING_ENGINE_EXPORT EngineSupport DetectEngineSupport();
 
+// Which side spends processor time to look for work. Off by default.
+enum class EnginePolling : uint8_t {
+  kOff,
+  // A kernel thread takes the requests of all rings, and a submission is no
+  // system call. Takes a processor while there is work, and is not used with
+  // fewer than four.
+  kSubmission,
+  // Run of several direct reads asks the poll queues of their device for
+  // completions, without interrupts. Not used on devices without any.
+  kDevice,
+};
+
 // Engines of one process share limits, buffers and statistics: they are one
 // engine. What is not set here is as it runs already, or has its default.
 struct ROCKSDB_URING_ENGINE_EXPORT EngineConfig {
@@ -59,6 +71,9 @@ struct ROCKSDB_URING_ENGINE_EXPORT EngineConfig {
   // With so many abandoned reads RunUntil begins no other. 1 to 65536, default
   // 64.
   std::optional<uint32_t> abandoned_max;
+  // Default kOff; as text off, submission, device. Where it cannot be, the
+  // statistics tell why.
+  std::optional<EnginePolling> polling;
   // Create fails where no ring can be had; else POSIX serves.
   bool require_rings = false;
 
@@ -204,6 +219,12 @@ struct EngineStatistics {
   uint64_t memory_bytes = 0;
   // Requests of kBackground and kIdle so far.
   uint64_t background_requests = 0;
+  // Batches of rings that poll their device.
+  uint64_t polled_batches = 0;
+  // Whether EngineConfig::polling is in use; why not, if it was asked for.
+  bool polling_active = false;
+  std::string polling_reason;
+  std::string polling_remedy;
   // Why POSIX serves, or has at times; empty otherwise.
   std::string fallback_reason;
   std::string fallback_remedy;

@@ -56,6 +56,7 @@ typedef struct {
   uint64_t rings;
   uint64_t memory_bytes;
   uint64_t background_requests;
+  uint64_t polled_batches;
 } rocksdb_uring_engine_statistics_t;
 
 /* For timeouts: as long as it takes. */

@@ -2,8 +2,13 @@
 
 #include "tools/bench/engines.h"
 
+#include <fcntl.h>
+
+#include <filesystem>
+#include <string>
 #include <utility>
 
+#include "env/base/file_descriptor.h"
 #include "env/engine/async_shard.h"
 #include "env/engine/breaker.h"
 #include "env/engine/posix_engine.h"
@@ -96,6 +101,19 @@ class OneRingEngine final : public IoEngine {
   Statistics* const statistics_;
 };
 
+// Of the directory of the file, which need not be there yet.
+std::string WhyNotPolled(const BenchOptions& options, SharedEngine* engine) {
+  const std::string directory =
+      std::filesystem::absolute(options.file).parent_path();
+  const FileDescriptor fd(
+      open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.valid()) {
+    (void)engine->PollsDevice(fd.get());
+  }
+  const PollingState state = engine->polling();
+  return state.active ? "" : state.reason + "; " + state.remedy;
+}
+
 }  // namespace
 
 std::unique_ptr<BenchEngines> BenchEngines::Create(const BenchOptions& options,
@@ -108,6 +126,12 @@ std::unique_ptr<BenchEngines> BenchEngines::Create(const BenchOptions& options,
       return nullptr;
     }
     self->CreateUring(options, features);
+    if (options.polling != Polling::kOff) {
+      *error = WhyNotPolled(options, self->shared_[0].get());
+      if (!error->empty()) {
+        return nullptr;
+      }
+    }
   } else if (options.engine == BenchEngine::kPosix) {
     self->owned_.push_back(std::make_unique<PosixEngine>(&self->system_calls_,
                                                          &self->statistics_));
@@ -127,6 +151,7 @@ void BenchEngines::CreateUring(const BenchOptions& options,
                                const RingFeatures& features) {
   EngineOptions engine;
   engine.queue_depth = options.queue_depth;
+  engine.polling = options.polling;
   engine.ring_factory = CountingRingFactory(&counter_);
   engine.system_calls = &system_calls_;
   if (options.layout == RingLayout::kShared) {

@@ -41,6 +41,10 @@ DEFINE_string(layout, "lease",
               "Rings: lease (from a pool, for each batch, as shipped), shared "
               "(one for all threads), thread (one for each thread).");
 DEFINE_int32(queue_depth, 64, "Entries of a ring.");
+DEFINE_string(
+    polling, "off",
+    "As the option polling=: off, submission or device. Ends with the "
+    "reason where it cannot be.");
 DEFINE_double(runtime, 5, "Seconds to measure.");
 DEFINE_double(warmup, 1, "Seconds before the measurement.");
 DEFINE_string(json, "", "Also write the result to this file.");
@@ -123,6 +127,10 @@ constexpr std::pair<const char*, RingLayout> kLayouts[] = {
     {"lease", RingLayout::kLease},
     {"shared", RingLayout::kShared},
     {"thread", RingLayout::kThread}};
+constexpr std::pair<const char*, Polling> kPollings[] = {
+    {"off", Polling::kOff},
+    {"submission", Polling::kSubmission},
+    {"device", Polling::kDevice}};
 constexpr std::pair<const char*, PathChoice> kPaths[] = {
     {"auto", PathChoice::kAuto},
     {"uring", PathChoice::kUring},
@@ -155,8 +163,9 @@ void CheckNumbers(Checker* check) {
 
 // The benchmarks of the suite choose these by themselves.
 void CheckSuite(Checker* check) {
-  for (const char* flag : {"pattern", "batch", "depth", "threads", "sync",
-                           "engine", "path", "layout", "queue_depth"}) {
+  for (const char* flag :
+       {"pattern", "batch", "depth", "threads", "sync", "engine", "path",
+        "layout", "queue_depth", "polling"}) {
     gflags::CommandLineFlagInfo info;
     if (gflags::GetCommandLineFlagInfo(flag, &info) && !info.is_default) {
       check->Fail(flag, info.current_value,
@@ -182,6 +191,12 @@ void CheckTogether(const BenchOptions& options, Checker* check) {
       options.layout != RingLayout::kLease) {
     check->Fail("layout", LayoutName(options.layout),
                 "lease without --engine=uring");
+  }
+  if (options.polling != Polling::kOff &&
+      (options.engine != BenchEngine::kUring ||
+       options.layout != RingLayout::kLease)) {
+    check->Fail("polling", PollingName(options.polling),
+                "off without --engine=uring and --layout=lease");
   }
   if (options.layout == RingLayout::kShared &&
       options.path != PathChoice::kUring && !options.asynchronous()) {
@@ -233,6 +248,7 @@ bool ReadOptions(BenchOptions* options, std::string* error) {
   check.OneOf("engine", FLAGS_engine, kEngines, &options->engine);
   check.OneOf("layout", FLAGS_layout, kLayouts, &options->layout);
   check.OneOf("path", FLAGS_path, kPaths, &options->path);
+  check.OneOf("polling", FLAGS_polling, kPollings, &options->polling);
   if (!error->empty()) {
     return false;
   }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "env/engine/io_engine.h"
+#include "env/engine/polling.h"
 
 namespace rocksdb_uring {
 
@@ -43,6 +44,7 @@ struct BenchOptions {
   RingLayout layout = RingLayout::kLease;
   PathChoice path = PathChoice::kAuto;
   uint32_t queue_depth = 0;
+  Polling polling = Polling::kOff;
   double runtime_s = 0;
   double warmup_s = 0;
   std::string json;

@@ -69,7 +69,10 @@ std::string WhatLine(const BenchOptions& options) {
          std::to_string(options.threads) + ", engine " +
          EngineName(options.engine) + ", path " + PathChoiceName(options.path) +
          ", layout " + LayoutName(options.layout) + ", queue_depth " +
-         std::to_string(options.queue_depth);
+         std::to_string(options.queue_depth) +
+         (options.polling == Polling::kOff
+              ? ""
+              : std::string(", polling ") + PollingName(options.polling));
 }
 
 std::string LatencyLine(const BenchResult& result) {
@@ -126,6 +129,7 @@ Json OptionsJson(const BenchOptions& options, const TargetFile& target) {
           {"path", PathChoiceName(options.path)},
           {"layout", LayoutName(options.layout)},
           {"queue_depth", options.queue_depth},
+          {"polling", PollingName(options.polling)},
           {"runtime_s", options.runtime_s},
           {"warmup_s", options.warmup_s}};
 }

@@ -124,6 +124,8 @@ void Worker::RunBatches() {
   RunOptions run;
   run.path = options_.path;
   run.page_cache = &hint;
+  run.polls = options_.polling == Polling::kDevice && options_.direct &&
+              !options_.write && !options_.mixed;
   while (!stopped()) {
     for (size_t i = 0; i < op_count_; ++i) {
       Prepare(&ops_[i]);

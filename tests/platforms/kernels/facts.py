@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""facts.py PROBE BENCH
+"""facts.py PROBE BENCH POLLED
 
-Prints what uring_probe --json says of the kernel and where the operations of
-uring_bench --json went. Exit status: 0 if io_uring is usable and all of them
-went through rings, else 1.
+Prints what uring_probe --json says of the kernel, where the operations of
+uring_bench --json went, and what became of polling=device in the statistics file
+POLLED. Exit status: 0 if io_uring is usable, all of them went through rings, and
+the device was polled, or was not for a reason on a kernel whose virtio_blk has
+no poll queues; else 1.
 """
 import json
 import sys
@@ -15,7 +17,16 @@ def load(name):
         return json.load(file)
 
 
-def main(probe, bench):
+def polled(statistics, release):
+    polling = statistics["engine"]["polling"]
+    batches = statistics["events"]["polled_batches"]
+    print("  polling      " + (polling["reason"] or f"{batches} batches"))
+    if tuple(int(part) for part in release.split(".")[:2]) < (5, 19):
+        return not polling["active"] and polling["reason"] and not batches
+    return polling["active"] and batches > 0
+
+
+def main(probe, bench, polled_statistics):
     kernel = probe["kernel"]
     print("  kernel       " + kernel["release"])
     print("  io_uring     " + ("usable" if probe["usable"] else probe["reason"]))
@@ -29,9 +40,11 @@ def main(probe, bench):
     paths = {path: count
              for path, count in bench["result"]["paths"].items() if count}
     print("  uring_bench  " + json.dumps(paths))
-    return 0 if probe["usable"] and list(paths) == ["ring"] else 1
+    was_polled = polled(polled_statistics, kernel["release"])
+    return 0 if (probe["usable"] and list(paths) == ["ring"]
+                 and was_polled) else 1
 
 
-if len(sys.argv) != 3:
+if len(sys.argv) != 4:
     sys.exit(__doc__)
-sys.exit(main(load(sys.argv[1]), load(sys.argv[2])))
+sys.exit(main(*(load(name) for name in sys.argv[1:])))

@@ -18,7 +18,10 @@ give_up() {
 }
 
 while read -r module; do
-  insmod "/modules/$module.ko" || give_up "cannot insert $module"
+  options=
+  # A queue that can be polled, which kernels before 5.19 ignore.
+  [ "$module" != virtio_blk ] || options=poll_queues=1
+  insmod "/modules/$module.ko" $options || give_up "cannot insert $module"
 done </modules/order
 mount -t ext4 /dev/vda /disk || give_up "cannot mount the disk"
 for name in proc sys dev; do

@@ -66,6 +66,10 @@ jobs() {
     "$uring/multi_get.json' --benchmarks=multireadrandom --reads=1000" \
     "--use_existing_db --multiread_batched=true --batch_size=32" \
     "--use_direct_reads=true"
+  echo "polled 480 LD_PRELOAD=$build/lib/librocksdb_uring.so $bench $data" \
+    "$uring/polled.json&polling=device' --benchmarks=multireadrandom" \
+    "--reads=500 --use_existing_db --multiread_batched=true --batch_size=32" \
+    "--use_direct_reads=true"
   echo "seek 480 LD_PRELOAD=$build/lib/librocksdb_uring.so $bench $data" \
     "$uring/seek.json' --benchmarks=seekrandom --reads=20 --seek_nexts=500" \
     "--use_existing_db --async_io=true"
@@ -144,14 +148,15 @@ seconds_of() {
 # go through rings on every kernel here.
 report_paths() {
   local series="$1" results="$work/$1"
-  if "$here/facts.py" "$results/probe.json" "$results/bench.json"; then
+  if "$here/facts.py" "$results/probe.json" "$results/bench.json" \
+    "$results/polled.json"; then
     case_passed
   else
     case_failed "io_uring on Linux $series"
   fi
   if "$scripts/paths_taken.py" heading && "$scripts/paths_taken.py" db_bench \
     multi_read.ring,read_async.ring,write_behind.ring \
-    "$results"/{fill,multi_get,seek}.json; then
+    "$results"/{fill,multi_get,polled,seek}.json; then
     case_passed
   else
     case_failed "the paths that db_bench took on Linux $series"
@@ -173,7 +178,7 @@ report_log() {
 
 report_kernel() {
   local series="$1" results="$work/$1" name status
-  for name in probe bench fill multi_get seek; do
+  for name in probe bench fill multi_get polled seek; do
     report_job "$series" "$name"
   done
   report_paths "$series"

@@ -109,6 +109,7 @@ void CheckRoundTrip(const UringFileSystem& file_system,
               b.engine.total_buffer_bytes.value_or(1) &&
           a.engine.abandoned_max.value_or(defaults.abandoned_max) ==
               b.engine.abandoned_max.value_or(0) &&
+          a.engine.polling.value_or(defaults.polling) == b.engine.polling &&
           a.write_out_bytes == b.write_out_bytes &&
           a.policy->settings() == b.policy->settings() &&
           a.fallback == b.fallback && a.stats_file == b.stats_file &&

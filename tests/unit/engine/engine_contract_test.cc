@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -29,6 +30,7 @@ struct Subject {
   bool rings;
   bool faults;
   uint32_t queue_depth;
+  Polling polling = Polling::kOff;
 };
 
 void PrintTo(const Subject& subject, std::ostream* out) {
@@ -46,6 +48,11 @@ class EngineContract : public ::testing::TestWithParam<Subject> {
     }
     EngineOptions options;
     options.queue_depth = subject.queue_depth;
+    if (subject.polling == Polling::kSubmission) {
+      // Fewer than there are would be refused.
+      options.cpus = SubmissionPoller::kCpusMin;
+    }
+    options.polling = subject.polling;
     options.system_calls = &calls_;
     if (subject.faults) {
       kernel_.SetRandomFaults(TestSeed());
@@ -69,6 +76,10 @@ class EngineContract : public ::testing::TestWithParam<Subject> {
   void Run(IoOp* ops, size_t count, PathChoice path = PathChoice::kUring) {
     RunOptions options;
     options.path = path;
+    options.polls = GetParam().polling == Polling::kDevice &&
+                    std::all_of(ops, ops + count, [](const IoOp& op) {
+                      return IsRead(op) && op.alignment != 0;
+                    });
     engine_->Run(ops, count, options);
   }
 
@@ -469,12 +480,14 @@ TEST_P(EngineContract, EveryOperationIsCountedOnce) {
 
 INSTANTIATE_TEST_SUITE_P(
     Engines, EngineContract,
-    ::testing::Values(Subject{"Uring64", true, false, 64},
-                      Subject{"Uring8", true, false, 8},
-                      Subject{"Posix", false, false, 0},
-                      Subject{"FaultyUring64", true, true, 64},
-                      Subject{"FaultyUring8", true, true, 8},
-                      Subject{"FaultyPosix", false, true, 0}),
+    ::testing::Values(
+        Subject{"Uring64", true, false, 64}, Subject{"Uring8", true, false, 8},
+        Subject{"PolledSubmissions", true, false, 8, Polling::kSubmission},
+        Subject{"PolledDevice", true, false, 64, Polling::kDevice},
+        Subject{"Posix", false, false, 0},
+        Subject{"FaultyUring64", true, true, 64},
+        Subject{"FaultyUring8", true, true, 8},
+        Subject{"FaultyPosix", false, true, 0}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

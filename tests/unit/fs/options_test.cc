@@ -80,6 +80,7 @@ class OptionsTest : public ::testing::Test {
     EXPECT_EQ(Option("deadline_buffer_bytes"), "3145728");
     EXPECT_EQ(Option("total_buffer_bytes"), "5242880");
     EXPECT_EQ(Option("abandoned_max"), "11");
+    EXPECT_EQ(Option("polling"), "device");
     EXPECT_EQ(Option("executor_threads"), "12");
     EXPECT_EQ(Option("write_out_bytes"), "8388608");
     EXPECT_EQ(Option("reads"), "posix");
@@ -113,6 +114,7 @@ class OptionsTest : public ::testing::Test {
       "queue_depth=128&rings_max=7&readahead_bytes=1M&reads=posix&"
       "write_buffer_bytes=2M&write_out_bytes=8M&writes=uring&syncs=posix&"
       "deadline_buffer_bytes=3M&total_buffer_bytes=5M&abandoned_max=11&"
+      "polling=device&"
       "executor_threads=12&"
       "fallback=auto&share=40&log=on&background_priority=idle&control_file=" +
       control_ + "&stats_file=" + stats_ +
@@ -122,6 +124,7 @@ class OptionsTest : public ::testing::Test {
       "queue_depth=128;rings_max=7;readahead_bytes=1M;reads=posix;"
       "write_buffer_bytes=2M;write_out_bytes=8M;writes=uring;syncs=posix;"
       "deadline_buffer_bytes=3M;total_buffer_bytes=5M;abandoned_max=11;"
+      "polling=device;"
       "executor_threads=12;"
       "fallback=auto;share=40;log=on;background_priority=idle;control_file=" +
       control_ + ";stats_file=" + stats_ +
@@ -228,6 +231,7 @@ TEST_F(OptionsTest, BadValuesNameOptionValueAndRange) {
       {"total_buffer_bytes", "2T", "0 to 1099511627776"},
       {"abandoned_max", "0", "1 to 65536"},
       {"abandoned_max", "65537", "1 to 65536"},
+      {"polling", "on", "one of device, off, submission"},
       {"executor_threads", "129", "0 to 128"},
       {"write_out_bytes", "2T", "0 to 1099511627776"},
       {"write_out_bytes", "auto", "0 to 1099511627776"},
@@ -386,7 +390,8 @@ TEST_F(OptionsTest, EngineOptionsThatContradictNameBothValues) {
       {"write_buffer_bytes=5", "write_buffer_bytes=33554432"},
       {"deadline_buffer_bytes=5", "deadline_buffer_bytes=67108864"},
       {"total_buffer_bytes=5", "total_buffer_bytes=1099511627776"},
-      {"abandoned_max=5", "abandoned_max=64"}};
+      {"abandoned_max=5", "abandoned_max=64"},
+      {"polling=device", "polling=off"}};
   for (const auto& values : wrong) {
     const Status status = FromFunction(values[0]);
     EXPECT_TRUE(status.IsInvalidArgument()) << status.ToString();

@@ -272,11 +272,14 @@ TEST_F(EngineApiTest, ConfigurationsAreValidated) {
   EXPECT_EQ(config.queue_depth, 128u);
   EXPECT_EQ(config.buffer_bytes, uint64_t{3} << 20);
   EXPECT_EQ(config.Validate(), "");
+  EXPECT_TRUE(config.Parse("polling=device", &error)) << error;
+  EXPECT_EQ(config.polling, EnginePolling::kDevice);
   for (const std::string wrong :
        {"queue_depth=7", "queue_depth=", "queue_depth", "queue_depth=64x",
         "queue_depth=-64", "queue_depth=99999999999999999999999", "rings_max=0",
         "abandoned_max=65537", "buffer_bytes=2T", "buffer_bytes=1KK",
-        "require_rings=2", "queue=64", "=64", "x;y"}) {
+        "polling=yes", "polling=", "require_rings=2", "queue=64", "=64",
+        "x;y"}) {
     error.clear();
     EXPECT_FALSE(config.Parse(wrong, &error)) << wrong;
     EXPECT_NE(error, "") << wrong;

@@ -52,6 +52,9 @@ TEST_F(BenchTest, BadFlagsNameFlagValueAndRange) {
   ExpectBadBench({file, "--engine=magic"}, {"--engine", "magic", "posix"});
   ExpectBadBench({file, "--layout=own"}, {"--layout", "own", "lease"});
   ExpectBadBench({file, "--path=left"}, {"--path", "left", "auto"});
+  ExpectBadBench({file, "--polling=hard"}, {"--polling", "hard", "device"});
+  ExpectBadBench({file, "--polling=device", "--engine=posix"},
+                 {"--polling", "device", "off"});
   ExpectBadBench({file, "--runtime=-1"}, {"--runtime", "-1"});
   ExpectBadBench({file, "--nonsense=1"}, {"--nonsense"});
   ExpectBadBench({file, "stray"}, {"stray"});
