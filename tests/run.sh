@@ -191,7 +191,7 @@ some_suites() {
 # and for each other's threads: a process for each test takes longer to start than
 # most tests run, with a sanitizer above all.
 run_suites() {
-  local name="$1" prefix=() repeat=1 suite shard shards pids base some
+  local name="$1" prefix=() repeat=1 suite shards some
   local directory="$PWD/build/$name"
   local suites=("$directory"/bin/*_test "$directory"/bin/*_tests)
   if [[ $name == tsan ]]; then
@@ -207,24 +207,10 @@ run_suites() {
     shards=$(shard_count $((jobs * 2)) ${prefix[@]+"${prefix[@]}"} "$suite")
     # Its long form sets a sysctl, which others would see.
     ((full)) && [[ $suite == */denied_tests ]] && shards=1
-    pids=()
-    for ((shard = 0; shard < shards; ++shard)); do
-      base="$directory/${suite##*/}.$shard"
-      rm -f "$base.xml"
-      GTEST_TOTAL_SHARDS="$shards" GTEST_SHARD_INDEX="$shard" \
-        TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp" \
-        timeout $((full ? 14400 : 3600)) ${prefix[@]+"${prefix[@]}"} "$suite" \
-        --gtest_brief=1 --gtest_repeat="$repeat" \
-        --gtest_output="xml:$base.xml" >"$base.log" 2>&1 &
-      pids+=($!)
-    done
-    for ((shard = 0; shard < shards; ++shard)); do
-      local status=0
-      wait "${pids[shard]}" || status=$?
-      add_report "$name: ${suite##*/}" "$directory/${suite##*/}.$shard" \
-        "$status"
-      echo "  $report_line"
-    done
+    run_shards "$name: ${suite##*/}" "$directory/${suite##*/}" "$shards" \
+      env TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp" \
+      timeout $((full ? 14400 : 3600)) ${prefix[@]+"${prefix[@]}"} "$suite" \
+      --gtest_repeat="$repeat"
   done
 }
 
@@ -297,28 +283,6 @@ need_dev() {
   [[ -e build/dev/build.ninja ]] && cmake --build build/dev -- -j"$jobs" &&
     return 0
   build dev --preset dev
-}
-
-# add_sums NAME LOG STATUS: the sums in the last line of a script's output, and the
-# names of what failed there.
-add_sums() {
-  local name="$1" log="$2" status="$3" sums=() failure
-  read -ra sums < <(tail -n 1 "$log" | sed -nE \
-    's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p')
-  if ((${#sums[@]} == 0)); then
-    case_failed "$name: no sums"
-    return
-  fi
-  passed=$((passed + sums[0]))
-  failed=$((failed + sums[1]))
-  skipped=$((skipped + sums[2]))
-  while read -r failure; do
-    failures+=("$failure")
-  done < <(sed -n 's/^FAILED: //p' "$log" | sort -u)
-  # 77: skipped as a whole, which its sums say too.
-  if ((status != 0 && status != 77 && sums[1] == 0)); then
-    case_failed "$name: exit status $status"
-  fi
 }
 
 # other_place NAME COMMAND...: a script that runs tests of the dev build

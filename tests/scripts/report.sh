@@ -101,3 +101,44 @@ add_report() {
     case_failed "$label: exit status $status"
   fi
 }
+
+# run_shards LABEL BASE COUNT COMMAND...: a suite, which is the command, in COUNT
+# parts side by side; part N leaves BASE.N.xml and BASE.N.log.
+run_shards() {
+  local label="$1" base="$2" count="$3" shard status pids=()
+  shift 3
+  for ((shard = 0; shard < count; ++shard)); do
+    rm -f "$base.$shard.xml"
+    GTEST_TOTAL_SHARDS="$count" GTEST_SHARD_INDEX="$shard" "$@" --gtest_brief=1 \
+      --gtest_output="xml:$base.$shard.xml" >"$base.$shard.log" 2>&1 &
+    pids+=($!)
+  done
+  for ((shard = 0; shard < count; ++shard)); do
+    status=0
+    wait "${pids[shard]}" || status=$?
+    add_report "$label" "$base.$shard" "$status"
+    echo "  ${base##*/}: $report_line ($((shard + 1)) of $count)"
+  done
+}
+
+# add_sums NAME LOG STATUS: the sums in the last line of a script's output, and the
+# names of what failed there.
+add_sums() {
+  local name="$1" log="$2" status="$3" sums=() failure
+  read -ra sums < <(tail -n 1 "$log" | sed -nE \
+    's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p')
+  if ((${#sums[@]} == 0)); then
+    case_failed "$name: no sums"
+    return
+  fi
+  passed=$((passed + sums[0]))
+  failed=$((failed + sums[1]))
+  skipped=$((skipped + sums[2]))
+  while read -r failure; do
+    failures+=("$failure")
+  done < <(sed -n 's/^FAILED: //p' "$log" | sort -u)
+  # 77: skipped as a whole, which its sums say too.
+  if ((status != 0 && status != 77 && sums[1] == 0)); then
+    case_failed "$name: exit status $status"
+  fi
+}

@@ -143,25 +143,13 @@ filter_of() {
 # run_suite KIND SUITE DIRECTORY: in more shards than there are jobs, since the
 # tests wait for the disk.
 run_suite() {
-  local kind="$1" suite="$2" directory="$3" shard status
-  local base="$build/filesystems/$kind-$suite" pids=() shards
+  local kind="$1" suite="$2" directory="$3" filter shards
+  filter=$(filter_of "$suite")
   shards=$(shard_count "$((jobs * 2))" "$build/bin/$suite" \
-    --gtest_filter="$(filter_of "$suite")")
-  for ((shard = 0; shard < shards; ++shard)); do
-    rm -f "$base.$shard.xml"
-    TEST_TMPDIR="$directory" GTEST_TOTAL_SHARDS="$shards" \
-      GTEST_SHARD_INDEX="$shard" timeout 3600 "$build/bin/$suite" \
-      --gtest_brief=1 --gtest_filter="$(filter_of "$suite")" \
-      --gtest_output="xml:$base.$shard.xml" >"$base.$shard.log" 2>&1 &
-    pids+=($!)
-  done
-  for ((shard = 0; shard < shards; ++shard)); do
-    status=0
-    wait "${pids[shard]}" || status=$?
-    add_report "$suite on $kind" "$base.$shard" "$status"
-    printf '  %-12s %s (%d of %d)\n' "$suite" "$report_line" \
-      $((shard + 1)) "$shards"
-  done
+    --gtest_filter="$filter")
+  run_shards "$suite on $kind" "$build/filesystems/$kind-$suite" "$shards" \
+    env TEST_TMPDIR="$directory" timeout 3600 "$build/bin/$suite" \
+    --gtest_filter="$filter"
 }
 
 # bench KIND MODE WHAT FLAGS...: a run of the stock db_bench on the plugin, whose
