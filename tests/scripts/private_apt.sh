@@ -71,3 +71,9 @@ rocksdb_version() {
   sed -nE 's/^#define ROCKSDB_(MAJOR|MINOR|PATCH) +([0-9]+).*/\2/p' \
     "$1/include/rocksdb/version.h" | paste -sd.
 }
+
+# rocksdb_standard TREE: the C++ standard that it is compiled as, such as 20.
+rocksdb_standard() {
+  sed -nE 's/^ *set\(CMAKE_CXX_STANDARD +([0-9]+)\).*/\1/p' \
+    "$1/CMakeLists.txt" | sed -n 1p
+}

@@ -17,6 +17,11 @@ been built. Everything goes to build/rocksdb/.
                    30 minutes of db_stress instead of 3
   --minutes N      so much of db_stress
   --preset NAME    the build of the plugin: dev (default), release
+  --source DIRECTORY, --library FILE, --plugin DIRECTORY, --build DIRECTORY
+                   another RocksDB, all four together: its tree, the librocksdb.so
+                   built from it with assertions, the build of the plugin against
+                   that, and where everything goes instead of build/rocksdb
+                   (tests/platforms/versions/run.sh --source does all of it)
   --suites "A B+F" these test programs, B with the fault F (suites.py --help)
   --no-suites      db_stress only
   --no-stress      test programs only
@@ -66,6 +71,10 @@ readonly more_suites=(
 
 full=0
 preset=dev
+source=
+library=
+plugin=
+build=
 minutes=
 suites=()
 stress=1
@@ -76,12 +85,22 @@ option() {
     --full) full=1 ;;
     --minutes) minutes=$2 ;;
     --preset) preset=$2 ;;
+    --source) source=$(cd "$2" && pwd) ;;
+    --library) library=$(realpath "$2") ;;
+    --plugin) plugin=$(cd "$2" && pwd)/lib ;;
+    --build) mkdir -p "$2" && build=$(cd "$2" && pwd) ;;
     --suites) read -ra suites <<<"$2" ;;
     --no-suites) suites=(none) ;;
     --no-stress) stress=0 ;;
   esac
 }
-read_options full,minutes:,preset:,suites:,no-suites,no-stress 0 "$@"
+read_options \
+  full,minutes:,preset:,suites:,no-suites,no-stress,source:,library:,plugin:,build: \
+  0 "$@"
+case "${source:+1}${library:+1}${plugin:+1}${build:+1}" in
+  '' | 1111) ;;
+  *) bad_usage ;;
+esac
 if [[ -z $minutes ]]; then
   minutes=3
   ((full)) && minutes=30
@@ -94,8 +113,10 @@ fi
 
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../../.."
-plugin=$PWD/build/$preset/lib
-build=$PWD/build/rocksdb
+# shellcheck source=/dev/null
+. tests/scripts/private_apt.sh
+plugin=${plugin:-$PWD/build/$preset/lib}
+build=${build:-$PWD/build/rocksdb}
 jobs=${JOBS:-$(nproc)}
 work=${TEST_TMPDIR:-$build}/rocksdb_tests
 if [[ ! -e $plugin/librocksdb_uring_preload.so || ! -e $plugin/librocksdb_uring.so ]]; then
@@ -103,9 +124,13 @@ if [[ ! -e $plugin/librocksdb_uring_preload.so || ! -e $plugin/librocksdb_uring.
   exit 1
 fi
 
-source=$("$here/get_source.sh" "$build")
+if [[ -z $source ]]; then
+  source=$("$here/get_source.sh" "$build")
+fi
+version=$(rocksdb_version "$source")
 programs=("${suites[@]%%+*}")
 cmake -S "$here" -B "$build/programs" -G Ninja -DROCKSDB_SOURCE="$source" \
+  -DROCKSDB_LIBRARY="${library:-rocksdb}" -DCMAKE_CXX_STANDARD="$(rocksdb_standard "$source")" \
   -DSUITES="$(printf '%s\n' "${programs[@]}" | sort -u | paste -sd ';')" \
   -DSTRESS="$([[ $stress == 1 ]] && echo ON || echo OFF)" >/dev/null
 cmake --build "$build/programs" -- -j"$jobs" --quiet
@@ -134,7 +159,7 @@ fi
 if ((stress)); then
   # Older ones have the flag, and do not pass asynchronous reads on.
   asynchronous=()
-  if dpkg --compare-versions "${source##*-}" ge 7.10; then
+  if dpkg --compare-versions "$version" ge 7.10; then
     asynchronous=(--async_io)
   fi
   "$here/stress.py" --db_stress "$build/programs/bin/db_stress" \

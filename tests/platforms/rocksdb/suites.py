@@ -86,7 +86,8 @@ def environment(options, mode, fault, directory):
     elif mode != "posix":
         preload.append(os.path.join(options.plugin,
                                     "librocksdb_uring_preload.so"))
-        # Read by what patches/ adds: the default file system reads so.
+        # Read by what CMakeLists.txt adds to prefetch_test: the default file
+        # system reads so.
         env["TEST_FS_READS_ASYNC"] = "1"
     if preload:
         env["LD_PRELOAD"] = ":".join(preload)

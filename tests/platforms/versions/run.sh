@@ -1,22 +1,25 @@
 #!/usr/bin/env bash
-# Builds and tests the project in other Debians. See usage below.
+# Builds and tests the project on other RocksDBs. See usage below.
 #
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: tests/platforms/versions/run.sh [--suite NAME]... [--intree]
-                                       [--work DIRECTORY]
+usage: tests/platforms/versions/run.sh [--suite NAME]... [--source TREE]...
+                                       [--intree] [--full] [--work DIRECTORY]
 
-Makes a root of each suite of Debian with debootstrap, and in it runs
+With --source, builds TREE, a RocksDB source tree which is not changed, and tests
+the project on it with RocksDB's own suites and db_stress (source.sh --help).
+Otherwise makes a root of each suite of Debian with debootstrap, and in it runs
 `tests/run.sh --preset dev`: the whole project, built and tested with the RocksDB,
 the liburing and the compiler that this suite has. As root.
 
   --suite NAME      Default: trixie (RocksDB 9.10.0, liburing 2.9) and sid
-  --intree          also tests/platforms/intree/run.sh there: that RocksDB with
-                    the plugin inside, by cmake, shared
-  --work DIRECTORY  keeps the roots there, and goes on with what it holds.
+  --intree          also tests/platforms/intree/run.sh: that RocksDB with the
+                    plugin inside, by cmake, shared
+  --full            with --source: all of RocksDB's suites, and more of db_stress
+  --work DIRECTORY  keeps roots and builds there, and goes on with what it holds.
                     Default: a new one below $TEST_TMPDIR or /tmp, removed at the
                     end
   --help            this text
@@ -30,19 +33,40 @@ TEXT
 }
 
 suites=()
+sources=()
 intree=0
+full=0
 work=
 # shellcheck source-path=SCRIPTDIR source=../../scripts/options.sh
 . "$(dirname "$0")/../../scripts/options.sh"
 option() {
   case "$1" in
     --suite) suites+=("$2") ;;
+    --source) sources+=("$2") ;;
     --intree) intree=1 ;;
+    --full) full=1 ;;
     --work) mkdir -p "$2" && work=$(cd "$2" && pwd) ;;
   esac
 }
-read_options suite:,intree,work: 0 "$@"
-((${#suites[@]} > 0)) || suites=(trixie sid)
+read_options suite:,source:,intree,full,work: 0 "$@"
+((${#suites[@]} + ${#sources[@]} > 0)) || suites=(trixie sid)
+
+# In a directory of its own: what one has built does not serve another.
+test_source() {
+  local tree="$1" arguments=()
+  ((full == 0)) || arguments+=(--full)
+  [[ -z $work ]] || arguments+=(--work "$work/$(basename "$(realpath "$tree")")")
+  "$here/source.sh" ${arguments[@]+"${arguments[@]}"} "$tree" || return
+  ((intree == 0)) || "$here/../intree/run.sh" --source "$tree" --builder cmake \
+    --link shared
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+bad=0
+for source in ${sources[@]+"${sources[@]}"}; do
+  test_source "$source" || { echo "FAILED: $source" >&2; bad=1; }
+done
+((${#suites[@]} > 0)) || exit "$bad"
 
 # shellcheck source-path=SCRIPTDIR source=../../scripts/report.sh
 . "$(dirname "$0")/../../scripts/report.sh"
@@ -119,7 +143,6 @@ test_suite() {
     tr '\t\n' ' ,') $((SECONDS - start)) s"
 }
 
-bad=0
 for suite in "${suites[@]}"; do
   make_root "$suite" ||
     skip_all versions "no root of $suite can be made"

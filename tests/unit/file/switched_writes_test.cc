@@ -39,7 +39,7 @@ class SwitchedWritesTest : public WriteFaultFixture {
   }
   // Requests of this kind are withheld, and counted.
   void Withhold(RingOpcode opcode) {
-    kernel_.SetRequestScript([=](const RingRequest& request, uint64_t) {
+    kernel_.SetRequestScript([this, opcode](const RingRequest& request, uint64_t) {
       FakeKernel::Verdict verdict;
       verdict.withheld = request.opcode == opcode;
       seen_ += request.opcode == opcode ? 1 : 0;
