@@ -237,10 +237,13 @@ TEST_F(SharingTest, AnAppendToABufferedTableLocksNothing) {
                 limits);
 }
 
-// The file's list of writes, and the shard that takes them.
+// The file's list of writes, and the shard that takes them. A buffer is taken
+// from the budget, which the process shares, when more writes than ever are in
+// flight: up to eight times, and later than warm where others use the processor.
 TEST_F(SharingTest, AnAppendToADirectTableLocksItsFile) {
   SkipWithoutDirectReads(true, path_);
   Limits limits;
+  limits.process_writes = 16;
   limits.file_locks = 400;
   limits.shard_locks = 1200;
   ExpectAppends("000035.sst", /*direct=*/true, 64 << 10, /*sync=*/false,
