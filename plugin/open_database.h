@@ -10,8 +10,8 @@
 
 namespace rocksdb_uring {
 
-// The last argument of DB::Open, OpenForReadOnly and OpenAsSecondary: they give a
-// raw pointer before RocksDB 11, and a std::unique_ptr since. `db` has the
+// The last argument of DB::Open, OpenForReadOnly and OpenAsSecondary: they give
+// a raw pointer before RocksDB 11, and a std::unique_ptr since. `db` has the
 // database, or nothing, when the expression with the call ends:
 //
 //   std::unique_ptr<DB> db;

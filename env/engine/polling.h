@@ -45,7 +45,7 @@ struct PollingState {
 class SubmissionPoller {
  public:
   // With fewer processors the thread takes one from those whom it serves: on
-  // two of them throughput fell to a tenth (env/MEASUREMENTS.md).
+  // two of them 0.78 to 1.07 of the reads (env/MEASUREMENTS.md).
   static constexpr size_t kCpusMin = 4;
 
   // `make` makes the rings; `cpus` are those that the process may use.

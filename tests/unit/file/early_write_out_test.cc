@@ -26,7 +26,8 @@ class EarlyWriteOutTest : public WriteFaultFixture {
   }
 
   void Record(bool withheld = false) {
-    kernel_.SetRequestScript([this, withheld](const RingRequest& request, uint64_t) {
+    kernel_.SetRequestScript([this, withheld](const RingRequest& request,
+                                              uint64_t) {
       FakeKernel::Verdict verdict;
       if (request.opcode == RingOpcode::kSyncFileRange) {
         ranges_.emplace_back(request.offset, request.offset + request.length);

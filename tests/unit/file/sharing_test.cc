@@ -239,7 +239,8 @@ TEST_F(SharingTest, AnAppendToABufferedTableLocksNothing) {
 
 // The file's list of writes, and the shard that takes them. A buffer is taken
 // from the budget, which the process shares, when more writes than ever are in
-// flight: up to eight times, and later than warm where others use the processor.
+// flight: up to eight times, and later than warm where others use the
+// processor.
 TEST_F(SharingTest, AnAppendToADirectTableLocksItsFile) {
   SkipWithoutDirectReads(true, path_);
   Limits limits;

@@ -39,12 +39,13 @@ class SwitchedWritesTest : public WriteFaultFixture {
   }
   // Requests of this kind are withheld, and counted.
   void Withhold(RingOpcode opcode) {
-    kernel_.SetRequestScript([this, opcode](const RingRequest& request, uint64_t) {
-      FakeKernel::Verdict verdict;
-      verdict.withheld = request.opcode == opcode;
-      seen_ += request.opcode == opcode ? 1 : 0;
-      return verdict;
-    });
+    kernel_.SetRequestScript(
+        [this, opcode](const RingRequest& request, uint64_t) {
+          FakeKernel::Verdict verdict;
+          verdict.withheld = request.opcode == opcode;
+          seen_ += request.opcode == opcode ? 1 : 0;
+          return verdict;
+        });
   }
   OperationCount Plain(StatKind kind) const {
     const Statistics* const plain = engine_->plain_statistics();
