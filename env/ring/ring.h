@@ -63,8 +63,8 @@ enum class RingPolling : uint8_t {
   // A kernel thread takes requests off the submission queue; it sleeps after
   // kPollerIdleMs without any.
   kSubmissions,
-  // Who waits asks the device for completions, which interrupts nobody. Reads
-  // and writes of direct I/O only; others are refused.
+  // The waiting thread asks the device for completions, and no interrupt tells
+  // of them. Reads and writes of direct I/O only; others are refused.
   kCompletions,
 };
 

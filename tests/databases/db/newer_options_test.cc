@@ -30,8 +30,9 @@ class NewerOptionsTest : public DbTest {
  protected:
   // Whether reads that a batch or a caller does not wait for have a ring.
   bool OnRings() const { return WhyNoRing().empty() && GetParam().direct; }
-  // Ranges of the model, and all of it.
+  // Every second range of the model is what a MultiScan finds.
   void ExpectMultiScan(bool async_io, bool reverse);
+  // The database there holds the model, on the plugin and on POSIX.
   void ExpectDatabaseAt(const std::string& path);
 };
 
