@@ -61,20 +61,22 @@ class DeadlineReads::Abandoned
   // Where the thread could not be started: frees what is complete.
   void Look() URING_EXCLUDES(mutex_) {
     List done;
-    MutexLock lock(&mutex_);
-    if (!running_) {
-      TakeCompleted(&done);
-      if (first_ != nullptr) {
-        EnsureThread();
+    {
+      MutexLock lock(&mutex_);
+      if (!running_) {
+        TakeCompleted(&done);
+        if (first_ != nullptr) {
+          EnsureThread();
+        }
       }
     }
+    Drop(std::move(done));
   }
 
-  uint64_t count() const { return count_.load(std::memory_order_relaxed); }
+  uint64_t count() const { return count_.load(std::memory_order_acquire); }
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  // Destroyed with no lock held: the last keeper may take the engine with it.
   using List = std::unique_ptr<DeadlineRead>;
 
   void EnsureThread() URING_REQUIRES(mutex_) {
@@ -96,13 +98,22 @@ class DeadlineReads::Abandoned
         link = &read->next;
         continue;
       }
-      count_.fetch_sub(1, std::memory_order_relaxed);
       bytes_.fetch_sub(read->buffer.size(), std::memory_order_relaxed);
       budget_->Release(std::move(read->buffer));
       List taken = std::move(*link);
       *link = std::move(taken->next);
       taken->next = std::move(*done);
       *done = std::move(taken);
+    }
+  }
+
+  // With no lock held: the last keeper may take the engine with it. A read
+  // counts until its keeper is gone, so that who sees none may close the file
+  // or the engine and knows that no thread of ours is left in it.
+  void Drop(List done) URING_EXCLUDES(mutex_) {
+    while (done != nullptr) {
+      done = std::move(done->next);
+      count_.fetch_sub(1, std::memory_order_release);
     }
   }
 
@@ -119,6 +130,7 @@ class DeadlineReads::Abandoned
           oldest = &read->op;
         }
       }
+      Drop(std::move(done));
       if (oldest == nullptr) {
         return;
       }
