@@ -25,7 +25,21 @@ constexpr bool IsAligned(uint64_t value, uint64_t alignment) {
 
 class AlignedBuffer {
  public:
+  // Has memory that buffers are made of. Must outlive them.
+  class Owner {
+   public:
+    // Called by the destructor of a buffer, on any thread. Must not throw.
+    virtual void TakeBack(char* memory, size_t size) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
   AlignedBuffer() = default;
+
+  // Of memory that goes back to `owner`.
+  AlignedBuffer(char* memory, size_t size, Owner* owner)
+      : data_(memory, Free(size, owner)), size_(size) {}
 
   // `alignment` is a power of two and at least sizeof(void*). The buffer is
   // empty (data() == nullptr) when the memory cannot be had.
@@ -79,18 +93,22 @@ class AlignedBuffer {
   class Free {
    public:
     Free() {}
-    // Of what mmap has given.
-    explicit Free(size_t mapped) : mapped_(mapped) {}
+    // Of what mmap has given, or another owner.
+    explicit Free(size_t size, Owner* owner = nullptr)
+        : size_(size), owner_(owner) {}
     void operator()(char* memory) const {
-      if (mapped_ > 0) {
-        munmap(memory, mapped_);
+      if (owner_ != nullptr) {
+        owner_->TakeBack(memory, size_);
+      } else if (size_ > 0) {
+        munmap(memory, size_);
       } else {
         std::free(memory);
       }
     }
 
    private:
-    size_t mapped_ = 0;
+    size_t size_ = 0;
+    Owner* owner_ = nullptr;
   };
   using Memory = std::unique_ptr<char, Free>;
 

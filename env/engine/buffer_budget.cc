@@ -35,6 +35,7 @@ BufferBudget::BufferBudget(Use use, uint64_t bytes_max, size_t cpus,
       bytes_max_(together == nullptr
                      ? bytes_max
                      : std::min(bytes_max, together->bytes_max())),
+      blocks_(cpus),
       // Those for writes are the allocator's, which keeps some by itself.
       kept_(use == Use::kForReads ? bytes_max_ / 4 : 0, cpus) {
   if (together != nullptr) {
@@ -89,6 +90,32 @@ AlignedBuffer BufferBudget::TakeKept(size_t size) {
   return kept;
 }
 
+AlignedBuffer BufferBudget::TakeFromBlock(size_t size, size_t alignment) {
+  if (alignment > HugeBlocks::kUnitBytes) {
+    return AlignedBuffer();
+  }
+  AlignedBuffer buffer = blocks_.Take(size);
+  if (buffer.data() != nullptr) {
+    account_.Add(buffer.size());
+  }
+  return buffer;
+}
+
+AlignedBuffer BufferBudget::TakeFromAnyBlock(size_t size, size_t alignment) {
+  constexpr size_t kBlock = HugeBlocks::kBlockBytes;
+  if (use_ != Use::kForReads || size < kCutFrom ||
+      HugeBlocks::Rounded(size) > kBlock ||
+      alignment > HugeBlocks::kUnitBytes || bytes_max_ < kBlocksMin * kBlock) {
+    return AlignedBuffer();
+  }
+  AlignedBuffer buffer = TakeFromBlock(size, alignment);
+  if (buffer.data() == nullptr && Reserve(kBlock)) {
+    buffer = blocks_.TakeFromNew(size);
+    account_.Subtract(kBlock - buffer.size());
+  }
+  return buffer;
+}
+
 // One thread at a time: the others would find what it has left.
 bool BufferBudget::Reclaim() {
   const Clock::rep now = Clock::now().time_since_epoch().count();
@@ -129,6 +156,10 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
   if (kept.data() != nullptr) {
     return kept;
   }
+  AlignedBuffer cut = TakeFromAnyBlock(size, alignment);
+  if (cut.data() != nullptr) {
+    return cut;
+  }
   if (!Reserve(size)) {
     // Room by kept buffers that do not fit: no more of them than it takes,
     // since each is made anew with page faults, and unmapped with an interrupt
@@ -144,7 +175,8 @@ AlignedBuffer BufferBudget::Acquire(size_t size, size_t alignment) {
       together_->FreeKept(std::min<uint64_t>(Missing(size), size));
     }
     if (!Reserve(size)) {
-      return AlignedBuffer();
+      // What was kept may have been cut from blocks that are still in use.
+      return TakeFromBlock(size, alignment);
     }
   }
   AlignedBuffer buffer = Allocate(size, alignment);

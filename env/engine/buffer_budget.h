@@ -15,6 +15,7 @@
 #include "env/base/mutex.h"
 #include "env/base/sharing.h"
 #include "env/engine/buffer_limit.h"
+#include "env/engine/huge_blocks.h"
 #include "env/engine/kept_buffers.h"
 
 namespace rocksdb_uring {
@@ -80,8 +81,11 @@ class BufferBudget {
   // Bytes that are out now. Besides, up to a quarter of the limit is kept for
   // the next who asks, within the limit, while there are users.
   uint64_t bytes() const { return account_.bytes(); }
-  // Bytes that are out or kept.
-  uint64_t held() const { return account_.bytes() + kept_.bytes(); }
+  // Bytes that are out or kept, and what is left of the blocks that they are
+  // cut from.
+  uint64_t held() const {
+    return account_.bytes() + kept_.bytes() + blocks_.idle_bytes();
+  }
   // Frees some of what is kept.
   void FreeKept(uint64_t size) { kept_.Free(size); }
 
@@ -91,6 +95,12 @@ class BufferBudget {
   // this pause, each read of each stream would ask all holders as long as the
   // budget is exhausted.
   static constexpr std::chrono::milliseconds kReclaimPause{10};
+  // Smaller buffers are not cut from blocks, as long as there is other memory:
+  // a program with a few of them would hold a block for each.
+  static constexpr size_t kCutFrom = 64 << 10;
+  // And a limit must be so many blocks, lest what is left of them is much of
+  // it.
+  static constexpr size_t kBlocksMin = 8;
   // And it ends when it has brought so much: the more files there are, the
   // longer it takes, and the thread has a read to make.
   static constexpr uint64_t kReclaimBytes = 1 << 20;
@@ -104,6 +114,10 @@ class BufferBudget {
   void LinkAsNewest(Holder* holder) URING_REQUIRES(mutex_);
   AlignedBuffer Allocate(size_t size, size_t alignment) const;
   AlignedBuffer TakeKept(size_t size);
+  // Of a block that is there: it takes no more of the limit.
+  AlignedBuffer TakeFromBlock(size_t size, size_t alignment);
+  // Of a block that is there or a new one, if the buffer is large enough.
+  AlignedBuffer TakeFromAnyBlock(size_t size, size_t alignment);
 
   const Use use_;
   BufferLimit* const together_;
@@ -114,6 +128,8 @@ class BufferBudget {
   // Written with every buffer, and so apart from what lies around.
   alignas(kCacheLineBytes) MemoryAccount account_;
   std::atomic<uint32_t> users_{0};
+  HugeBlocks blocks_;
+  // Perhaps of `blocks_`.
   KeptBuffers kept_;
   alignas(kCacheLineBytes) Mutex mutex_;
   // Newest first; the oldest is asked first.
