@@ -9,11 +9,11 @@ usage() {
 usage: tests/platforms/packages/run.sh BUILD_DIRECTORY
 
 Makes the Debian packages of a build, and runs the block "With the package
-installed" of plugin/README.md in a Debian 12 that has nothing else; then follows
-README.md there from the start: quickstart.sh, the build, and every block of the
-README files of the top, plugin/ and tools/, in order. As root, with debootstrap;
-takes ten minutes. The root is made below $TEST_TMPDIR or /tmp and removed at the
-end.
+installed" of plugin/README.md in a Debian 12 that has nothing else, and the
+examples of the engine where there is no RocksDB; then follows README.md there
+from the start: quickstart.sh, the build, and every block of the README files of
+the top, plugin/ and tools/, in order. As root, with debootstrap; takes ten
+minutes. The root is made below $TEST_TMPDIR or /tmp and removed at the end.
 TEXT
 }
 
@@ -76,6 +76,24 @@ if find "$root/usr" -name '*rocksdb_uring*' | grep .; then
   echo "packages/run.sh: the package has left files" >&2
   exit 1
 fi
+
+# The engine alone brings and needs no RocksDB: its examples, and the same ones
+# by pkg-config.
+inside apt-get purge -qy --autoremove librocksdb-uring-dev librocksdb-dev
+# shellcheck disable=SC2016  # expanded inside
+inside bash -euo pipefail -c '
+  apt-get install -qy --no-install-recommends \
+    /work/build/release/package/librocksdb-uring-engine-dev_*.deb
+  ! dpkg-query -W -f "\${Package}\n" | grep -i "librocksdb[0-9-]"
+  cd /work/examples/engine
+  cmake -S . -B /work/engine && cmake --build /work/engine
+  cc batch.c -o /work/engine/batch_pc $(pkg-config --cflags --libs rocksdb_uring_engine)
+  for example in /work/engine/{batch,callback,sync,vectored,wait}_{c,cc} \
+    /work/engine/batch_pc; do
+    "$example" /work/engine/data
+  done
+  apt-get purge -qy librocksdb-uring-engine-dev
+  ! find /usr -name "*rocksdb_uring*" | grep .'
 
 # README.md from the start.
 mkdir "$root/work/source"
