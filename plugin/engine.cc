@@ -432,6 +432,18 @@ bool Engine::WaitAll(Operation* const* operations, size_t count,
   return complete;
 }
 
+bool Engine::WaitAny(Operation* const* operations, size_t count,
+                     uint64_t timeout_us) {
+  // Where memory is short, one of the first.
+  SmallVector<IoOp*, kPiece> ops(count);
+  for (size_t i = 0; i < std::min(count, ops.capacity()); ++i) {
+    ops.push_back(&operations[i]->body_->op);
+  }
+  return body_->engine()->WaitAny(
+      ops.data(), ops.size(),
+      timeout_us == kNoTimeout ? Deadline() : Deadline::In(timeout_us));
+}
+
 size_t Engine::Poll() { return body_->engine()->Poll(); }
 
 void Engine::Cancel(Operation* operation) {

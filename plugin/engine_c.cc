@@ -263,6 +263,17 @@ int rocksdb_uring_engine_wait_all(rocksdb_uring_engine_t* engine,
   return complete;
 }
 
+int rocksdb_uring_engine_wait_any(rocksdb_uring_engine_t* engine,
+                                  rocksdb_uring_operation_t* const* operations,
+                                  size_t count, uint64_t timeout_us) {
+  // Where memory is short, one of the first.
+  rocksdb_uring::SmallVector<Operation*, 64> list(count);
+  for (size_t i = 0; i < std::min(count, list.capacity()); ++i) {
+    list.push_back(operations[i]);
+  }
+  return engine->engine->WaitAny(list.data(), list.size(), timeout_us);
+}
+
 size_t rocksdb_uring_engine_poll(rocksdb_uring_engine_t* engine) {
   return engine->engine->Poll();
 }

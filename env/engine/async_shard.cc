@@ -209,7 +209,7 @@ bool AsyncShard::WaitUntil(ShardWaiters::Waiter* self, Deadline deadline) {
     // One harvest, then a look at its own operations: completions of others may
     // come faster than they are reaped, and each may wait for a device.
     const size_t reaped = Advance();
-    complete = self->DropCompleted();
+    complete = self->IsDone();
     const uint64_t left_us = complete ? 0 : deadline.LeftUs();
     if (left_us == 0) {
       break;
@@ -219,7 +219,7 @@ bool AsyncShard::WaitUntil(ShardWaiters::Waiter* self, Deadline deadline) {
     }
     // With all of its operations in the hands of other threads, a leader would
     // wait in the kernel for a completion that need not come.
-    if (waiters_.has_leader() || !self->IsInQueue(queue_)) {
+    if (waiters_.has_leader() || !self->NeedsQueue(queue_)) {
       waiters_.HandOver(queue_);
       waiters_.Follow(self, &mutex_, left_us);
     } else {
@@ -235,15 +235,20 @@ bool AsyncShard::Wait(IoOp* op, uint64_t timeout_us) {
   if (op->completed() || op->state() == IoState::kIdle) {
     return op->completed();
   }
-  ShardWaiters::Waiter self(&op, 1);
+  ShardWaiters::Waiter self = ShardWaiters::Waiter::ForAny(&op, 1);
   return WaitUntil(&self, timeout_us == IoEngine::kNoTimeout
                               ? Deadline()
                               : Deadline::In(timeout_us));
 }
 
 bool AsyncShard::WaitAll(IoOp** ops, size_t count, Deadline deadline) {
-  ShardWaiters::Waiter self(ops, count);
-  return self.DropCompleted() || WaitUntil(&self, deadline);
+  ShardWaiters::Waiter self = ShardWaiters::Waiter::ForAll(ops, count);
+  return self.IsDone() || WaitUntil(&self, deadline);
+}
+
+bool AsyncShard::WaitAny(IoOp* const* ops, size_t count, Deadline deadline) {
+  ShardWaiters::Waiter self = ShardWaiters::Waiter::ForAny(ops, count);
+  return self.IsDone() || WaitUntil(&self, deadline);
 }
 
 }  // namespace rocksdb_uring

@@ -34,10 +34,13 @@ class AsyncShard {
   // REQUIRES: no operation is in flight.
   ~AsyncShard();
 
-  // As IoEngine; `ops` of WaitAll is overwritten.
+  // As IoEngine; `ops` of WaitAll is overwritten. Those of WaitAny have been
+  // submitted to this shard.
   size_t Submit(IoOp* const* ops, size_t count) URING_EXCLUDES(mutex_);
   bool Wait(IoOp* op, uint64_t timeout_us) URING_EXCLUDES(mutex_);
   bool WaitAll(IoOp** ops, size_t count, Deadline deadline)
+      URING_EXCLUDES(mutex_);
+  bool WaitAny(IoOp* const* ops, size_t count, Deadline deadline)
       URING_EXCLUDES(mutex_);
   size_t Poll() URING_EXCLUDES(mutex_);
   void Cancel(IoOp* op) URING_EXCLUDES(mutex_);

@@ -33,10 +33,6 @@ constexpr uint64_t kAbandonedLookUs = 100 * 1000;
 // Direct I/O of any device is satisfied by a page.
 constexpr size_t kBufferAlignment = 4096;
 
-bool IsInFlight(const IoOp& op) {
-  return op.state() != IoState::kIdle && !op.completed();
-}
-
 }  // namespace
 
 // Abandoned reads, and the thread that takes them off
@@ -259,7 +255,7 @@ void DeadlineReads::Finish(std::unique_ptr<DeadlineRead> read, IoOp* wanted) {
 }
 
 IoEnd DeadlineReads::GiveUp(std::unique_ptr<DeadlineRead> read) {
-  if (IsInFlight(read->op)) {
+  if (IsInFlight(&read->op)) {
     read->op.set_abandoned();
     engine_->Cancel(&read->op);
     // What was queued is complete now, and so may be what a worker of the

@@ -88,6 +88,14 @@ class IoEngine {
     return complete;
   }
 
+  // Waits until one of these submitted operations is complete, or until the
+  // deadline; returns whether one is. Idle ones are not waited for.
+  virtual bool WaitAny(IoOp* const* ops, size_t count,
+                       Deadline deadline = Deadline()) {
+    return AnyCompleted(ops, count) ||
+           (count > 0 && Wait(ops[0], deadline.LeftUs()));
+  }
+
   // Completes what is there to be completed, without waiting; returns how many
   // operations that were.
   virtual size_t Poll() = 0;

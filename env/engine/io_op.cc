@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 namespace rocksdb_uring {
 
 // The switches below name each kind and have no default: the compiler then
@@ -23,6 +25,11 @@ bool IsTransfer(const IoOp& op) {
       return false;
   }
   return false;
+}
+
+bool AnyCompleted(IoOp* const* ops, size_t count) {
+  return std::any_of(ops, ops + count,
+                     [](const IoOp* op) { return op->completed(); });
 }
 
 uint64_t TransferLength(const IoOp& op) {

@@ -140,6 +140,13 @@ inline bool IsRead(const IoOp& op) {
 bool ReportsWriteErrors(const IoOp& op);
 // Whether it moves bytes between memory and the file.
 bool IsTransfer(const IoOp& op);
+// Submitted, and not complete.
+inline bool IsInFlight(const IoOp* op) {
+  const IoState state = op->state();
+  return state != IoState::kIdle && state != IoState::kCompleted;
+}
+// Whether at least one of them is complete.
+bool AnyCompleted(IoOp* const* ops, size_t count);
 
 // Bytes that the operation is to transfer; 0 for those that transfer none.
 uint64_t TransferLength(const IoOp& op);

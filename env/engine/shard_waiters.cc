@@ -5,62 +5,72 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "env/base/clock.h"
 
 namespace rocksdb_uring {
 
-bool ShardWaiters::Waiter::DropCompleted() {
-  IoOp** const end = std::remove_if(ops, ops + count, [](IoOp* op) {
-    const IoState state = op->state();
-    return state == IoState::kCompleted || state == IoState::kIdle;
-  });
-  count = static_cast<size_t>(end - ops);
-  return count == 0;
+bool ShardWaiters::Waiter::IsDone() {
+  if (rest_ == nullptr) {
+    return AnyCompleted(ops_, count_) ||
+           std::none_of(ops_, ops_ + count_, IsInFlight);
+  }
+  IoOp** const end =
+      std::remove_if(rest_, rest_ + count_, std::not_fn(IsInFlight));
+  count_ = static_cast<size_t>(end - rest_);
+  return count_ == 0;
 }
 
 void ShardWaiters::Waiter::Hurry(ShardQueue* queue) {
-  std::for_each(ops, ops + count, [queue](IoOp* op) { queue->Hurry(op); });
+  std::for_each(ops_, ops_ + count_, [queue](IoOp* op) { queue->Hurry(op); });
 }
 
-bool ShardWaiters::Waiter::IsInQueue(const ShardQueue& queue) const {
-  return std::any_of(ops, ops + count,
-                     [&queue](const IoOp* op) { return queue.Holds(*op); });
+// Who needs all of them has to wait for those that the queue holds in any case.
+// Who needs one may have it from a thread that has taken it off the ring, and
+// must not be in the kernel then: no completion would come for it.
+bool ShardWaiters::Waiter::NeedsQueue(const ShardQueue& queue) const {
+  const auto is_held = [&queue](const IoOp* op) { return queue.Holds(*op); };
+  return rest_ != nullptr
+             ? std::any_of(ops_, ops_ + count_, is_held)
+             : std::all_of(ops_, ops_ + count_, [&](const IoOp* op) {
+                 return !IsInFlight(op) || is_held(op);
+               });
 }
 
 // Linked while it sleeps only, so that the list holds no thread that has to be
-// woken for nothing. `woken` tells a wake-up from a spurious one.
+// woken for nothing. `woken_` tells a wake-up from a spurious one.
 void ShardWaiters::Follow(Waiter* self, Mutex* mutex, uint64_t timeout_us) {
-  self->woken = false;
-  self->next = followers_;
+  self->woken_ = false;
+  self->next_ = followers_;
   followers_ = self;
   if (timeout_us == Deadline::kNoLimit) {
-    while (!self->woken) {
-      self->wake.Wait(mutex);
+    while (!self->woken_) {
+      self->wake_.Wait(mutex);
     }
   } else {
     const auto end = std::chrono::steady_clock::now() +
                      std::chrono::microseconds(timeout_us);
-    while (!self->woken && self->wake.WaitUntil(mutex, end)) {
+    while (!self->woken_ && self->wake_.WaitUntil(mutex, end)) {
     }
   }
   Waiter** link = &followers_;
   while (*link != self) {
-    link = &(*link)->next;
+    link = &(*link)->next_;
   }
-  *link = self->next;
+  *link = self->next_;
 }
 
 void ShardWaiters::Wake(Waiter* waiter) {
   // With the lock held: the condition variable is on the stack of a thread
   // that is free to go as soon as it has the lock.
-  waiter->woken = true;
-  waiter->wake.NotifyAll();
+  waiter->woken_ = true;
+  waiter->wake_.NotifyAll();
 }
 
 void ShardWaiters::WakeFinished() {
-  for (Waiter* waiter = followers_; waiter != nullptr; waiter = waiter->next) {
-    if (!waiter->woken && waiter->DropCompleted()) {
+  for (Waiter* waiter = followers_; waiter != nullptr; waiter = waiter->next_) {
+    if (!waiter->woken_ && waiter->IsDone()) {
       Wake(waiter);
     }
   }
@@ -73,10 +83,10 @@ void ShardWaiters::HandOver(const ShardQueue& queue) {
   if (leader_) {
     return;
   }
-  for (Waiter* waiter = followers_; waiter != nullptr; waiter = waiter->next) {
+  for (Waiter* waiter = followers_; waiter != nullptr; waiter = waiter->next_) {
     // One that is awake already hands over itself when it goes.
-    if (waiter->woken || waiter->IsInQueue(queue)) {
-      if (!waiter->woken) {
+    if (waiter->woken_ || waiter->NeedsQueue(queue)) {
+      if (!waiter->woken_) {
         Wake(waiter);
       }
       return;

@@ -25,27 +25,37 @@ namespace rocksdb_uring {
 class ShardWaiters {
  public:
   // A thread that waits, and for what. Lives on its stack.
-  struct Waiter {
-    Waiter(IoOp** operations, size_t operation_count)
-        : ops(operations), count(operation_count) {}
+  class Waiter {
+   public:
+    // Until all are complete; the list is overwritten.
+    static Waiter ForAll(IoOp** ops, size_t count) { return {ops, ops, count}; }
+    // Until one is.
+    static Waiter ForAny(IoOp* const* ops, size_t count) {
+      return {nullptr, ops, count};
+    }
 
-    // Takes out of the list what need not be waited for any more; true if
-    // nothing is left.
-    bool DropCompleted();
+    // Whether there is nothing left to wait for: an operation that is not in
+    // flight is not waited for.
+    bool IsDone();
     // Moves those that wait for room in front of what no thread waits for.
     void Hurry(ShardQueue* queue);
-    // Whether the queue holds one of them.
-    bool IsInQueue(const ShardQueue& queue) const;
-
-    // The caller's; overwritten.
-    IoOp** ops;
-    size_t count;
+    // Whether it has to wait for what the queue holds.
+    bool NeedsQueue(const ShardQueue& queue) const;
 
    private:
     friend class ShardWaiters;
-    CondVar wake;
-    bool woken = false;
-    Waiter* next = nullptr;
+
+    Waiter(IoOp** rest, IoOp* const* ops, size_t count)
+        : rest_(rest), ops_(ops), count_(count) {}
+
+    // The same list, of which what is complete is dropped; null if one is
+    // enough.
+    IoOp** const rest_;
+    IoOp* const* const ops_;
+    size_t count_;
+    CondVar wake_;
+    bool woken_ = false;
+    Waiter* next_ = nullptr;
   };
 
   bool has_leader() const { return leader_; }

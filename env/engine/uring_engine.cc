@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "env/base/debug_log.h"
-#include "env/base/process_memory.h"
 #include "env/base/thread_number.h"
 #include "env/engine/fork_generation.h"
 #include "env/engine/ring_batch.h"
@@ -35,25 +34,7 @@ RingPool::Options PoolOptions(const EngineOptions& options,
   return pool;
 }
 
-std::shared_ptr<SubmissionPoller> PollerFor(const EngineOptions& options) {
-  return options.polling == Polling::kSubmission
-             ? std::make_shared<SubmissionPoller>(options.ring_factory,
-                                                  options.cpus)
-             : nullptr;
-}
-
 }  // namespace
-
-uint64_t EngineOptions::DefaultReadaheadBytes() {
-  static const uint64_t bytes =
-      std::clamp<uint64_t>(ProcessMemoryBytes() / 64, 32 << 20, 256 << 20);
-  return bytes;
-}
-
-uint32_t EngineOptions::DefaultRingsMax() {
-  return static_cast<uint32_t>(
-      std::clamp<size_t>(8 * CpuCount(), 64, kRingsMaxMax));
-}
 
 UringEngine::Polled::Polled(const EngineOptions& options,
                             const RingEnvironment& others)
@@ -68,7 +49,10 @@ UringEngine::UringEngine(const EngineOptions& options, Statistics* statistics,
       posix_(options.system_calls, statistics),
       completer_(&posix_, statistics),
       polling_(options.polling),
-      poller_(PollerFor(options)),
+      poller_(polling_ == Polling::kSubmission
+                  ? std::make_shared<SubmissionPoller>(options.ring_factory,
+                                                       options.cpus)
+                  : nullptr),
       rings_{FactoryWith(poller_, options.ring_factory), &breaker_, statistics,
              account},
       pool_(PoolOptions(options), &rings_),
@@ -131,10 +115,8 @@ UringEngine::Syncs UringEngine::TrySync() {
     return sync.result == -EBADF ? Syncs::kOnRings : Syncs::kUnknown;
   }
   const Errno error = Errno::FromResult(sync.result);
-  if (DebugLogEnabled()) {
-    DebugLog("rings do no syncs: %s; POSIX does them",
-             error.text(Errno::Buffer()));
-  }
+  DebugLog("rings do no syncs: %s; POSIX does them",
+           error.text(Errno::Buffer()));
   breaker_.NoteFailure(kRingSync, error);
   return Syncs::kRefused;
 }
@@ -298,7 +280,7 @@ bool UringEngine::Wait(IoOp* op, uint64_t timeout_us) {
   if (op->completed()) {
     return true;
   }
-  if (forked() && op->state() != IoState::kIdle) {
+  if (forked() && IsInFlight(op)) {
     // The parent's ring completes the parent's copy, and the child must touch
     // neither the ring nor the locks of threads that it does not have.
     op->result = posix_.Finish(*op, 0);
@@ -315,13 +297,12 @@ bool UringEngine::WaitAll(IoOp* const* ops, size_t count, Deadline deadline) {
   }
   // Piece by piece, on the stack: to wait must not need memory. Shard after
   // shard: all must be complete, so that the order costs nothing.
-  constexpr size_t kPiece = 64;
   bool complete = true;
-  for (; count > 0;
-       ops += std::min(count, kPiece), count -= std::min(count, kPiece)) {
-    IoOp* const* const end = ops + std::min(count, kPiece);
+  for (; count > 0; ops += std::min(count, kShardPiece),
+                    count -= std::min(count, kShardPiece)) {
+    IoOp* const* const end = ops + std::min(count, kShardPiece);
     for (size_t i = 0; i < shard_count_; ++i) {
-      IoOp* here[kPiece];
+      IoOp* here[kShardPiece];
       IoOp** const here_end = std::copy_if(
           ops, end, here, [i](const IoOp* op) { return op->shard == i; });
       complete = shards_[i]->WaitAll(here, static_cast<size_t>(here_end - here),
@@ -330,6 +311,28 @@ bool UringEngine::WaitAll(IoOp* const* ops, size_t count, Deadline deadline) {
     }
   }
   return complete;
+}
+
+// What a thread has submitted is in one shard, unless that had no ring for a
+// while: then the shards have their turns.
+bool UringEngine::WaitAny(IoOp* const* ops, size_t count, Deadline deadline) {
+  IoOp* const* const end = ops + count;
+  while (!AnyCompleted(ops, count)) {
+    IoOp* const* const first = std::find_if(ops, end, IsInFlight);
+    if (first == end || forked() || deadline.passed()) {
+      return (first != end && Wait(*first, deadline.LeftUs())) ||
+             AnyCompleted(ops, count);
+    }
+    AsyncShard* const shard = shards_[(*first)->shard].get();
+    if (std::all_of(first, end, [first](const IoOp* op) {
+          return op->shard == (*first)->shard;
+        })) {
+      shard->WaitAny(first, static_cast<size_t>(end - first), deadline);
+    } else if (Poll() == 0) {
+      shard->Wait(*first, std::min(kShardTurnUs, deadline.LeftUs()));
+    }
+  }
+  return true;
 }
 
 // All shards, also those in which this thread has nothing: a read whose own
@@ -343,7 +346,7 @@ size_t UringEngine::Poll() {
 }
 
 void UringEngine::Cancel(IoOp* op) {
-  if (!forked() && !op->completed() && op->state() != IoState::kIdle) {
+  if (!forked() && IsInFlight(op)) {
     shards_[op->shard]->Cancel(op);
   }
 }
@@ -384,17 +387,14 @@ std::unique_ptr<RingLoop> UringEngine::StartLoop(RingLoop::Work* work) {
 
 void UringEngine::AddInFlight(InFlightReport* report) {
   IoEngine::AddInFlight(report);
-  if (!forked()) {
-    loops_.AddInFlight(report);
+  // In a forked child their locks may be held for ever.
+  if (forked()) {
+    return;
   }
-  // In a forked child the locks of the shards may be held for ever.
-  for (size_t i = 0; i < shard_count_ && !forked(); ++i) {
+  loops_.AddInFlight(report);
+  for (size_t i = 0; i < shard_count_; ++i) {
     shards_[i]->AddInFlight(report);
   }
-}
-
-bool UringEngine::HasRing() {
-  return !forked() && (MyShard()->has_ring() || StandIn() != nullptr);
 }
 
 }  // namespace rocksdb_uring

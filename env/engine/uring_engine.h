@@ -17,6 +17,7 @@
 
 #include "env/base/cpu_count.h"
 #include "env/base/memory_account.h"
+#include "env/base/process_memory.h"
 #include "env/engine/async_shard.h"
 #include "env/engine/breaker.h"
 #include "env/engine/completion.h"
@@ -43,13 +44,20 @@ struct EngineOptions {
   // processor, at least 64: so many threads of a database wait at once.
   static constexpr uint32_t kRingsMaxMin = 1;
   static constexpr uint32_t kRingsMaxMax = 1024;
-  static uint32_t DefaultRingsMax();
+  static uint32_t DefaultRingsMax() {
+    return static_cast<uint32_t>(
+        std::clamp<size_t>(8 * CpuCount(), 64, kRingsMaxMax));
+  }
   uint32_t rings_max = DefaultRingsMax();
   // Bytes that buffers of the engine's own read-ahead may take together; 0
   // switches it off. By default a 64th of the memory that the process may use,
   // at least 32 and at most 256 MiB: a compaction reads 4 MiB ahead of each of
   // its inputs, where 60 are many (env/MEASUREMENTS.md).
-  static uint64_t DefaultReadaheadBytes();
+  static uint64_t DefaultReadaheadBytes() {
+    static const uint64_t bytes =
+        std::clamp<uint64_t>(ProcessMemoryBytes() / 64, 32 << 20, 256 << 20);
+    return bytes;
+  }
   uint64_t readahead_bytes = DefaultReadaheadBytes();
   // The same of buffers for writes that are in flight while their file grows;
   // 0 switches write-behind off.
@@ -107,13 +115,17 @@ class UringEngine final : public IoEngine {
   bool Wait(IoOp* op, uint64_t timeout_us = kNoTimeout) override;
   bool WaitAll(IoOp* const* ops, size_t count,
                Deadline deadline = Deadline()) override;
+  bool WaitAny(IoOp* const* ops, size_t count,
+               Deadline deadline = Deadline()) override;
   size_t Poll() override;
   void Cancel(IoOp* op) override;
   // Takes no trial of the breaker: the caller may have nothing to submit, and
   // would never report back. Here because RocksDB asks several times for each
   // block that it reads.
   bool asynchronous() override { return !forked() && breaker_.MayAllow(); }
-  bool HasRing() override;
+  bool HasRing() override {
+    return !forked() && (MyShard()->has_ring() || StandIn() != nullptr);
+  }
   void AddInFlight(InFlightReport* report) override;
   Statistics* statistics() override { return statistics_; }
 
@@ -145,6 +157,9 @@ class UringEngine final : public IoEngine {
     kOnRings,
     kRefused,
   };
+  // With operations in several shards a thread looks at another one after so
+  // many microseconds.
+  static constexpr uint64_t kShardTurnUs = 1000;
   bool forked() const { return generation_ != ForkGeneration::Now(); }
   void SetRequestPriority(IoOp* op);
   // Where this thread submits.

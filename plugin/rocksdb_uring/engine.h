@@ -117,10 +117,10 @@ enum class OperationPriority : uint8_t {
 class ROCKSDB_URING_ENGINE_EXPORT Operation {
  public:
   // Called once, by the thread that takes the completion off a ring (inside
-  // Run, Submit, Wait, WaitAll, Poll, Cancel), with no lock held. It may reuse
-  // or destroy the operation, and submit others; then the operation is not to
-  // be waited for. It may still run on its thread when a Wait of another
-  // returns.
+  // Run, Submit, Wait, WaitAll, WaitAny, Poll, Cancel), with no lock held. It
+  // may reuse or destroy the operation, and submit others; then the operation
+  // is not to be waited for. It may still run on its thread when a Wait of
+  // another returns.
   using Callback = void (*)(Operation* operation, void* context);
 
   Operation();
@@ -272,6 +272,12 @@ class ROCKSDB_URING_ENGINE_EXPORT Engine {
   // whether they are complete. Completes operations of others that it meets.
   bool Wait(Operation* operation, uint64_t timeout_us = kNoTimeout);
   bool WaitAll(Operation* const* operations, size_t count,
+               uint64_t timeout_us = kNoTimeout);
+  // Waits until one of them is complete, at most `timeout_us` microseconds;
+  // returns whether one is. Idle ones are not waited for. The way to keep many
+  // in flight: submit, wait for any, use and submit again those whose state()
+  // says so.
+  bool WaitAny(Operation* const* operations, size_t count,
                uint64_t timeout_us = kNoTimeout);
   // Completes what is there to be completed, without waiting; how many.
   size_t Poll();

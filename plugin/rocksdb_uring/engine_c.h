@@ -131,6 +131,10 @@ int rocksdb_uring_engine_wait(rocksdb_uring_engine_t* engine,
 int rocksdb_uring_engine_wait_all(rocksdb_uring_engine_t* engine,
                                   rocksdb_uring_operation_t* const* operations,
                                   size_t count, uint64_t timeout_us);
+/* 1 if one of them is. */
+int rocksdb_uring_engine_wait_any(rocksdb_uring_engine_t* engine,
+                                  rocksdb_uring_operation_t* const* operations,
+                                  size_t count, uint64_t timeout_us);
 size_t rocksdb_uring_engine_poll(rocksdb_uring_engine_t* engine);
 void rocksdb_uring_engine_cancel(rocksdb_uring_engine_t* engine,
                                  rocksdb_uring_operation_t* operation);

@@ -171,9 +171,9 @@ void Worker::StartAll() {
   to_start_.erase(to_start_.begin(), to_start_.begin() + taken);
 }
 
-// Waits for the oldest and takes whatever else is complete by then.
+// Takes whatever is complete once one is.
 void Worker::WaitForSome() {
-  engine_->Wait(in_flight_.front());
+  engine_->WaitAny(in_flight_.data(), in_flight_.size());
   const bool measured = measuring();
   const uint64_t now_ns = NowNs();
   const auto first_done =

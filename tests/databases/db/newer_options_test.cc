@@ -32,8 +32,10 @@ class NewerOptionsTest : public DbTest {
   bool OnRings() const { return WhyNoRing().empty() && GetParam().direct; }
   // Every second range of the model is what a MultiScan finds.
   void ExpectMultiScan(bool async_io, bool reverse);
+#if ROCKSDB_URING_ROCKSDB_GE(11, 8)
   // The database there holds the model, on the plugin and on POSIX.
   void ExpectDatabaseAt(const std::string& path);
+#endif
 };
 
 void NewerOptionsTest::ExpectMultiScan(bool async_io, bool reverse) {
@@ -93,6 +95,8 @@ TEST_P(NewerOptionsTest, MultiScan) {
   }
 }
 
+#if ROCKSDB_URING_ROCKSDB_GE(11, 8)
+
 void NewerOptionsTest::ExpectDatabaseAt(const std::string& path) {
   for (Env* env : {env_.get(), Env::Default()}) {
     Options options = MakeOptions();
@@ -113,8 +117,6 @@ void NewerOptionsTest::ExpectDatabaseAt(const std::string& path) {
     EXPECT_EQ(expected, model_.cend());
   }
 }
-
-#if ROCKSDB_URING_ROCKSDB_GE(11, 8)
 
 // Several threads copy, which is what a checkpoint on another device does.
 TEST_P(NewerOptionsTest, CheckpointByThreads) {

@@ -79,7 +79,7 @@ fi
 
 # The engine alone brings and needs no RocksDB: its examples, and the same ones
 # by pkg-config.
-inside apt-get purge -qy --autoremove librocksdb-uring-dev librocksdb-dev
+inside apt-get purge -qy --autoremove librocksdb-dev
 # shellcheck disable=SC2016  # expanded inside
 inside bash -euo pipefail -c '
   apt-get install -qy --no-install-recommends \

@@ -98,10 +98,10 @@ class ShardWaitersTest : public ShardQueueTest {
  protected:
   // Sleeps as a follower until `op` is complete; counts how often it woke.
   void Follow(IoOp* op) {
-    ShardWaiters::Waiter self(&op, 1);
+    ShardWaiters::Waiter self = ShardWaiters::Waiter::ForAny(&op, 1);
     MutexLock lock(&mutex_);
     ++sleeping_;
-    while (!self.DropCompleted()) {
+    while (!self.IsDone()) {
       waiters_.Follow(&self, &mutex_, Deadline::kNoLimit);
       ++woken_;
     }

@@ -2,6 +2,7 @@
 // and of the followers. A watchdog names the threads that are stuck.
 //
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "env/base/thread_number.h"
 #include "tests/support/engine/decorated_rings.h"
 #include "tests/support/engine/test_counts.h"
 #include "tests/unit/engine/async_fixture.h"
@@ -153,6 +155,111 @@ TEST_F(ShardWaitTest, ALeaderReturnsWhenAnotherThreadCompletesItsOrphan) {
   kernel_.SetSubmitError(0);
   kernel_.StopWithholding();
   WaitAll(&stranger);
+}
+
+TEST_F(ShardWaitTest, AnyEndsWithTheFirstThatIsComplete) {
+  kernel_.WithholdAll();
+  ReadBatch batch(file_.fd(), 0, Ranges(100));
+  const std::vector<IoOp*> ops = batch.pointers();
+  EXPECT_FALSE(engine_->WaitAny(ops.data(), ops.size())) << "none is in flight";
+  EXPECT_FALSE(engine_->WaitAny(ops.data(), 0));
+  SubmitAll(&batch);
+  EXPECT_FALSE(engine_->WaitAny(ops.data(), ops.size(), Deadline::In(1000)));
+  // The last of them, as the leader.
+  Threads leader;
+  leader.Start([&] { EXPECT_TRUE(engine_->WaitAny(ops.data(), ops.size())); });
+  ASSERT_TRUE(kernel_.AwaitWaiting(1));
+  Release(99000);
+  leader.Join();
+  EXPECT_TRUE(batch[99].completed());
+  EXPECT_FALSE(batch[0].completed());
+  EXPECT_TRUE(engine_->WaitAny(ops.data(), ops.size(), Deadline::In(0)));
+  EXPECT_FALSE(engine_->WaitAny(ops.data(), 99, Deadline::In(0)));
+  kernel_.StopWithholding();
+  WaitAll(&batch);
+  EXPECT_TRUE(batch.Matches(file_.model()));
+}
+
+// The leader takes its completion off the ring.
+TEST_F(ShardWaitTest, AnyEndsForAFollower) {
+  kernel_.WithholdAll();
+  ReadBatch slow(file_.fd(), 0, Ranges(1));
+  SubmitAll(&slow);
+  Threads leader;
+  leader.Start([&] { EXPECT_TRUE(engine_->Wait(&slow[0])); });
+  ASSERT_TRUE(kernel_.AwaitWaiting(1));
+  ReadBatch batch(file_.fd(), 0, {{100000, 1000}, {200000, 1000}});
+  SubmitAll(&batch);
+  Threads follower;
+  follower.Start([&] {
+    const std::vector<IoOp*> ops = batch.pointers();
+    EXPECT_TRUE(engine_->WaitAny(ops.data(), ops.size()));
+    EXPECT_FALSE(batch[0].completed());
+    EXPECT_TRUE(batch[1].completed());
+  });
+  Release(200000);
+  follower.Join();
+  EXPECT_FALSE(slow[0].completed());
+  kernel_.StopWithholding();
+  leader.Join();
+  WaitAll(&batch);
+}
+
+// Operations of two threads, which are in two shards.
+TEST_F(ShardWaitTest, AnyLooksAtAllShards) {
+  kernel_.WithholdAll();
+  ReadBatch mine(file_.fd(), 0, Ranges(1));
+  SubmitAll(&mine);
+  ReadBatch other(file_.fd(), 0, {{100000, 1000}});
+  while (other[0].state() == IoState::kIdle) {
+    std::thread([&] {
+      if (ThreadNumber() % 2 != mine[0].shard % 2) {
+        SubmitAll(&other);
+      }
+    }).join();
+  }
+  ASSERT_NE(mine[0].shard, other[0].shard);
+  IoOp* const ops[] = {&mine[0], &other[0]};
+  EXPECT_FALSE(engine_->WaitAny(ops, 2, Deadline::In(5000)));
+  Threads waiter;
+  waiter.Start([&] { EXPECT_TRUE(engine_->WaitAny(ops, 2)); });
+  ASSERT_TRUE(kernel_.AwaitWaiting(1));
+  Release(100000);
+  waiter.Join();
+  EXPECT_FALSE(mine[0].completed());
+  EXPECT_TRUE(other[0].completed());
+  kernel_.StopWithholding();
+  WaitAll(&mine);
+}
+
+// More threads than shards keep several in flight each; no wait-up is lost.
+TEST_F(ShardWaitTest, AnyServesManyThreads) {
+  kernel_.SetRandomFaults(TestSeed());
+  Watchdog watchdog(24);
+  Threads threads;
+  for (size_t t = 0; t < 24; ++t) {
+    threads.Start([&, t] {
+      ReadBatch batch(file_.fd(), 0, Ranges(8));
+      for (int round = 0; round < 30; ++round) {
+        watchdog.of(t)->Enter("WaitAny");
+        SubmitAll(&batch);
+        std::vector<IoOp*> left = batch.pointers();
+        while (!left.empty()) {
+          ASSERT_TRUE(engine_->WaitAny(left.data(), left.size()));
+          const size_t before = left.size();
+          left.erase(std::remove_if(left.begin(), left.end(),
+                                    [](IoOp* op) { return op->completed(); }),
+                     left.end());
+          ASSERT_LT(left.size(), before);
+        }
+        ASSERT_TRUE(batch.Matches(file_.model()));
+        for (size_t i = 0; i < batch.size(); ++i) {
+          batch[i].Reset();
+        }
+      }
+    });
+  }
+  threads.Join();
 }
 
 // No completion announces the end of an operation that is cancelled in the

@@ -148,6 +148,39 @@ TEST_F(EngineApiTest, PrioritiesReachTheKernel) {
   EXPECT_EQ(engine_->Statistics().background_requests, before + 4);
 }
 
+// A queue depth that is kept: who is complete is submitted again.
+TEST_F(EngineApiTest, WhoeverIsCompleteIsFound) {
+  constexpr size_t kDepth = 100;
+  std::vector<Operation> ops(kDepth);
+  std::vector<Operation*> list;
+  std::string buffer(kDepth * kBlock, 0);
+  for (size_t i = 0; i < kDepth; ++i) {
+    list.push_back(&ops[i]);
+  }
+  EXPECT_FALSE(engine_->WaitAny(list.data(), list.size()));
+  size_t started = 0;
+  const auto start = [&](size_t i) {
+    const uint64_t offset = (started++ * 7 % 64) * kBlock;
+    ops[i].Read(file_.fd(), &buffer[i * kBlock], kBlock, offset);
+    ASSERT_TRUE(engine_->Submit(&ops[i]));
+  };
+  for (size_t i = 0; i < kDepth; ++i) {
+    start(i);
+  }
+  size_t done = 0;
+  while (done < 1000) {
+    ASSERT_TRUE(engine_->WaitAny(list.data(), list.size()));
+    for (size_t i = 0; i < kDepth; ++i) {
+      if (ops[i].state() == OperationState::kCompleted) {
+        ASSERT_EQ(ops[i].result(), int64_t{kBlock});
+        ++done;
+        start(i);
+      }
+    }
+  }
+  EXPECT_TRUE(engine_->WaitAll(list.data(), list.size()));
+}
+
 TEST_F(EngineApiTest, SubmittedOnesAreWaitedForByAnyThread) {
   std::vector<Operation> ops(100);
   std::vector<Operation*> list;
@@ -369,6 +402,10 @@ TEST(EngineCTest, ListsOfAnyLength) {
   prepare();
   ASSERT_EQ(rocksdb_uring_engine_submit(engine, ops.data(), ops.size()),
             ops.size());
+  EXPECT_EQ(rocksdb_uring_engine_wait_any(engine, ops.data(), ops.size(),
+                                          ROCKSDB_URING_NO_TIMEOUT),
+            1);
+  EXPECT_GE(right(), 1u);
   EXPECT_EQ(rocksdb_uring_engine_wait_all(engine, ops.data(), ops.size(),
                                           ROCKSDB_URING_NO_TIMEOUT),
             1);
