@@ -4,6 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "env/engine/huge_blocks.h"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -83,7 +87,8 @@ TEST(HugeBlocks, ServeOtherThreads) {
   EXPECT_EQ(served, 20);
 }
 
-// Each buffer is filled with its own number and looked at when it goes.
+// The ends of each unit have the buffer's number, and are looked at when it
+// goes.
 TEST(HugeBlocks, BuffersDoNotOverlap) {
   struct Filled {
     AlignedBuffer buffer;
@@ -98,8 +103,10 @@ TEST(HugeBlocks, BuffersDoNotOverlap) {
     if (!filled.empty() && (random() % 2 == 0 || out > 4 * kBlock)) {
       std::swap(filled[random() % filled.size()], filled.back());
       const Filled& gone = filled.back();
-      const std::string expected(gone.buffer.size(), gone.value);
-      ASSERT_EQ(std::string(gone.buffer.data(), gone.buffer.size()), expected);
+      for (size_t at = 0; at < gone.buffer.size(); at += kUnit) {
+        ASSERT_EQ(gone.buffer.data()[at], gone.value);
+        ASSERT_EQ(gone.buffer.data()[at + kUnit - 1], gone.value);
+      }
       out -= gone.buffer.size();
       filled.pop_back();
       continue;
@@ -116,7 +123,10 @@ TEST(HugeBlocks, BuffersDoNotOverlap) {
     ASSERT_TRUE(
         IsAligned(reinterpret_cast<uintptr_t>(next.buffer.data()), kUnit));
     next.value = static_cast<char>(step);
-    memset(next.buffer.data(), next.value, next.buffer.size());
+    for (size_t at = 0; at < next.buffer.size(); at += kUnit) {
+      next.buffer.data()[at] = next.value;
+      next.buffer.data()[at + kUnit - 1] = next.value;
+    }
     out += next.buffer.size();
     filled.push_back(std::move(next));
     ASSERT_EQ((out + blocks.idle_bytes()) % kBlock, 0u);
@@ -207,6 +217,29 @@ TEST_F(HugeBudgetTest, AllOfTheLimitCanBeHad) {
   EXPECT_EQ(budget_.bytes(), kLimit);
   EXPECT_EQ(budget_.held(), kLimit);
   EXPECT_FALSE(Take(kPage));
+}
+
+// An address space that has no room for a block (ulimit -v).
+TEST_F(HugeBudgetTest, OtherMemoryServesWhereABlockCannotBeHad) {
+  const pid_t child = fork();
+  if (child == 0) {
+    size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t bytes = pages * kPage + (1 << 20);
+    const rlimit limit = {bytes, bytes};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) {
+      _exit(1);
+    }
+    AlignedBuffer buffer = budget_.Acquire(512 << 10, kPage);
+    if (buffer.data() == nullptr || budget_.held() != 512 << 10) {
+      _exit(2);
+    }
+    budget_.Release(std::move(buffer));
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 // Without room for another block, a part of the one that is there serves,

@@ -232,7 +232,7 @@ TEST_F(ShardWaitTest, AnyLooksAtAllShards) {
   WaitAll(&mine);
 }
 
-// More threads than shards keep several in flight each; no wait-up is lost.
+// More threads than shards keep several in flight each; no wake-up is lost.
 TEST_F(ShardWaitTest, AnyServesManyThreads) {
   kernel_.SetRandomFaults(TestSeed());
   Watchdog watchdog(24);

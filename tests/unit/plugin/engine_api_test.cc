@@ -149,7 +149,7 @@ TEST_F(EngineApiTest, PrioritiesReachTheKernel) {
 }
 
 // A queue depth that is kept: who is complete is submitted again.
-TEST_F(EngineApiTest, WhoeverIsCompleteIsFound) {
+TEST_F(EngineApiTest, WaitAnyFindsThoseThatAreComplete) {
   constexpr size_t kDepth = 100;
   std::vector<Operation> ops(kDepth);
   std::vector<Operation*> list;
