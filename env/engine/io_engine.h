@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -92,8 +93,9 @@ class IoEngine {
   // deadline; returns whether one is. Idle ones are not waited for.
   virtual bool WaitAny(IoOp* const* ops, size_t count,
                        Deadline deadline = Deadline()) {
+    IoOp* const* const first = std::find_if(ops, ops + count, IsInFlight);
     return AnyCompleted(ops, count) ||
-           (count > 0 && Wait(ops[0], deadline.LeftUs()));
+           (first != ops + count && Wait(*first, deadline.LeftUs()));
   }
 
   // Completes what is there to be completed, without waiting; returns how many

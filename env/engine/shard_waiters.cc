@@ -28,14 +28,15 @@ void ShardWaiters::Waiter::Hurry(ShardQueue* queue) {
 
 // Who needs all of them has to wait for those that the queue holds in any case.
 // Who needs one may have it from a thread that has taken it off the ring, and
-// must not be in the kernel then: no completion would come for it.
+// must not be in the kernel then: no completion would come for it. That thread
+// may complete it at this moment, and looks for followers afterwards.
 bool ShardWaiters::Waiter::NeedsQueue(const ShardQueue& queue) const {
   const auto is_held = [&queue](const IoOp* op) { return queue.Holds(*op); };
-  return rest_ != nullptr
-             ? std::any_of(ops_, ops_ + count_, is_held)
-             : std::all_of(ops_, ops_ + count_, [&](const IoOp* op) {
-                 return !IsInFlight(op) || is_held(op);
-               });
+  return std::any_of(ops_, ops_ + count_, is_held) &&
+         (rest_ != nullptr ||
+          std::all_of(ops_, ops_ + count_, [&](const IoOp* op) {
+            return op->state() == IoState::kIdle || is_held(op);
+          }));
 }
 
 // Linked while it sleeps only, so that the list holds no thread that has to be

@@ -125,6 +125,36 @@ class ShardWaitersTest : public ShardQueueTest {
   int woken_ URING_GUARDED_BY(mutex_) = 0;
 };
 
+// Of one that is complete, or in the hands of a thread that completes it, no
+// completion comes.
+TEST_F(ShardWaitersTest, LeadOnlyForWhatTheQueueHolds) {
+  ReadBatch batch(file_.fd(), 0, Ranges(2));
+  ASSERT_EQ(Add(&batch), 2u);
+  std::vector<IoOp*> list = batch.pointers();
+  using Waiter = ShardWaiters::Waiter;
+  EXPECT_TRUE(Waiter::ForAny(list.data(), 1).NeedsQueue(*queue_));
+  EXPECT_TRUE(Waiter::ForAny(list.data(), 2).NeedsQueue(*queue_));
+  ASSERT_EQ(kernel_.ReleaseAll(), 2u);
+  ASSERT_EQ(Reap().count, 2u);
+  for (const IoState state :
+       {IoState::kInFlight, IoState::kCompleted, IoState::kIdle}) {
+    batch[0].set_state(state);
+    EXPECT_FALSE(Waiter::ForAny(list.data(), 1).NeedsQueue(*queue_));
+  }
+  // The other one is in the queue again.
+  batch[1].Reset();
+  ASSERT_EQ(queue_->Add(&list[1], 1), 1u);
+  for (const IoState state : {IoState::kInFlight, IoState::kCompleted}) {
+    batch[0].set_state(state);
+    EXPECT_FALSE(Waiter::ForAny(list.data(), 2).NeedsQueue(*queue_));
+    EXPECT_TRUE(Waiter::ForAll(list.data(), 2).NeedsQueue(*queue_));
+  }
+  batch[0].set_state(IoState::kIdle);
+  EXPECT_TRUE(Waiter::ForAny(list.data(), 2).NeedsQueue(*queue_));
+  kernel_.ReleaseAll();
+  EXPECT_EQ(Reap().count, 1u);
+}
+
 TEST_F(ShardWaitersTest, ACompletionWakesTheThreadThatItConcerns) {
   ReadBatch batch(file_.fd(), 0, Ranges(2));
   ASSERT_EQ(Add(&batch), 2u);
