@@ -76,6 +76,10 @@ struct IoOp {
   const iovec* iov = nullptr;
   int iov_count = 0;
   IoPriority priority = IoPriority::kForeground;
+  // On a ring, a kernel thread executes it from its beginning. For buffered
+  // writes that nobody waits for: what they cost is processor time, and the
+  // thread that submits would spend it on a filesystem that need not wait.
+  bool by_worker = false;
   Callback callback = nullptr;
   // The owner's, for the callback.
   void* context = nullptr;

@@ -33,6 +33,7 @@ RingRequest MakeRequest(const IoOp& op, uint64_t user_data) {
   request.flags = op.flags;
   request.user_data = user_data;
   request.io_priority = op.kernel_priority;
+  request.by_worker = op.by_worker;
   switch (op.kind) {
     case IoKind::kRead:
       request.opcode = RingOpcode::kRead;

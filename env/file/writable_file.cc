@@ -157,14 +157,16 @@ IoPriority UringWritableFile::PriorityOf(IoPriority otherwise) {
                                                  : otherwise;
 }
 
-WriteBehind* UringWritableFile::WriteBehindFor(PathChoice path) {
+WriteBehind* UringWritableFile::WriteBehindFor(PathChoice path, size_t size) {
+  WriteBehind* behind = write_behind();
+  // Short appends behind long ones stay in line: to leave would wait for those.
+  const size_t longest = behind == nullptr ? size : WriteBehind::kWriteBytesMax;
   // A write in flight reports its failure to a later call, and a closed file
   // gets none.
-  if (!WriteBehind::Wants(*file_, path) || !WriteBehind::Serves(*file_) ||
-      !file_->fd.valid()) {
+  if (!WriteBehind::Wants(*file_, path, longest, flush_waits_) ||
+      !WriteBehind::Serves(*file_) || !file_->fd.valid()) {
     return nullptr;
   }
-  WriteBehind* behind = write_behind();
   if (behind == nullptr) {
     // Without memory for it the append is written before it returns.
     behind = new (std::nothrow) WriteBehind(file_);
@@ -205,7 +207,7 @@ IOStatus UringWritableFile::Write(uint64_t offset, const Slice& data,
        IsAligned(data.size(), file_->alignment) &&
        IsAligned(reinterpret_cast<uintptr_t>(data.data()), file_->alignment)));
   const PathChoice path = file_->writes();
-  WriteBehind* const behind = WriteBehindFor(path);
+  WriteBehind* const behind = WriteBehindFor(path, data.size());
   if (behind == nullptr && write_behind() == nullptr) {
     return WriteNow(path, offset, data, verification);
   }
@@ -367,12 +369,9 @@ IOStatus UringWritableFile::RangeSync(uint64_t offset, uint64_t nbytes,
   if (!supported) {
     return FSWritableFile::RangeSync(offset, nbytes, options, dbg);
   }
-  int64_t result = 0;
-  if (strict) {
-    result = write_out_.RunStrictly(offset + nbytes);
-  } else {
-    result = write_out_.Request(offset, offset + nbytes, CompleteBelow());
-  }
+  const int64_t result =
+      strict ? write_out_.RunStrictly(offset + nbytes)
+             : write_out_.Request(offset, offset + nbytes, CompleteBelow());
   return result < 0 ? Failed("While sync_file_range", result) : IOStatus::OK();
 }
 

@@ -118,7 +118,7 @@ class UringWritableFile final : public rocksdb::FSWritableFile {
   rocksdb::IOStatus Write(uint64_t offset, const rocksdb::Slice& data,
                           Verification verification);
   // For an append by `path`; null if it is to be written before it returns.
-  WriteBehind* WriteBehindFor(PathChoice path);
+  WriteBehind* WriteBehindFor(PathChoice path, size_t size);
   // Of the next write: `otherwise` if the file is not a compaction's.
   IoPriority PriorityOf(IoPriority otherwise);
   rocksdb::IOStatus WriteBehindPiece(WriteBehind* behind, PathChoice path,

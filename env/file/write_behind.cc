@@ -25,12 +25,28 @@ namespace rocksdb_uring {
 // process. Submitting is not enough for that: of 128 buffered writes in flight
 // a killed process lost 127.
 //
-// With writes=auto only direct files: no buffered append gained from a ring
-// (env/MEASUREMENTS.md, Appends).
 bool WriteBehind::Serves(const OpenFile& file) {
   return (file.kind == FileKind::kTable || file.kind == FileKind::kBlob) &&
          file.engine->has_rings() &&
          file.engine->options().write_buffer_bytes > 0;
+}
+
+// A buffered append costs processor time: it allocates pages of the page cache
+// and fills them. In flight, a kernel thread spends that time while the
+// compaction continues (env/MEASUREMENTS.md, Appends). One that is waited for
+// gains nothing, and takes longer than the system call.
+bool WriteBehind::Wants(const OpenFile& file, PathChoice path, size_t size,
+                        bool flush_waits) {
+  switch (path) {
+    case PathChoice::kUring:
+      return true;
+    case PathChoice::kAuto:
+      return file.direct() || (size >= kBufferedBytesMin && !flush_waits);
+    case PathChoice::kPosix:
+    case PathChoice::kPlain:
+      break;
+  }
+  return false;
 }
 
 WriteBehind::~WriteBehind() { Finish(); }
@@ -211,6 +227,7 @@ void WriteBehind::Start(uint64_t offset, size_t size, IoPriority priority) {
   Write* const write = std::exchange(reserved_, nullptr);
   file_->Describe(IoKind::kWrite, StatKind::kWriteBehind, offset, size,
                   write->buffer.data(), &write->op, priority);
+  write->op.by_worker = !file_->direct();
   // CountOverlap must not count writes that completed during the copy.
   CollectCompleted();
   if (!file_->engine->engine()->Submit(&write->op)) {

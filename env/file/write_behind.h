@@ -40,14 +40,16 @@ class WriteBehind final : private BufferBudget::Holder {
   // env/MEASUREMENTS.md).
   static constexpr size_t kWriteBytesMax = 512 << 10;
   static constexpr size_t kWritesMax = 8;
+  // Shorter buffered appends cost less than to hand them over. RocksDB's have
+  // 1 MiB, or what a rate limiter lets through.
+  static constexpr size_t kBufferedBytesMin = 128 << 10;
 
-  // Whether writes of the file may ever be in flight while it grows; and
-  // whether one by this path is to be.
+  // Whether writes of the file may ever be in flight while it grows.
   static bool Serves(const OpenFile& file);
-  static bool Wants(const OpenFile& file, PathChoice path) {
-    return path == PathChoice::kUring ||
-           (path == PathChoice::kAuto && file.direct());
-  }
+  // Whether an append of `size` bytes by this path is to be in flight when it
+  // returns; `flush_waits`: the Flush that follows it waits for it.
+  static bool Wants(const OpenFile& file, PathChoice path, size_t size,
+                    bool flush_waits);
 
   explicit WriteBehind(std::shared_ptr<const OpenFile> file)
       : file_(std::move(file)) {}

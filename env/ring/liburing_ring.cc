@@ -178,6 +178,9 @@ bool LiburingRing::Prepare(const RingRequest& request) {
   if (MovesBytes(request.opcode)) {
     sqe->ioprio = request.io_priority;
   }
+  if (request.by_worker) {
+    io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+  }
   io_uring_sqe_set_data64(sqe, request.user_data);
   ++prepared_;
   return true;

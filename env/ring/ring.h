@@ -48,6 +48,9 @@ struct RingRequest {
   // I/O priority of a read or write, as ioprio_set(2) takes it; 0: that of the
   // thread that hands the request over.
   uint16_t io_priority = 0;
+  // Executed by a kernel thread from its beginning, not first by the thread
+  // that hands it over, as far as it can be without waiting.
+  bool by_worker = false;
 };
 
 struct RingCompletion {

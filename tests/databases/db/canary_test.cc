@@ -114,9 +114,11 @@ class CanaryTest : public DbTest {
 };
 
 TEST_P(CanaryTest, GrowsUnderLoadAndRollsBack) {
-  const bool takes_rings =
-      WhyNoRing().empty() &&
-      (GetParam().direct || std::string(GetParam().paths) == "uring");
+  const std::string paths = GetParam().paths;
+  const bool takes_rings = WhyNoRing().empty() && paths != "posix";
+  // By default, of a buffered database only long appends to tables.
+  const bool for_everything =
+      takes_rings && (GetParam().direct || paths == "uring");
   Fill();
   EXPECT_EQ(Count().inside, 0u) << "share=0 from the start";
   snapshot_ = db_->GetSnapshot();
@@ -133,7 +135,12 @@ TEST_P(CanaryTest, GrowsUnderLoadAndRollsBack) {
     // Of some dozen files 5 % may be none.
     EXPECT_TRUE(counted.inside > 0 || std::string(share) == "5") << share;
     EXPECT_TRUE(counted.outside > 0 || std::string(share) == "100") << share;
-    EXPECT_EQ(counted.rings > 0, takes_rings && counted.inside > 0) << share;
+    EXPECT_TRUE(counted.rings > 0 || std::string(share) != "100" ||
+                !takes_rings);
+    EXPECT_TRUE(counted.rings > 0 || counted.inside == 0 || !for_everything)
+        << share;
+    EXPECT_TRUE(counted.rings == 0 || (takes_rings && counted.inside > 0))
+        << share;
   }
   SetShare("0");
   stop = true;

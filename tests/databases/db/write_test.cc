@@ -46,8 +46,7 @@ class WriteTest : public DbTest {
 
   // Where table bytes went in flight, and where appends were waited for.
   bool WritesBehind() const {
-    return WhyNoRing().empty() &&
-           (GetParam().direct || std::string(GetParam().paths) == "uring");
+    return WhyNoRing().empty() && std::string(GetParam().paths) != "posix";
   }
 
   bool strict_ = false;

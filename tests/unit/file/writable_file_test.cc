@@ -53,7 +53,10 @@ struct ExpectedPaths {
     const bool buffers = !write_case.Has("write_buffer_bytes=0");
     const bool table = write_case.is_table() || write_case.is_blob();
     const bool automatic = ring && !write_case.Has("writes=");
-    behind = table && buffers && (writes || (automatic && write_case.direct));
+    // Of a buffered blob the Flush would wait.
+    behind =
+        table && buffers &&
+        (writes || (automatic && (write_case.direct || write_case.is_table())));
     write = behind   ? "write_behind.ring"
             : writes ? "write.ring"
                      : "write.posix";

@@ -35,6 +35,38 @@ TEST_F(WriteFaultTest, TableWritesAreInFlightWhenAppendReturns) {
   EXPECT_EQ(ReadWholeFile(path_), written_);
 }
 
+// By default short ones cost less than to hand them over, unless they follow
+// long ones; a thread that only submits must not execute them.
+TEST_F(WriteFaultTest, LongBufferedAppendsAreInFlightByDefault) {
+  writes_ = PathChoice::kAuto;
+  Open();
+  kernel_.SetRequestScript([](const RingRequest& request, uint64_t) {
+    EXPECT_TRUE(!IsWrite(request) || request.by_worker);
+    FakeKernel::Verdict verdict;
+    verdict.withheld = true;
+    return verdict;
+  });
+  MustAppend(WriteBehind::kBufferedBytesMin - 1);
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+  MustAppend(WriteBehind::kBufferedBytesMin);
+  MustAppend(100);
+  EXPECT_TRUE(Flush().ok());
+  EXPECT_EQ(kernel_.withheld(), 2u);
+  ExpectWaitsForTheKernel([this] { return Sync(); });
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+  EXPECT_TRUE(Close().ok());
+}
+
+// A Flush after each append would wait for it.
+TEST_F(WriteFaultTest, BufferedBlobsThatAreReadAreWrittenAtOnceByDefault) {
+  writes_ = PathChoice::kAuto;
+  Open("000007.blob");
+  kernel_.WithholdAll();
+  MustAppend(2 * kPiece);
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+  EXPECT_EQ(kernel_.withheld(), 0u);
+}
+
 TEST_F(WriteFaultTest, BlobFlushWaits) {
   Open("000007.blob");
   kernel_.WithholdAll();
