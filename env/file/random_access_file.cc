@@ -42,10 +42,9 @@ bool HasStreams(const OpenFile& file) {
 std::unique_ptr<ReadAhead> MakeReadAhead(
     const std::shared_ptr<const OpenFile>& file, uint64_t file_size,
     StreamHistory* history) {
-  const bool wanted =
-      HasStreams(*file) && file->direct() && file->engine->has_rings();
-  return wanted ? std::make_unique<ReadAhead>(file, file_size, history)
-                : nullptr;
+  return HasStreams(*file) && file->engine->has_rings()
+             ? std::make_unique<ReadAhead>(file, file_size, history)
+             : nullptr;
 }
 
 std::unique_ptr<PageCacheAhead> MakePageCacheAhead(
@@ -87,6 +86,18 @@ IOStatus UringRandomAccessFile::ReadError(const IoOp& op) const {
                       file_->name, op);
 }
 
+// A buffered read waits for nothing where the page cache has it, but each one
+// costs a system call. A compaction may have a kernel thread make them for it,
+// 128 blocks at once, and copies them out of a buffer; a scan may have no
+// processor to spare. Large reads save nothing (env/MEASUREMENTS.md, Buffered
+// compactions).
+bool UringRandomAccessFile::HasWindowsFor(size_t n, const IOOptions& options,
+                                          PathChoice path) const {
+  return read_ahead_ != nullptr && MayUseRings(path) &&
+         (file_->direct() ||
+          (n < ReadAhead::kLargeReadMin && IsBackground(options)));
+}
+
 UringRandomAccessFile::FromWindow UringRandomAccessFile::ReadFromWindow(
     const ReadStream* stream, uint64_t offset, size_t n, char* scratch,
     const ReadTerms& terms) const {
@@ -105,6 +116,9 @@ UringRandomAccessFile::FromWindow UringRandomAccessFile::ReadFromWindow(
                                start.ElapsedNs(), 1);
     }
   }
+  if (!file_->direct()) {
+    return read;
+  }
   // A window that ends inside a sector ends where the file did. A table still
   // ends there, and a read of the rest would have an offset that direct I/O
   // refuses. A blob file may have grown since, so its last sector is read
@@ -122,19 +136,19 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
                                      char* scratch,
                                      IODebugContext* /*dbg*/) const {
   AssertAligned(*file_, offset, n, scratch);
-  // A direct file copies what its windows have, and reads the rest. A buffered
-  // file makes the read, and announces what comes next. All others just read.
+  // Windows copy what they have, and the rest is read. A buffered file without
+  // them makes the read, and announces what comes next. All others just read.
   const PathChoice path = file_->reads();
   const ReadTerms terms = TermsOf(*file_, options, path);
-  const bool announces =
-      page_cache_ahead_ != nullptr && path != PathChoice::kPlain;
-  const bool has_windows = read_ahead_ != nullptr && MayUseRings(path);
+  const bool has_windows = HasWindowsFor(n, options, path);
+  const bool announces = page_cache_ahead_ != nullptr && !has_windows &&
+                         path != PathChoice::kPlain;
   ReadStream* const stream =
       announces || has_windows ? NoteRead(&streams_, offset, n) : nullptr;
   FromWindow read;
   if (has_windows) {
     read = ReadFromWindow(stream, offset, n, scratch, terms);
-  } else if (read_ahead_ != nullptr) {
+  } else if (read_ahead_ != nullptr && !MayUseRings(path)) {
     read_ahead_->ForgetAll();
   }
   if (read.done < n && !read.at_end) {

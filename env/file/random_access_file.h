@@ -78,6 +78,9 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
     // More was on its way at the deadline.
     bool late = false;
   };
+  // Whether read_ahead_ is to serve a read of `n` bytes by this path.
+  bool HasWindowsFor(size_t n, const rocksdb::IOOptions& options,
+                     PathChoice path) const;
   // REQUIRES: read_ahead_ != nullptr.
   FromWindow ReadFromWindow(const ReadStream* stream, uint64_t offset, size_t n,
                             char* scratch, const ReadTerms& terms) const;
@@ -91,8 +94,8 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   rocksdb::IOStatus ReadError(const IoOp& op) const;
 
   const std::shared_ptr<const OpenFile> file_;
-  // At most one of them: for direct and for buffered files whose streams are
-  // read ahead. The first keeps the address of `streams_`.
+  // Null where streams are not read ahead; the second for direct files, too.
+  // The first keeps the address of `streams_`.
   const std::unique_ptr<ReadAhead> read_ahead_;
   const std::unique_ptr<PageCacheAhead> page_cache_ahead_;
   // What reads write to, on lines of its own: what every read looks at, above,

@@ -1,7 +1,8 @@
 // Reads ahead of streams with direct I/O, so that the device works while
 // RocksDB checks and merges what it has: compaction inputs, scans in both
-// directions, values in blob files. (PageCacheAhead does it for buffered
-// files.)
+// directions, values in blob files. Of buffered files it serves the small reads
+// of compactions, so that a kernel thread copies out of the page cache, many
+// blocks at once. (PageCacheAhead serves all other reads of buffered files.)
 //
 // A stream has a window: pieces of the file that rings read into buffers of the
 // engine, in the stream's direction. A read that the window holds is copied out
@@ -38,8 +39,8 @@ class ReadAhead final : public BufferBudget::Holder {
   // Reads from this size on are told apart here.
   static constexpr size_t kLargeReadMin = 64 << 10;
 
-  // `file` is direct; what it holds below `file_size` (bytes) will not change,
-  // but for the last page of a blob file. `history` is not owned.
+  // What `file` holds below `file_size` (bytes) will not change, but for the
+  // last page of a blob file. `history` is not owned.
   ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size,
             StreamHistory* history);
   // Waits for the windows in flight.
@@ -50,7 +51,8 @@ class ReadAhead final : public BufferBudget::Holder {
   // Returns how many bytes it copied; the rest is the caller's to read. Blocks
   // if the window is still on its way, until the deadline: then it sets
   // `*late`. What it starts has the priority of the read, or kAhead. `seen`:
-  // what NoteRead has said of this read, or null. All numbers are aligned.
+  // what NoteRead has said of this read, or null. Of a direct file all numbers
+  // are aligned.
   size_t Read(const ReadStream* seen, uint64_t offset, size_t size,
               char* scratch, const ReadTerms& terms, bool* late);
 

@@ -247,7 +247,7 @@ void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
 }
 
 bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
-  bytes = RoundUp(bytes, file_->alignment);
+  bytes = RoundUp(bytes, file_->buffer_alignment());
   Piece* const piece = at(count_);
   piece->buffer = GetBuffer(&bytes);
   if (piece->buffer.data() == nullptr) {
@@ -258,6 +258,7 @@ bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
   piece->taken = 0;
   file_->Describe(IoKind::kRead, StatKind::kReadAhead, piece->start, bytes,
                   piece->buffer.data(), &piece->op, priority);
+  piece->op.by_worker = !file_->direct();
   // Without room or a ring the stream continues without a window. Reading the
   // piece here would make this read wait for bytes that are not needed yet.
   if (!engine()->Submit(&piece->op)) {
@@ -282,7 +283,7 @@ AlignedBuffer ReadWindow::GetBuffer(uint64_t* bytes) {
   const size_t alignment = file_->buffer_alignment();
   AlignedBuffer buffer = budget()->Acquire(*bytes, alignment);
   while (buffer.data() == nullptr && *bytes >= 2 * kPieceBytesMin) {
-    *bytes = RoundUp(*bytes / 2, file_->alignment);
+    *bytes = RoundUp(*bytes / 2, file_->buffer_alignment());
     buffer = budget()->Acquire(*bytes, alignment);
   }
   return buffer;

@@ -1,5 +1,4 @@
-// The part of a direct file that has been read, or is being read, ahead of one
-// stream.
+// The part of a file that has been read, or is being read, ahead of one stream.
 //
 // SPDX-License-Identifier: Apache-2.0
 #pragma once

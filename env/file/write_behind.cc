@@ -33,8 +33,8 @@ bool WriteBehind::Serves(const OpenFile& file) {
 
 // A buffered append costs processor time: it allocates pages of the page cache
 // and fills them. In flight, a kernel thread spends that time while the
-// compaction continues (env/MEASUREMENTS.md, Appends). One that is waited for
-// gains nothing, and takes longer than the system call.
+// compaction continues (env/MEASUREMENTS.md, Buffered compactions). One that is
+// waited for gains nothing, and takes longer than the system call.
 bool WriteBehind::Wants(const OpenFile& file, PathChoice path, size_t size,
                         bool flush_waits) {
   switch (path) {

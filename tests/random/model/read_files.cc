@@ -163,6 +163,9 @@ IOOptions ReadFiles::RandomOptions() {
   if (dice_->OneIn(3)) {
     options.timeout = std::chrono::hours(1);
   }
+  if (dice_->OneIn(3)) {
+    options.rate_limiter_priority = rocksdb::Env::IO_LOW;
+  }
   return options;
 }
 
