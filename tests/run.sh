@@ -142,6 +142,9 @@ set_up() {
     -o DPkg::Lock::Timeout=600 "${missing[@]}"
 }
 
+# Several files as one unit of the compiler: half of its time.
+readonly units=(-DCMAKE_UNITY_BUILD=ON)
+
 # build NAME CMAKE_ARGUMENTS...: in build/NAME; of its targets those that
 # `targets` names, or all.
 targets=()
@@ -238,11 +241,27 @@ run_canary() {
   check tests/databases/canary/run.sh --seconds "$((full ? 600 : 15))" "build/$1"
 }
 
+# Each file below RocksDB by itself, as builds inside RocksDB compile it: all
+# builds here compile several as one unit. Of the others headers.sh does it.
+compile_alone() {
+  [[ $1 == dev ]] || return 0
+  title "compiling each file of the engine by itself"
+  if printf '%s\n' env/base/*.cc env/ring/*.cc env/engine/*.cc |
+    xargs -P "$jobs" -I SOURCE "${CXX:-g++}" -fsyntax-only -std=c++17 \
+      -Wall -Wextra -Werror -I. SOURCE; then
+    case_passed
+  else
+    case_failed "compiling each file of the engine by itself"
+  fi
+}
+
+# test_preset PRESET CMAKE_ARGUMENTS...
 test_preset() {
   local targets
   mapfile -t targets < <(some_suites "$1")
   ((${#targets[@]} == 0 || quick)) || targets+=(uring_soak)
-  build "$1" --preset "$1" -DROCKSDB_URING_BUILD_TESTS=ON || return
+  build "$@" --preset "$1" -DROCKSDB_URING_BUILD_TESTS=ON || return
+  ((quick)) || compile_alone "$1"
   run_suites "$1"
   ((quick)) || run_soak "$1"
   ((quick)) || run_canary "$1"
@@ -269,10 +288,9 @@ run_fuzzers() {
   done
 }
 
-# compile_only NAME C_COMPILER CXX_COMPILER STANDARD: several files in one unit, as
-# under the sanitizers. That each file compiles by itself, dev shows.
+# compile_only NAME C_COMPILER CXX_COMPILER STANDARD
 compile_only() {
-  build "$1" -S . -B "build/$1" -G Ninja -DCMAKE_UNITY_BUILD=ON \
+  build "$1" -S . -B "build/$1" -G Ninja "${units[@]}" \
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER="$2" \
     -DCMAKE_CXX_COMPILER="$3" -DCMAKE_CXX_STANDARD="$4" \
     -DROCKSDB_URING_WERROR=ON -DROCKSDB_URING_BUILD_TESTS=OFF
@@ -282,7 +300,7 @@ compile_only() {
 need_dev() {
   [[ -e build/dev/build.ninja ]] && cmake --build build/dev -- -j"$jobs" &&
     return 0
-  build dev --preset dev
+  build dev --preset dev "${units[@]}"
 }
 
 # other_place NAME COMMAND...: a script that runs tests of the dev build
@@ -366,7 +384,8 @@ measure_coverage() {
 
 run() {
   case "$1" in
-    dev | asan | tsan) test_preset "$1" ;;
+    dev) test_preset dev "${units[@]}" ;;
+    asan | tsan) test_preset "$1" ;;
     fuzz) run_fuzzers ;;
     release)
       if ((full || only)); then
@@ -374,7 +393,7 @@ run() {
       else
         # Not in build/release, which is of single files: figures may differ.
         build optimised --preset release -B build/optimised \
-          -DCMAKE_UNITY_BUILD=ON -DROCKSDB_URING_BUILD_TESTS=OFF
+          "${units[@]}" -DROCKSDB_URING_BUILD_TESTS=OFF
       fi
       ;;
     clang17) compile_only clang17 clang clang++ 17 ;;
