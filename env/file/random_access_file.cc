@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "env/base/aligned_buffer.h"
@@ -35,16 +36,6 @@ namespace {
 bool HasStreams(const OpenFile& file) {
   return (file.kind == FileKind::kTable || file.kind == FileKind::kBlob) &&
          file.engine->options().readahead_bytes > 0;
-}
-
-// Needs rings: a window is in flight while the caller works. Made whatever the
-// present settings say: they may change while the file is open.
-std::unique_ptr<ReadAhead> MakeReadAhead(
-    const std::shared_ptr<const OpenFile>& file, uint64_t file_size,
-    StreamHistory* history) {
-  return HasStreams(*file) && file->engine->has_rings()
-             ? std::make_unique<ReadAhead>(file, file_size, history)
-             : nullptr;
 }
 
 std::unique_ptr<PageCacheAhead> MakePageCacheAhead(
@@ -77,8 +68,13 @@ void EndLate(IoOp* op) {
 UringRandomAccessFile::UringRandomAccessFile(
     std::shared_ptr<const OpenFile> file, uint64_t file_size)
     : file_(std::move(file)),
-      read_ahead_(MakeReadAhead(file_, file_size, &streams_)),
+      file_size_(file_size),
+      may_have_windows_(HasStreams(*file_) && file_->engine->has_rings()),
       page_cache_ahead_(MakePageCacheAhead(file_)) {}
+
+UringRandomAccessFile::~UringRandomAccessFile() {
+  delete read_ahead_.load(std::memory_order_acquire);
+}
 
 IOStatus UringRandomAccessFile::ReadError(const IoOp& op) const {
   return MakeIOStatus("While pread offset " + std::to_string(op.offset) +
@@ -93,17 +89,39 @@ IOStatus UringRandomAccessFile::ReadError(const IoOp& op) const {
 // compactions).
 bool UringRandomAccessFile::HasWindowsFor(size_t n, const IOOptions& options,
                                           PathChoice path) const {
-  return read_ahead_ != nullptr && MayUseRings(path) &&
+  return may_have_windows_ && MayUseRings(path) &&
          (file_->direct() ||
           (n < ReadAhead::kLargeReadMin && IsBackground(options)));
 }
 
+// If several threads make one at once, that of the first stays.
+ReadAhead* UringRandomAccessFile::MakeReadAhead() const {
+  ReadAhead* made = read_ahead_.load(std::memory_order_acquire);
+  if (made != nullptr) {
+    return made;
+  }
+  std::unique_ptr<ReadAhead> mine(new (std::nothrow)
+                                      ReadAhead(file_, file_size_, &streams_));
+  if (mine != nullptr && read_ahead_.compare_exchange_strong(
+                             made, mine.get(), std::memory_order_acq_rel)) {
+    return mine.release();
+  }
+  return made;
+}
+
+// The settings do not allow them any more.
+void UringRandomAccessFile::ForgetWindows() const {
+  if (ReadAhead* const made = read_ahead_.load(std::memory_order_acquire)) {
+    made->ForgetAll();
+  }
+}
+
 UringRandomAccessFile::FromWindow UringRandomAccessFile::ReadFromWindow(
-    const ReadStream* stream, uint64_t offset, size_t n, char* scratch,
-    const ReadTerms& terms) const {
+    ReadAhead* windows, const ReadStream* stream, uint64_t offset, size_t n,
+    char* scratch, const ReadTerms& terms) const {
   const StartTime start = TakeSample() ? StartTime::Exact() : StartTime();
   FromWindow read;
-  read.done = read_ahead_->Read(stream, offset, n, scratch, terms, &read.late);
+  read.done = windows->Read(stream, offset, n, scratch, terms, &read.late);
   Statistics* const statistics = file_->engine->statistics();
   if (read.late) {
     statistics->Count(StatEvent::kDeadlineMissed);
@@ -145,11 +163,13 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
                          path != PathChoice::kPlain;
   ReadStream* const stream =
       announces || has_windows ? NoteRead(&streams_, offset, n) : nullptr;
+  ReadAhead* const windows =
+      has_windows && ReadAhead::Serves(stream, n) ? MakeReadAhead() : nullptr;
   FromWindow read;
-  if (has_windows) {
-    read = ReadFromWindow(stream, offset, n, scratch, terms);
-  } else if (read_ahead_ != nullptr && !MayUseRings(path)) {
-    read_ahead_->ForgetAll();
+  if (windows != nullptr) {
+    read = ReadFromWindow(windows, stream, offset, n, scratch, terms);
+  } else if (!MayUseRings(path)) {
+    ForgetWindows();
   }
   if (read.done < n && !read.at_end) {
     IoOp op;
@@ -248,8 +268,8 @@ IOStatus UringRandomAccessFile::ReadAsync(FSReadRequest& request,
   }
   // RocksDB now reads this stream ahead itself. A window as well would read
   // every byte twice.
-  if (read_ahead_ != nullptr) {
-    read_ahead_->ForgetStreamAt(request.offset);
+  if (ReadAhead* const windows = read_ahead_.load(std::memory_order_acquire)) {
+    windows->ForgetStreamAt(request.offset);
   }
   auto read =
       std::make_unique<AsyncRead>(file_, request, std::move(callback), argument,

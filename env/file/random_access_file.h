@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "env/base/sharing.h"
@@ -23,6 +24,7 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   // `file_size` in bytes; used only where the file cannot change.
   UringRandomAccessFile(std::shared_ptr<const OpenFile> file,
                         uint64_t file_size);
+  ~UringRandomAccessFile() override;
 
   rocksdb::IOStatus Read(uint64_t offset, size_t n,
                          const rocksdb::IOOptions& options,
@@ -78,12 +80,15 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
     // More was on its way at the deadline.
     bool late = false;
   };
-  // Whether read_ahead_ is to serve a read of `n` bytes by this path.
+  // Whether windows are to serve reads of `n` bytes by this path.
   bool HasWindowsFor(size_t n, const rocksdb::IOOptions& options,
                      PathChoice path) const;
-  // REQUIRES: read_ahead_ != nullptr.
-  FromWindow ReadFromWindow(const ReadStream* stream, uint64_t offset, size_t n,
-                            char* scratch, const ReadTerms& terms) const;
+  // Null if memory is short.
+  ReadAhead* MakeReadAhead() const;
+  void ForgetWindows() const;
+  FromWindow ReadFromWindow(ReadAhead* windows, const ReadStream* stream,
+                            uint64_t offset, size_t n, char* scratch,
+                            const ReadTerms& terms) const;
   // What MultiRead does, for as many requests as `ops`, empty, has room for.
   void ReadPiece(rocksdb::FSReadRequest* requests, size_t count,
                  const rocksdb::IOOptions& options, ReadOps* ops);
@@ -94,10 +99,15 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   rocksdb::IOStatus ReadError(const IoOp& op) const;
 
   const std::shared_ptr<const OpenFile> file_;
-  // Null where streams are not read ahead; the second for direct files, too.
-  // The first keeps the address of `streams_`.
-  const std::unique_ptr<ReadAhead> read_ahead_;
+  const uint64_t file_size_;
+  // Whether windows may ever serve its reads. They need rings: they are in
+  // flight while the caller works.
+  const bool may_have_windows_;
+  // Null where streams are not read ahead, and for direct files.
   const std::unique_ptr<PageCacheAhead> page_cache_ahead_;
+  // Owned. Null until a read may be served by it: few of a database's files are
+  // read in streams. Keeps the address of `streams_`.
+  mutable std::atomic<ReadAhead*> read_ahead_{nullptr};
   // What reads write to, on lines of its own: what every read looks at, above,
   // stays in the caches of all processors.
   alignas(kCacheLineBytes) mutable StreamHistory streams_;

@@ -158,8 +158,7 @@ ReadAhead::Slot* ReadAhead::FindOrStart(const ReadStream* seen, uint64_t offset,
 
 size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
                        char* scratch, const ReadTerms& terms, bool* late) {
-  if ((seen == nullptr && size < kLargeReadMin) ||
-      !MayBeOfStream(offset, size) || forked()) {
+  if (!Serves(seen, size) || !MayBeOfStream(offset, size) || forked()) {
     return 0;
   }
   Slot* slot = nullptr;

@@ -39,6 +39,11 @@ class ReadAhead final : public BufferBudget::Holder {
   // Reads from this size on are told apart here.
   static constexpr size_t kLargeReadMin = 64 << 10;
 
+  // Whether a read may be served, after NoteRead has said `seen` of it.
+  static bool Serves(const ReadStream* seen, size_t size) {
+    return seen != nullptr || size >= kLargeReadMin;
+  }
+
   // What `file` holds below `file_size` (bytes) will not change, but for the
   // last page of a blob file. `history` is not owned.
   ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size,
