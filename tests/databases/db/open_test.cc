@@ -38,7 +38,7 @@ TEST_P(OpenTest, CompactionReadsRight) {
   }
 }
 
-TEST_P(OpenTest, DirectCompactionIsReadAhead) {
+TEST_P(OpenTest, CompactionIsReadAhead) {
   table_bytes_ = 16 << 20;
   Reopen();
   Write(15000);
@@ -50,7 +50,7 @@ TEST_P(OpenTest, DirectCompactionIsReadAhead) {
   };
   const uint64_t background_before = background();
   Compact();
-  if (WhyNoRing().empty() && GetParam().direct) {
+  if (WhyNoRing().empty() && std::string(GetParam().paths) != "posix") {
     EXPECT_GT(Used("read.read_ahead"), before);
     EXPECT_GT(background(), background_before);
   } else {

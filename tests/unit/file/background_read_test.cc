@@ -126,7 +126,7 @@ TEST_F(BackgroundReadTest, FollowTheSettings) {
 }
 
 TEST_F(BackgroundReadTest, AreRightWhereWindowsFail) {
-  for (const int error : {EIO, EINVAL, EAGAIN}) {
+  for (const int error : {EIO, EINVAL, EAGAIN, ECANCELED}) {
     kernel_.SetRequestScript([=](const RingRequest&, uint64_t number) {
       FakeKernel::Verdict verdict;
       verdict.error = number % 2 == 0 ? error : 0;
