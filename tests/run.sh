@@ -241,8 +241,9 @@ run_canary() {
   check tests/databases/canary/run.sh --seconds "$((full ? 600 : 15))" "build/$1"
 }
 
-# Each file below RocksDB by itself, as builds inside RocksDB compile it: all
-# builds here compile several as one unit. Of the others headers.sh does it.
+# Each file below RocksDB by itself, as builds inside RocksDB compile it: the
+# builds here, but release, compile several as one unit. headers.sh does the same
+# with the files above.
 compile_alone() {
   [[ $1 == dev ]] || return 0
   title "compiling each file of the engine by itself"

@@ -81,8 +81,8 @@ struct IoOp {
   int iov_count = 0;
   IoPriority priority = IoPriority::kForeground;
   // On a ring, a kernel thread executes it from its beginning. For buffered
-  // writes that nobody waits for: what they cost is processor time, and the
-  // thread that submits would spend it on a filesystem that need not wait.
+  // transfers that nobody waits for yet: they cost processor time, which the
+  // submitting thread would spend on filesystems that do not have to wait.
   bool by_worker = false;
   Callback callback = nullptr;
   // The owner's, for the callback.

@@ -82,11 +82,11 @@ IOStatus UringRandomAccessFile::ReadError(const IoOp& op) const {
                       file_->name, op);
 }
 
-// A buffered read waits for nothing where the page cache has it, but each one
-// costs a system call. A compaction may have a kernel thread make them for it,
-// 128 blocks at once, and copies them out of a buffer; a scan may have no
-// processor to spare. Large reads save nothing (env/MEASUREMENTS.md, Buffered
-// compactions).
+// A buffered read of what the page cache has does not wait, but costs a system
+// call. For a compaction a kernel thread reads 128 blocks at once, on another
+// processor, and the compaction copies them out of a buffer. A scan reads by
+// itself: there may be no other processor for it. Large reads gain nothing
+// (env/MEASUREMENTS.md, Buffered compactions).
 bool UringRandomAccessFile::HasWindowsFor(size_t n, const IOOptions& options,
                                           PathChoice path) const {
   return may_have_windows_ && MayUseRings(path) &&

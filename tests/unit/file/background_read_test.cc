@@ -132,8 +132,10 @@ TEST_F(BackgroundReadTest, AreRightWhereWindowsFail) {
       verdict.error = number % 2 == 0 ? error : 0;
       return verdict;
     });
+    const uint64_t before = kernel_.observations().requests;
     Scan(low_);
     ScanBack(low_);
+    EXPECT_GT(kernel_.observations().requests, before);
   }
 }
 
@@ -145,6 +147,7 @@ TEST_F(BackgroundReadTest, OfABlobFileThatGrows) {
   std::ofstream(path_, std::ios::binary | std::ios::app) << more;
   model_ += more;
   Scan(low_, kFileSize - 1000, model_.size());
+  EXPECT_GT(kernel_.observations().requests, 0u);
 }
 
 }  // namespace
