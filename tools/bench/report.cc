@@ -4,10 +4,9 @@
 
 #include <unistd.h>
 
-#include <cstdarg>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "env/base/format.h"
 #include "tools/probe/kernel.h"
 #include "tools/probe/storage.h"
 
@@ -29,16 +28,6 @@ struct Quantile {
 };
 constexpr Quantile kQuantiles[] = {
     {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}};
-
-__attribute__((format(printf, 1, 2))) std::string Format(const char* format,
-                                                         ...) {
-  char buffer[512];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(buffer, sizeof(buffer), format, arguments);
-  va_end(arguments);
-  return buffer;
-}
 
 long OnlineCpus() { return sysconf(_SC_NPROCESSORS_ONLN); }
 

@@ -21,7 +21,7 @@ namespace {
 constexpr uint32_t kDepth = 32;
 constexpr uint32_t kStressThreads = 4;
 constexpr uint32_t kStressDepth = 256;
-constexpr uint32_t kBatchMax = 128;
+constexpr uint32_t kSuiteBatchMax = 128;
 // Of the files that are written.
 constexpr uint64_t kWrittenBytes = 256 << 20;
 
@@ -103,7 +103,7 @@ std::vector<SuiteRow> SuiteRows(const BenchOptions& base) {
   std::vector<SuiteRow> rows;
   rows.push_back(Row("latency: one read at a time", base));
   rows.push_back(InFlight("throughput: 32 in flight", base, 1, kDepth));
-  for (uint32_t batch = 2; batch <= kBatchMax; batch *= 2) {
+  for (uint32_t batch = 2; batch <= kSuiteBatchMax; batch *= 2) {
     rows.push_back(Row("batch of " + std::to_string(batch), base));
     rows.back().uring.batch = batch;
     rows.back().posix.batch = batch;

@@ -3,10 +3,9 @@
 #include "tools/compare/report.h"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <map>
 
+#include "env/base/format.h"
 #include "tools/compare/outputs.h"
 
 namespace rocksdb_uring {
@@ -14,18 +13,6 @@ namespace rocksdb_uring {
 namespace {
 
 using Line = std::vector<std::string>;
-
-std::string Format(const char* format, ...)
-    __attribute__((format(printf, 1, 2)));
-
-std::string Format(const char* format, ...) {
-  char text[256];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof(text), format, args);
-  va_end(args);
-  return text;
-}
 
 // Three or four digits that matter: 987, 18.7k, 1.25M.
 std::string Short(double value) {

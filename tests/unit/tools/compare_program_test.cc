@@ -12,19 +12,11 @@
 
 #include "tests/support/engine/test_counts.h"
 #include "tests/support/engine/test_support.h"
+#include "tests/unit/tools/tool_program.h"
 #include "tools/compare/child.h"
 
 namespace rocksdb_uring {
 namespace {
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-std::string ReadAll(const std::string& path) {
-  std::ifstream file(path);
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
 
 class CompareTest : public testing::Test {
  protected:

@@ -16,6 +16,7 @@
 
 #include "tests/support/engine/test_support.h"
 #include "tests/unit/tools/synthetic_figures.h"
+#include "tests/unit/tools/tool_program.h"
 #include "tools/compare/outputs.h"
 #include "tools/compare/svg.h"
 
@@ -54,10 +55,6 @@ std::string FirstFlaw(const std::string& page) {
     }
   }
   return open.empty() ? "" : "not closed: " + open.back();
-}
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 // Nothing that a browser would fetch, and no address at all.

@@ -12,16 +12,13 @@
 #include <string>
 
 #include "tests/support/engine/test_support.h"
+#include "tests/unit/tools/tool_program.h"
 #include "tools/compare/device.h"
 #include "tools/compare/finding.h"
 #include "tools/compare/preload.h"
 
 namespace rocksdb_uring {
 namespace {
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // With the plugin it leaves the statistics file that the plugin would leave,
 // and reports twice the figure.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/unit/tools/synthetic_figures.h"
+#include "tests/unit/tools/tool_program.h"
 
 namespace rocksdb_uring {
 namespace {
@@ -23,10 +24,6 @@ Verdict DecideOn(const std::vector<WorkloadFigures>& workloads) {
 
 Finding FindingOn(const WorkloadFigures& workload) {
   return Assess(workload, Criteria()).finding;
-}
-
-bool Contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 TEST(VerdictTest, PosixAgainstItselfStays) {
