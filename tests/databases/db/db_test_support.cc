@@ -3,6 +3,7 @@
 #include "tests/databases/db/db_test_support.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "plugin/open_database.h"
@@ -136,11 +137,11 @@ void DbTest::Compact() {
 }
 
 void DbTest::Fill() {
-  Write(15000);
+  Write(9000);
   Compact();
-  Write(4000);
+  Write(2500);
   Flush();
-  Write(1000);
+  Write(500);
   Flush();
   std::vector<rocksdb::LiveFileMetaData> files;
   db_->GetLiveFilesMetaData(&files);
@@ -150,6 +151,36 @@ void DbTest::Fill() {
   };
   const auto ends = std::minmax_element(files.begin(), files.end(), level);
   ASSERT_LT(ends.first->level, ends.second->level);
+}
+
+struct DbTest::Filled {
+  TempDir directory;
+  Model model;
+  std::mt19937_64 random;
+};
+
+void DbTest::FillOnce() {
+  static std::map<std::string, Filled> all;
+  const ::testing::TestInfo& test =
+      *::testing::UnitTest::GetInstance()->current_test_info();
+  const std::string mode =
+      std::string(test.test_suite_name()) + " " + DbCaseName({GetParam(), 0});
+  const auto found = all.find(mode);
+  if (found == all.end()) {
+    Fill();
+    Close();
+    Filled& filled = all[mode];
+    std::filesystem::copy(path_, filled.directory.file("db"));
+    filled.model = model_;
+    filled.random = random_;
+  } else {
+    Close();
+    std::filesystem::remove_all(path_);
+    std::filesystem::copy(found->second.directory.file("db"), path_);
+    model_ = found->second.model;
+    random_ = found->second.random;
+  }
+  Open();
 }
 
 std::vector<std::string> DbTest::RandomKeys(size_t count) {

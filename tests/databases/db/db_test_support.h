@@ -76,6 +76,9 @@ class DbTest : public ::testing::TestWithParam<DbCase> {
   void Write(size_t count);
   // Writes, flushes and compacts until several levels hold files.
   void Fill();
+  // For tests that read: the first of its suite and mode in this process fills
+  // the database, the others get a copy of it.
+  void FillOnce();
   void Flush();
   void Compact();
   rocksdb::Status Verify() { return db_->VerifyChecksum(); }
@@ -105,6 +108,8 @@ class DbTest : public ::testing::TestWithParam<DbCase> {
   std::mt19937_64 random_{TestSeed()};
 
  private:
+  struct Filled;
+
   std::vector<std::string> expected_;
   std::map<std::string, uint64_t> before_;
 };

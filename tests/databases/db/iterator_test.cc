@@ -19,7 +19,7 @@ class IteratorTest : public DbTest {
   void SetUp() override {
     DbTest::SetUp();
     if (!IsSkipped()) {
-      Fill();
+      FillOnce();
     }
   }
 

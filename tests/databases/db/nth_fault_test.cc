@@ -10,7 +10,6 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <map>
 #include <set>
 #include <string>
@@ -378,12 +377,11 @@ bool MustComeOut(const std::string& file) {
 // All positions with ROCKSDB_URING_TEST_FULL; fewer with a sanitizer, which
 // makes every life several times longer. Which ones is the seed's choice.
 uint64_t StepOf(const FaultCase& fault_case) {
-  const char* const full = getenv("ROCKSDB_URING_TEST_FULL");
-  if (full != nullptr && *full != '\0') {
+  if (FullTests()) {
     return 1;
   }
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return 5 * fault_case.step;
+  return 3 * fault_case.step;
 #else
   return fault_case.step;
 #endif
@@ -425,16 +423,16 @@ TEST_P(NthFaultTest, LosesNothingAndHidesNothing) {
 INSTANTIATE_TEST_SUITE_P(
     Faults, NthFaultTest,
     ::testing::Values(
-        FaultCase{"RequestBuffered", Place::kRequest, false, 4},
-        FaultCase{"RequestDirect", Place::kRequest, true, 4},
-        FaultCase{"ReadTwiceBuffered", Place::kReadTwice, false, 4},
-        FaultCase{"ReadTwiceDirect", Place::kReadTwice, true, 4},
-        FaultCase{"SubmissionBuffered", Place::kSubmission, false, 8},
-        FaultCase{"SubmissionDirect", Place::kSubmission, true, 8},
-        FaultCase{"WaitBuffered", Place::kWait, false, 8},
-        FaultCase{"WaitDirect", Place::kWait, true, 8},
-        FaultCase{"SystemCallBuffered", Place::kSystemCall, false, 4},
-        FaultCase{"SystemCallDirect", Place::kSystemCall, true, 4}),
+        FaultCase{"RequestBuffered", Place::kRequest, false, 8},
+        FaultCase{"RequestDirect", Place::kRequest, true, 8},
+        FaultCase{"ReadTwiceBuffered", Place::kReadTwice, false, 8},
+        FaultCase{"ReadTwiceDirect", Place::kReadTwice, true, 8},
+        FaultCase{"SubmissionBuffered", Place::kSubmission, false, 16},
+        FaultCase{"SubmissionDirect", Place::kSubmission, true, 16},
+        FaultCase{"WaitBuffered", Place::kWait, false, 16},
+        FaultCase{"WaitDirect", Place::kWait, true, 16},
+        FaultCase{"SystemCallBuffered", Place::kSystemCall, false, 8},
+        FaultCase{"SystemCallDirect", Place::kSystemCall, true, 8}),
     [](const ::testing::TestParamInfo<FaultCase>& info) {
       return std::string(info.param.name);
     });

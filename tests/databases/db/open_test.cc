@@ -31,7 +31,7 @@ TEST_P(OpenTest, ReopenedAgainAndAgain) {
 
 TEST_P(OpenTest, CompactionReadsRight) {
   ExpectUsed("read");
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 2; ++i) {
     Fill();
     Compact();
     ExpectAll();

@@ -4,7 +4,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -149,8 +148,7 @@ class ReadmeTest : public ::testing::TestWithParam<Way> {
       }
       if (RunBash("command -v " + program).exit_code != 0) {
         // Toolchains of other languages are installed for the long run only.
-        const char* full = getenv("ROCKSDB_URING_TEST_FULL");
-        if (RingRequired() && full != nullptr && std::string(full) == "1") {
+        if (RingRequired() && FullTests()) {
           FAIL() << "ROCKSDB_URING_REQUIRE is set, but there is no " << program;
         }
         GTEST_SKIP() << "no " << program << " here";

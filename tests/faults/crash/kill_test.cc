@@ -5,7 +5,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -75,10 +74,7 @@ std::string KillCaseName(const ::testing::TestParamInfo<KillCase>& info) {
 constexpr int kRounds = kAddressSanitizer || kThreadSanitizer ? 2 : 3;
 constexpr int kRoundsOfFullRun = 14;
 
-int Rounds() {
-  const char* full = getenv("ROCKSDB_URING_TEST_FULL");
-  return full != nullptr && *full != '\0' ? kRoundsOfFullRun : kRounds;
-}
+int Rounds() { return FullTests() ? kRoundsOfFullRun : kRounds; }
 
 class KillTest : public ::testing::TestWithParam<KillCase> {
  protected:

@@ -10,7 +10,6 @@
 #include <atomic>
 #include <cinttypes>
 #include <cstdio>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -290,8 +289,7 @@ class SysctlTest : public ConditionTest,
                    public ::testing::WithParamInterface<int> {};
 
 TEST_P(SysctlTest, DatabasesAreRightAndTheReasonIsTold) {
-  const char* full = getenv("ROCKSDB_URING_TEST_FULL");
-  if (full == nullptr || std::string(full) != "1") {
+  if (!FullTests()) {
     GTEST_SKIP() << "kernel.io_uring_disabled is the whole machine's: only "
                     "with ROCKSDB_URING_TEST_FULL=1";
   }

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <iterator>
+
+#include "tests/support/engine/test_support.h"
 
 namespace rocksdb_uring {
 
@@ -112,11 +113,6 @@ std::string CellName(const Cell& cell) {
          (cell.strict ? ", strict" : "");
 }
 
-bool IsFullMatrix() {
-  const char* const full = getenv("ROCKSDB_URING_TEST_FULL");
-  return full != nullptr && *full != '\0';
-}
-
 std::vector<Cell> CellsOf(const Group& group) {
   // Spreads the sample: neighbouring groups and errors get different settings.
   const auto place = 3 * static_cast<unsigned>(group.operation) +
@@ -128,7 +124,7 @@ std::vector<Cell> CellsOf(const Group& group) {
     for (unsigned setting = 0; setting < settings; ++setting) {
       const Cell cell = MakeCell(group, kErrors[error], setting);
       const bool sampled = (place + 7 * error) % settings == setting;
-      if (IsFullMatrix() || sampled || HasFailedBefore(cell)) {
+      if (FullTests() || sampled || HasFailedBefore(cell)) {
         cells.push_back(cell);
       }
     }

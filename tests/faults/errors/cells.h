@@ -45,6 +45,5 @@ std::string CellName(const Cell& cell);
 // All cells of a group with ROCKSDB_URING_TEST_FULL. Otherwise each errno once,
 // with settings that vary between groups, and the regression cells.
 std::vector<Cell> CellsOf(const Group& group);
-bool IsFullMatrix();
 
 }  // namespace rocksdb_uring

@@ -169,7 +169,7 @@ TEST_P(ErrorMatrixTest, DatabasesBehaveAsOnTheDefaultFileSystem) {
       "%s: %zu cells compared, %zu differences; %zu cells dropped, "
       "whose call is never made\n",
       GroupName(GetParam()).c_str(), compared_, differences_, unreached_);
-  if (IsFullMatrix()) {
+  if (FullTests()) {
     EXPECT_EQ(occurrences_.Missing(GetParam()), "")
         << "listed, but never different";
   }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <sstream>
@@ -80,8 +79,7 @@ std::string DescribeLog(const IoLog& log, LogPosition crash) {
 }  // namespace
 
 size_t StatesToCheck(size_t by_default) {
-  const char* full = getenv("ROCKSDB_URING_TEST_FULL");
-  return full == nullptr || *full == '\0' ? by_default : by_default * 5;
+  return FullTests() ? by_default * 5 : by_default;
 }
 
 size_t CrashReport::failed() const {

@@ -46,11 +46,10 @@ void PrintTo(const ModelCase& model_case, std::ostream* out) {
 
 size_t Steps() {
   const char* given = getenv("ROCKSDB_URING_TEST_STEPS");
-  const char* full = getenv("ROCKSDB_URING_TEST_FULL");
   if (given != nullptr) {
     return strtoull(given, nullptr, 10);
   }
-  return full != nullptr && full[0] != '\0' ? 60000 : 3000;
+  return FullTests() ? 60000 : 3000;
 }
 
 // What a history has shown.

@@ -39,6 +39,11 @@ bool RingRequired() {
   return value != nullptr && strcmp(value, "1") == 0;
 }
 
+bool FullTests() {
+  const char* value = getenv("ROCKSDB_URING_TEST_FULL");
+  return value != nullptr && *value != '\0';
+}
+
 uint64_t TestSeed() {
   static const uint64_t seed = [] {
     const char* given = getenv("ROCKSDB_URING_TEST_SEED");

@@ -43,6 +43,9 @@ bool RingRequired();
 // is printed.
 uint64_t TestSeed();
 
+// Whether ROCKSDB_URING_TEST_FULL asks for the long forms of tests.
+bool FullTests();
+
 // A directory below $TEST_TMPDIR or the build directory, removed at the end.
 class TempDir {
  public:

@@ -176,6 +176,9 @@ class WriteSequence {
   bool aligned_ = true;
 };
 
+// Chance finds more with ROCKSDB_URING_TEST_FULL.
+int Steps() { return FullTests() ? 2000 : 700; }
+
 class WriteSequenceTest : public ::testing::TestWithParam<WriteCase> {};
 
 TEST_P(WriteSequenceTest, RandomCalls) {
@@ -183,7 +186,7 @@ TEST_P(WriteSequenceTest, RandomCalls) {
   WriteFile(directory.file("file"), "");
   SkipWithoutDirectReads(GetParam().direct, directory.file("file"));
   WriteSequence sequence(GetParam(), TestSeed());
-  for (int step = 0; step < 2000; ++step) {
+  for (int step = 0; step < Steps(); ++step) {
     sequence.Step();
     ASSERT_FALSE(HasFailure()) << "seed " << TestSeed() << ", step " << step;
   }
