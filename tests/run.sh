@@ -15,16 +15,17 @@ Installs what is missing (as root), builds, and runs the tests.
                    fuzz                      fuzzers, for a short while
                    coverage                  of the engine by its own tests
                    clang17, clang20, gcc20   compiled only: warnings and clang's
-                                             thread-safety analysis are errors
+                                             thread-safety analysis are errors;
+                                             gcc20 with optimisation
                    kernels, filesystems      the dev build on others
                    rocksdb                   RocksDB's own suites on the dev build
                    versions                  other versions of RocksDB
                    packages                  on a Debian that has nothing else
-                 Default: all of them, but release only built, sanitizers on
-                 the suites of the code that the plugin is made of, and
-                 clang17 (which fuzz compiles with) and packages with --full
-                 only. kernels, filesystems and rocksdb run beside the parts
-                 behind dev, and print what they have to say at the end.
+                 Default: all of them, but sanitizers on the suites of the
+                 code that the plugin is made of, and clang17 (which fuzz
+                 compiles with), release and packages with --full only.
+                 kernels, filesystems and rocksdb run beside the parts behind
+                 dev, and print what they have to say at the end.
   --quick        before each commit: one build, and the suites of the engine, the
                  files and databases on it, without sanitizers
   --full         all suites under the sanitizers, more repetitions, each with
@@ -61,11 +62,11 @@ readonly packages=(
 # Debian.
 readonly full_packages=(golang-go rustc default-jdk-headless debootstrap)
 readonly default_parts=(
-  dev versions asan tsan fuzz clang20 gcc20 release coverage)
+  dev versions asan tsan fuzz clang20 gcc20 coverage)
 # These run the dev build elsewhere, and wait for disks and an emulator more than
 # half of their time: by default they run beside the parts behind dev.
 readonly beside_parts=(kernels filesystems rocksdb)
-readonly full_parts=(clang17 packages)
+readonly full_parts=(clang17 release packages)
 # What runs under a sanitizer by default: suites of the engine, the files and
 # databases on them. The others run these through programs of their own.
 readonly sanitized_suites=(
@@ -142,8 +143,9 @@ set_up() {
     -o DPkg::Lock::Timeout=600 "${missing[@]}"
 }
 
-# Several files as one unit of the compiler: half of its time.
-readonly units=(-DCMAKE_UNITY_BUILD=ON)
+# Several files as one unit of the compiler, and of debug information the lines
+# alone: half of its time.
+readonly units=(-DCMAKE_UNITY_BUILD=ON -DCMAKE_CXX_FLAGS_DEBUG=-g1)
 
 # build NAME CMAKE_ARGUMENTS...: in build/NAME; of its targets those that
 # `targets` names, or all.
@@ -289,11 +291,12 @@ run_fuzzers() {
   done
 }
 
-# compile_only NAME C_COMPILER CXX_COMPILER STANDARD
+# compile_only NAME C_COMPILER CXX_COMPILER STANDARD FLAGS
 compile_only() {
-  build "$1" -S . -B "build/$1" -G Ninja "${units[@]}" \
+  build "$1" -S . -B "build/$1" -G Ninja -DCMAKE_UNITY_BUILD=ON \
     -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER="$2" \
     -DCMAKE_CXX_COMPILER="$3" -DCMAKE_CXX_STANDARD="$4" \
+    -DCMAKE_CXX_FLAGS_DEBUG="$5" \
     -DROCKSDB_URING_WERROR=ON -DROCKSDB_URING_BUILD_TESTS=OFF
 }
 
@@ -388,18 +391,11 @@ run() {
     dev) test_preset dev "${units[@]}" ;;
     asan | tsan) test_preset "$1" ;;
     fuzz) run_fuzzers ;;
-    release)
-      if ((full || only)); then
-        test_preset release
-      else
-        # Not in build/release, which is of single files: figures may differ.
-        build optimised --preset release -B build/optimised \
-          "${units[@]}" -DROCKSDB_URING_BUILD_TESTS=OFF
-      fi
-      ;;
-    clang17) compile_only clang17 clang clang++ 17 ;;
-    clang20) compile_only clang20 clang clang++ 20 ;;
-    gcc20) compile_only gcc20 gcc g++ 20 ;;
+    release) test_preset release ;;
+    clang17) compile_only clang17 clang clang++ 17 -g0 ;;
+    clang20) compile_only clang20 clang clang++ 20 -g0 ;;
+    # As release is optimised, so that it warns of what only then is seen.
+    gcc20) compile_only gcc20 gcc g++ 20 '-O2 -DNDEBUG' ;;
     coverage) measure_coverage ;;
     kernels) other_place kernels tests/platforms/kernels/run.sh build/dev ;;
     filesystems) other_place filesystems tests/platforms/filesystems/run.sh build/dev ;;

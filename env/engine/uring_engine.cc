@@ -209,7 +209,7 @@ void UringEngine::RunWithoutRing(IoOp* ops, size_t count,
 // 32 reads of 80 us, one after the other, would be 2.5 ms instead of 0.2.
 void UringEngine::RunInShard(IoOp* ops, size_t count,
                              const RunOptions& options) {
-  IoOp* pointers[kShardPiece];
+  IoOp* pointers[kShardPiece] = {};
   for (size_t i = 0; i < count; ++i) {
     pointers[i] = &ops[i];
   }

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "tests/support/engine/sanitizers.h"
+
 namespace rocksdb_uring {
 
 using rocksdb::DataVerificationInfo;
@@ -82,6 +84,11 @@ std::string WriteCaseName(const ::testing::TestParamInfo<WriteCase>& info) {
 }
 
 std::vector<WriteCase> AllWriteCases() {
+  if (kThreadSanitizer && !FullTests()) {
+    // What threads share does not depend on the name: tables are written
+    // behind, as blobs, and logs are not, as all others.
+    return FewWriteCases();
+  }
   std::vector<WriteCase> cases;
   AddCases(kCurrent, false, kPaths, &cases);
   for (bool direct : {false, true}) {
@@ -98,6 +105,7 @@ std::vector<WriteCase> FewWriteCases() {
   std::vector<WriteCase> cases;
   for (bool direct : {false, true}) {
     AddCases(kTable, direct, kPaths, &cases);
+    AddCases(kTable, direct, kBudgets, &cases);
     AddCases(kLog, direct, kPaths, &cases);
   }
   return cases;
