@@ -24,8 +24,8 @@ Installs what is missing (as root), builds, and runs the tests.
                  Default: all of them, but sanitizers on the suites of the
                  code that the plugin is made of, and clang17 (which fuzz
                  compiles with), release and packages with --full only.
-                 kernels, filesystems and rocksdb run beside the parts behind
-                 dev, and print what they have to say at the end.
+                 kernels, filesystems and rocksdb run beside all that follows
+                 the dev build, and print what they have to say at the end.
   --quick        before each commit: one build, and the suites of the engine, the
                  files and databases on it, without sanitizers
   --full         all suites under the sanitizers, more repetitions, each with
@@ -64,7 +64,7 @@ readonly full_packages=(golang-go rustc default-jdk-headless debootstrap)
 readonly default_parts=(
   dev versions asan tsan fuzz clang20 gcc20 coverage)
 # These run the dev build elsewhere, and wait for disks and an emulator more than
-# half of their time: by default they run beside the parts behind dev.
+# half of their time: by default they run beside everything that follows it.
 readonly beside_parts=(kernels filesystems rocksdb)
 readonly full_parts=(clang17 release packages)
 # What runs under a sanitizer by default: suites of the engine, the files and
@@ -264,6 +264,10 @@ test_preset() {
   mapfile -t targets < <(some_suites "$1")
   ((${#targets[@]} == 0 || quick)) || targets+=(uring_soak)
   build "$@" --preset "$1" -DROCKSDB_URING_BUILD_TESTS=ON || return
+  # One after the other with --full: its suites change limits of the machine.
+  if ((!only && !full)) && [[ $1 == dev ]]; then
+    begin_beside
+  fi
   ((quick)) || compile_alone "$1"
   run_suites "$1"
   ((quick)) || run_soak "$1"
@@ -422,10 +426,6 @@ for name in "${chosen[@]}"; do
   began=$SECONDS
   run "$name"
   printf '\n-- %s: %d s\n' "$name" $((SECONDS - began))
-  # One after the other with --full: its suites change limits of the machine.
-  if ((!only && !full)) && [[ $name == dev ]]; then
-    begin_beside
-  fi
 done
 end_beside
 
