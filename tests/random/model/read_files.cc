@@ -279,8 +279,12 @@ void ReadFiles::Attributes(File* file) {
     const size_t sizes[2] = {
         file->random_access[0]->GetUniqueId(ids[0], sizeof(ids[0])),
         same->GetUniqueId(ids[1], sizeof(ids[1]))};
-    sides_->Expect(Slice(ids[0], sizes[0]) == Slice(ids[1], sizes[1]),
-                   "another unique id of " + file->name);
+    const Slice ours(ids[0], sizes[0]);
+    const Slice default_one(ids[1], sizes[1]);
+    sides_->Expect(ours == default_one, "unique id of " + file->name + ": " +
+                                            ours.ToString(/*hex=*/true) +
+                                            ", by the default file system " +
+                                            default_one.ToString(true));
   }
   sides_->Expect(file->random_access[0]->use_direct_io() ==
                          file->random_access[1]->use_direct_io() &&
