@@ -220,7 +220,10 @@ class ModelTest : public ::testing::TestWithParam<ModelCase> {
       const std::string key = "ops." + std::string(kind) + ".ring.count";
       const uint64_t grew = after[key] - before[key];
       rings += grew;
-      if (grew == 0 && GetParam().kernel == Kernel::kFaulty) {
+      // Where paths and share change, each kind may miss its turn: syncs are
+      // few.
+      if (grew == 0 && GetParam().kernel == Kernel::kFaulty &&
+          !GetParam().switches) {
         return "nothing through a ring: " + key;
       }
     }
