@@ -27,7 +27,8 @@ struct DbCase {
 };
 void PrintTo(const DbCase& db_case, std::ostream* out);
 std::string DbCaseName(const ::testing::TestParamInfo<DbCase>& info);
-// Direct and buffered, each with `auto` and `uring`.
+// Direct and buffered, each with `auto` and `uring`; with the thread sanitizer
+// one of each, unless ROCKSDB_URING_TEST_FULL asks for all.
 std::vector<DbCase> AllDbCases();
 
 class DbTest : public ::testing::TestWithParam<DbCase> {
