@@ -14,7 +14,7 @@ plugin and with it (suites.py --help, stress.py --help). The plugin must have
 been built. Everything goes to build/rocksdb/.
 
   --full           all suites, also by URI and with everything through rings, and
-                   30 minutes of db_stress instead of 3
+                   30 minutes of db_stress instead of 2
   --minutes N      so much of db_stress
   --preset NAME    the build of the plugin: dev (default), release
   --source DIRECTORY, --library FILE, --plugin DIRECTORY, --build DIRECTORY
@@ -102,7 +102,7 @@ case "${source:+1}${library:+1}${plugin:+1}${build:+1}" in
   *) bad_usage ;;
 esac
 if [[ -z $minutes ]]; then
-  minutes=3
+  minutes=2
   ((full)) && minutes=30
 fi
 if ((${#suites[@]} == 0)); then

@@ -280,7 +280,7 @@ def main():
     parser.add_argument("--plugin", required=True,
                         help="directory of librocksdb_uring.so")
     parser.add_argument("--work", required=True, help="directory for files")
-    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--rounds", help="numbers, with commas between")
     parser.add_argument("--async_io", action="store_true",
                         help="demand asynchronous reads (RocksDB 7.10 or newer: "
