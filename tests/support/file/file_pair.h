@@ -43,8 +43,8 @@ struct WriteCase {
 
 void PrintTo(const WriteCase& write_case, std::ostream* out);
 std::string WriteCaseName(const ::testing::TestParamInfo<WriteCase>& info);
-// Every kind of file, direct and buffered, with every choice of path; fewer with
-// the thread sanitizer, unless ROCKSDB_URING_TEST_FULL asks for all.
+// Every kind of file, direct and buffered, with every choice of path; fewer
+// with the thread sanitizer, unless ROCKSDB_URING_TEST_FULL asks for all.
 std::vector<WriteCase> AllWriteCases();
 // A table, with all budgets of writes behind, and a log only.
 std::vector<WriteCase> FewWriteCases();
