@@ -173,6 +173,9 @@ void DbTest::FillOnce() {
   const auto found = all.find(mode);
   if (found == all.end()) {
     Fill();
+    if (HasFatalFailure()) {
+      return;  // not to be copied
+    }
     Close();
     Filled& filled = all[mode];
     std::filesystem::copy(path_, filled.directory.file("db"));

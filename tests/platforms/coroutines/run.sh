@@ -237,7 +237,7 @@ if tasks == 0:
 if sys.argv[4] == "cached" and rings:
     if reads["page_cache"] == 0:
         sys.exit("no asynchronous read was answered by the page cache")
-    # A sanitizer makes a read from the page cache as slow as one from a disk.
+    # The gate of the patches goes by time, and a sanitizer makes reads slow.
     if tasks >= 4 * gets and sys.argv[5] == "":
         sys.exit("lookups of what is cached have taken coroutines")
 elif rings:

@@ -126,7 +126,7 @@ for suite in ${suites[@]+"${suites[@]}"}; do
   fi
 done
 # Each file by itself against the first, as builds inside RocksDB compile it;
-# several at once against the others, a quarter of the time.
+# several at once against the others, to save time.
 write_compile_unit
 unit=1
 for include in ${includes[@]+"${includes[@]}"}; do
