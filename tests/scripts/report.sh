@@ -68,6 +68,25 @@ report_number() {
   sed -nE "s/.*<testsuites [^>]*\b$1=\"([0-9]+)\".*/\1/p" "$2"
 }
 
+# What a summary says of the failed suite that has left gtest's log $1: up to five
+# names, the seed, and the first line of the first message, or what a sanitizer
+# says, with the functions of its first report.
+what_failed() {
+  local names used_seed message functions
+  names=$(sed -nE 's/^\[  FAILED  \] ([^ ,]+).*/\1/p' "$1" | sort -u |
+    head -n 5 | paste -sd ' ')
+  used_seed=$(sed -n 's/^ROCKSDB_URING_TEST_SEED=//p' "$1" | head -n 1)
+  message=$(grep -m 1 -A 2 ': Failure$' "$1" | sed -e 1d -e '/^Failed$/d' |
+    head -n 1) || true
+  if [[ -z $message ]] && grep -q '^SUMMARY: ' "$1"; then
+    functions=$(sed '/^SUMMARY: /q' "$1" |
+      sed -nE 's/^ *#[0-9]+ (0x[0-9a-f]+ in )?([^(<]+).*/\2/p' | head -n 40 |
+      paste -sd ' ')
+    message="$(sed -n 's/^SUMMARY: //p' "$1" | head -n 1): $functions"
+  fi
+  echo "${names:-no test}${used_seed:+ (seed $used_seed)}${message:+: $message}"
+}
+
 # add_report LABEL BASE STATUS: the suite that has left BASE.xml and BASE.log and
 # ended with STATUS. Sets `report_line`.
 add_report() {
@@ -91,14 +110,14 @@ add_report() {
   report_line="$((all - bad - out)) passed, $bad failed, $out skipped"
   sed -nE 's/.*<testcase name="([^"]*)".*result="skipped".*classname="([^"]*)".*/    skipped: \2.\1/p' \
     "$base.xml"
-  if ((bad > 0)) || [[ $status != 0 ]]; then
+  if ((bad > 0)); then
     cat "$base.log"
-    echo "FAILED: $label: $bad tests"
-    failures+=("$label: $bad tests")
-  fi
-  # A program may also fail when its tests are over.
-  if ((bad == 0)) && [[ $status != 0 ]]; then
-    case_failed "$label: exit status $status"
+    failures+=("$label: $bad tests: $(what_failed "$base.log")")
+    echo "FAILED: ${failures[-1]}"
+  elif [[ $status != 0 ]]; then
+    # A program may also fail when its tests are over, or by a sanitizer.
+    cat "$base.log"
+    case_failed "$label: exit status $status: $(what_failed "$base.log")"
   fi
 }
 
