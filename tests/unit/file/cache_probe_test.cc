@@ -132,31 +132,56 @@ bool Answers(const std::string& path) {
 }
 
 // The kernel's own answer.
-TEST(RealCacheProbeTest, ColdReadsTakeTheRingAndCachedOnesDoNot) {
-  SkipWithoutRing();
-  TempDir directory;
-  const std::string path = directory.file("000018.sst");
-  const std::string model = RandomBytes(1 << 20, 18);
-  WriteFile(path, model);
-  const bool answers = Answers(path);
-  const auto file_system = OpenFileSystem("");
-  const auto file = OpenRandomAccess(file_system.get(), path, false);
-  for (const bool drop : {false, true}) {
-    if (drop) {
-      DropCache(path);
-    }
-    constexpr uint64_t kOffset = 64 * kBlock;
-    const std::string statistic = answers && IsResident(path, kOffset)
-                                      ? "ops.read_async.page_cache.count"
-                                      : "ops.read_async.ring.count";
-    const uint64_t before = StatisticsOf(file_system.get())[statistic];
-    AsyncCall call(kOffset, kBlock);
-    EXPECT_TRUE(call.Start(file.get()).ok());
-    EXPECT_TRUE(Poll(file_system.get(), {call.handle()}).ok());
-    EXPECT_TRUE(call.Delivered(model));
-    EXPECT_EQ(StatisticsOf(file_system.get())[statistic], before + 1)
-        << statistic;
+class RealCacheProbeTest : public ::testing::Test {
+ protected:
+  static constexpr uint64_t kOffset = 64 * kBlock;
+
+  void SetUp() override {
+    SkipWithoutRing();
+    WriteFile(path_, model_);
+    answers_ = Answers(path_);
+    file_system_ = OpenFileSystem("");
+    file_ = OpenRandomAccess(file_system_.get(), path_, false);
   }
+
+  bool IsCached() const { return answers_ && IsResident(path_, kOffset); }
+  // Whether the read took this path.
+  bool ReadTakes(const std::string& path) {
+    const std::string statistic = "ops.read_async." + path + ".count";
+    const uint64_t before = StatisticsOf(file_system_.get())[statistic];
+    AsyncCall call(kOffset, kBlock);
+    EXPECT_TRUE(call.Start(file_.get()).ok());
+    EXPECT_TRUE(Poll(file_system_.get(), {call.handle()}).ok());
+    EXPECT_TRUE(call.Delivered(model_));
+    return StatisticsOf(file_system_.get())[statistic] == before + 1;
+  }
+
+  TempDir directory_;
+  const std::string path_ = directory_.file("000018.sst");
+  const std::string model_ = RandomBytes(1 << 20, 18);
+  bool answers_ = false;
+  std::shared_ptr<rocksdb::FileSystem> file_system_;
+  std::unique_ptr<FSRandomAccessFile> file_;
+};
+
+TEST_F(RealCacheProbeTest, CachedReadsTakeNoRing) {
+  const bool cached = IsCached();
+  EXPECT_TRUE(ReadTakes(cached ? "page_cache" : "ring"));
+}
+
+// A read that must not wait makes the kernel begin to read the page, which is
+// there in time if the disk is fast and the thread loses its processor: a cold
+// read need not take the ring each time.
+TEST_F(RealCacheProbeTest, ColdReadsTakeTheRing) {
+  bool cold = false;
+  bool took_the_ring = false;
+  for (int attempt = 0; attempt < 100 && !took_the_ring; ++attempt) {
+    DropCache(path_);
+    // Some filesystems keep their pages (tmpfs).
+    cold = !IsCached();
+    took_the_ring = ReadTakes("ring");
+  }
+  EXPECT_TRUE(took_the_ring || !cold);
 }
 
 }  // namespace
