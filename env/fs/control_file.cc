@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::chrono::seconds kInterval{1};
 // More is no control file.
-constexpr size_t kBytesMax = 64 << 10;
+constexpr size_t kFileBytesMax = 64 << 10;
 // Filesystems date their files by clocks of up to two seconds.
 constexpr time_t kClockSeconds = 2;
 
@@ -104,7 +104,7 @@ void ControlFile::ReportUnreadable(Errno error) {
 
 std::optional<std::string> ControlFile::Read(const struct stat& expected) {
   if (!S_ISREG(expected.st_mode) ||
-      expected.st_size > static_cast<off_t>(kBytesMax)) {
+      expected.st_size > static_cast<off_t>(kFileBytesMax)) {
     control_->ReportError("control file " + path_ +
                           " is no regular file of at most 64 KiB; write lines "
                           "name=value to it");

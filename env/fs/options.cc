@@ -183,16 +183,22 @@ OptionTypeInfo SettingOption(int offset, const std::string& setting) {
 #define URING_OFFSET(member) \
   static_cast<int>(offsetof(FileSystemOptions, member))
 
-std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
+using TypeInfo = std::unordered_map<std::string, OptionTypeInfo>;
+
+constexpr uint64_t kBytesMax = uint64_t{1} << 40;
+
+// Those that the first file system fixes for all.
+TypeInfo EngineTypeInfo() {
   const EngineOptions defaults;
-  const std::map<std::string, Fallback> fallbacks = {
-      {"auto", Fallback::kAuto}, {"require", Fallback::kRequire}};
   std::map<std::string, Polling> pollings;
   for (const Polling polling :
        {Polling::kOff, Polling::kSubmission, Polling::kDevice}) {
     pollings.emplace(PollingName(polling), polling);
   }
-  std::unordered_map<std::string, OptionTypeInfo> info = {
+  const auto bytes = [](int offset, uint64_t default_bytes) {
+    return OptionalNumber<uint64_t>(offset, 0, kBytesMax, default_bytes);
+  };
+  return {
       {"queue_depth", OptionalNumber<uint32_t>(URING_OFFSET(engine.queue_depth),
                                                EngineOptions::kQueueDepthMin,
                                                EngineOptions::kQueueDepthMax,
@@ -202,28 +208,29 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
                                              EngineOptions::kRingsMaxMax,
                                              defaults.rings_max)},
       {"readahead_bytes",
-       OptionalNumber<uint64_t>(URING_OFFSET(engine.readahead_bytes), 0,
-                                uint64_t{1} << 40, defaults.readahead_bytes)},
-      {"write_buffer_bytes",
-       OptionalNumber<uint64_t>(URING_OFFSET(engine.write_buffer_bytes), 0,
-                                uint64_t{1} << 40,
-                                defaults.write_buffer_bytes)},
+       bytes(URING_OFFSET(engine.readahead_bytes), defaults.readahead_bytes)},
+      {"write_buffer_bytes", bytes(URING_OFFSET(engine.write_buffer_bytes),
+                                   defaults.write_buffer_bytes)},
       {"deadline_buffer_bytes",
-       OptionalNumber<uint64_t>(URING_OFFSET(engine.deadline_buffer_bytes), 0,
-                                uint64_t{1} << 40,
-                                defaults.deadline_buffer_bytes)},
-      {"total_buffer_bytes",
-       OptionalNumber<uint64_t>(URING_OFFSET(engine.total_buffer_bytes), 0,
-                                uint64_t{1} << 40,
-                                defaults.total_buffer_bytes)},
+       bytes(URING_OFFSET(engine.deadline_buffer_bytes),
+             defaults.deadline_buffer_bytes)},
+      {"total_buffer_bytes", bytes(URING_OFFSET(engine.total_buffer_bytes),
+                                   defaults.total_buffer_bytes)},
       {"abandoned_max",
        OptionalNumber<uint32_t>(
            URING_OFFSET(engine.abandoned_max), EngineOptions::kAbandonedMaxMin,
            EngineOptions::kAbandonedMaxMax, defaults.abandoned_max)},
       {"polling", Choice<std::optional<Polling>>(URING_OFFSET(engine.polling),
                                                  pollings, defaults.polling)},
+  };
+}
+
+TypeInfo MakeTypeInfo() {
+  const std::map<std::string, Fallback> fallbacks = {
+      {"auto", Fallback::kAuto}, {"require", Fallback::kRequire}};
+  TypeInfo info = {
       {"write_out_bytes",
-       Number<uint64_t>(URING_OFFSET(write_out_bytes), 0, uint64_t{1} << 40)},
+       Number<uint64_t>(URING_OFFSET(write_out_bytes), 0, kBytesMax)},
       {"executor_threads",
        Number<uint32_t>(URING_OFFSET(executor_threads), 0,
                         FileSystemOptions::kExecutorThreadsMax)},
@@ -242,6 +249,9 @@ std::unordered_map<std::string, OptionTypeInfo> MakeTypeInfo() {
        Number<uint32_t>(URING_OFFSET(stats_interval_s), 0,
                         FileSystemOptions::kStatsIntervalMax)},
   };
+  for (const auto& option : EngineTypeInfo()) {
+    info.insert(option);
+  }
   for (const std::string& name : SettingNames()) {
     info.emplace(name, SettingOption(URING_OFFSET(policy), name));
   }
@@ -292,8 +302,7 @@ uint32_t FileSystemOptions::DefaultExecutorThreads() {
 const std::unordered_map<std::string, OptionTypeInfo>*
 FileSystemOptionsTypeInfo() {
   // Never destroyed: objects that outlive static destruction point to it.
-  static const auto* info =
-      new std::unordered_map<std::string, OptionTypeInfo>(MakeTypeInfo());
+  static const auto* info = new TypeInfo(MakeTypeInfo());
   return info;
 }
 
