@@ -36,6 +36,7 @@ BufferBudget::BufferBudget(Use use, uint64_t bytes_max, size_t cpus,
                      ? bytes_max
                      : std::min(bytes_max, together->bytes_max())),
       blocks_(cpus),
+      small_blocks_(cpus),
       // Those for writes are the allocator's, which keeps some by itself.
       kept_(use == Use::kForReads ? bytes_max_ / 4 : 0, cpus) {
   if (together != nullptr) {
@@ -90,30 +91,51 @@ AlignedBuffer BufferBudget::TakeKept(size_t size) {
   return kept;
 }
 
-AlignedBuffer BufferBudget::TakeFromBlock(size_t size, size_t alignment) {
-  if (alignment > HugeBlocks::kUnitBytes) {
+template <typename Blocks>
+AlignedBuffer BufferBudget::TakeFrom(Blocks* blocks, size_t size,
+                                     size_t alignment) {
+  if (alignment > Blocks::kUnitBytes ||
+      Blocks::Rounded(size) > Blocks::kBlockBytes) {
     return AlignedBuffer();
   }
-  AlignedBuffer buffer = blocks_.Take(size);
+  AlignedBuffer buffer = blocks->Take(size);
   if (buffer.data() != nullptr) {
     account_.Add(buffer.size());
   }
   return buffer;
 }
 
-AlignedBuffer BufferBudget::TakeFromAnyBlock(size_t size, size_t alignment) {
-  constexpr size_t kBlock = HugeBlocks::kBlockBytes;
-  if (use_ != Use::kForReads || size < kCutFrom ||
-      HugeBlocks::Rounded(size) > kBlock ||
-      alignment > HugeBlocks::kUnitBytes || bytes_max_ < kBlocksMin * kBlock) {
+template <typename Blocks>
+AlignedBuffer BufferBudget::TakeFromAny(Blocks* blocks, size_t size,
+                                        size_t alignment) {
+  constexpr size_t kBlock = Blocks::kBlockBytes;
+  if (Blocks::Rounded(size) > kBlock || alignment > Blocks::kUnitBytes ||
+      bytes_max_ < kBlocksMin * kBlock) {
     return AlignedBuffer();
   }
-  AlignedBuffer buffer = TakeFromBlock(size, alignment);
+  AlignedBuffer buffer = TakeFrom(blocks, size, alignment);
   if (buffer.data() == nullptr && Reserve(kBlock)) {
-    buffer = blocks_.TakeFromNew(size);
+    buffer = blocks->TakeFromNew(size);
     account_.Subtract(kBlock - buffer.size());
   }
   return buffer;
+}
+
+AlignedBuffer BufferBudget::TakeFromBlock(size_t size, size_t alignment) {
+  AlignedBuffer buffer = TakeFrom(&small_blocks_, size, alignment);
+  return buffer.data() != nullptr ? std::move(buffer)
+                                  : TakeFrom(&blocks_, size, alignment);
+}
+
+AlignedBuffer BufferBudget::TakeFromAnyBlock(size_t size, size_t alignment) {
+  if (use_ != Use::kForReads) {
+    return AlignedBuffer();
+  }
+  if (size >= kCutFrom) {
+    return TakeFromAny(&blocks_, size, alignment);
+  }
+  return bytes() < kManyBytes ? AlignedBuffer()
+                              : TakeFromAny(&small_blocks_, size, alignment);
 }
 
 // One thread at a time: the others would find what it has left.

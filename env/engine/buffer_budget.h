@@ -84,7 +84,8 @@ class BufferBudget {
   // Bytes that are out or kept, and what is left of the blocks that they are
   // cut from.
   uint64_t held() const {
-    return account_.bytes() + kept_.bytes() + blocks_.idle_bytes();
+    return account_.bytes() + kept_.bytes() + blocks_.idle_bytes() +
+           small_blocks_.idle_bytes();
   }
   // Frees some of what is kept.
   void FreeKept(uint64_t size) { kept_.Free(size); }
@@ -95,9 +96,13 @@ class BufferBudget {
   // this pause, each read of each stream would ask all holders as long as the
   // budget is exhausted.
   static constexpr std::chrono::milliseconds kReclaimPause{10};
-  // Smaller buffers are not cut from blocks, as long as there is other memory:
-  // a program with a few of them would hold a block for each.
+  // Smaller buffers are not cut from huge pages, as long as there is other
+  // memory: a program with a few of them would hold a page for each.
   static constexpr size_t kCutFrom = 64 << 10;
+  // They are cut from smaller blocks when so many bytes are out: a thousand
+  // mappings that are made and unmade all the time cost more than the reads
+  // (env/MEASUREMENTS.md, Huge pages).
+  static constexpr uint64_t kManyBytes = 256 << 10;
   // And a limit must be so many blocks, lest what is left of them is much of
   // it.
   static constexpr size_t kBlocksMin = 8;
@@ -116,8 +121,12 @@ class BufferBudget {
   AlignedBuffer TakeKept(size_t size);
   // Of a block that is there: it takes no more of the limit.
   AlignedBuffer TakeFromBlock(size_t size, size_t alignment);
-  // Of a block that is there or a new one, if the buffer is large enough.
+  template <typename Blocks>
+  AlignedBuffer TakeFrom(Blocks* blocks, size_t size, size_t alignment);
+  // Of a block that is there or a new one, if one is worth its memory.
   AlignedBuffer TakeFromAnyBlock(size_t size, size_t alignment);
+  template <typename Blocks>
+  AlignedBuffer TakeFromAny(Blocks* blocks, size_t size, size_t alignment);
 
   const Use use_;
   BufferLimit* const together_;
@@ -129,7 +138,8 @@ class BufferBudget {
   alignas(kCacheLineBytes) MemoryAccount account_;
   std::atomic<uint32_t> users_{0};
   HugeBlocks blocks_;
-  // Perhaps of `blocks_`.
+  SmallBlocks small_blocks_;
+  // Perhaps of both.
   KeptBuffers kept_;
   alignas(kCacheLineBytes) Mutex mutex_;
   // Newest first; the oldest is asked first.

@@ -29,7 +29,8 @@ size_t FindRun(uint64_t free, size_t count) {
 
 }  // namespace
 
-HugeBlocks::HugeBlocks(size_t cpus)
+template <size_t kUnit>
+CutBlocks<kUnit>::CutBlocks(size_t cpus)
     : shelf_count_(ShardsFor(cpus, kShelvesMin, kShelvesMax)),
       shelves_(new Shelf[shelf_count_]) {
   for (size_t i = 0; i < shelf_count_; ++i) {
@@ -38,9 +39,10 @@ HugeBlocks::HugeBlocks(size_t cpus)
 }
 
 // Aligned by hand: kernels before 6.7 put a mapping anywhere. Where huge pages
-// are switched off, or there is none at the moment, it is memory like any
-// other.
-char* HugeBlocks::Map() {
+// are switched off, or there is none at the moment, or the block is smaller, it
+// is memory like any other.
+template <size_t kUnit>
+char* CutBlocks<kUnit>::Map() {
   constexpr size_t kMapped = 2 * kBlockBytes;
   void* const mapped = mmap(nullptr, kMapped, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -66,14 +68,19 @@ char* HugeBlocks::Map() {
   return block;
 }
 
-HugeBlocks::Shelf::~Shelf() { assert(first_ == nullptr); }
+template <size_t kUnit>
+CutBlocks<kUnit>::Shelf::~Shelf() {
+  assert(first_ == nullptr);
+}
 
-void HugeBlocks::Shelf::CountIdle(uint64_t added, uint64_t removed) {
+template <size_t kUnit>
+void CutBlocks<kUnit>::Shelf::CountIdle(uint64_t added, uint64_t removed) {
   NoteSharedWrite(SharedBy::kProcess);
   idle_->fetch_add(added - removed, std::memory_order_relaxed);
 }
 
-AlignedBuffer HugeBlocks::Shelf::Cut(Block* block, size_t size) {
+template <size_t kUnit>
+AlignedBuffer CutBlocks<kUnit>::Shelf::Cut(Block* block, size_t size) {
   const size_t units = Rounded(size) / kUnitBytes;
   const size_t place = FindRun(block->free, units);
   if (place == 64) {
@@ -85,7 +92,8 @@ AlignedBuffer HugeBlocks::Shelf::Cut(Block* block, size_t size) {
                        this);
 }
 
-AlignedBuffer HugeBlocks::Shelf::Take(size_t size) {
+template <size_t kUnit>
+AlignedBuffer CutBlocks<kUnit>::Shelf::Take(size_t size) {
   AlignedBuffer buffer;
   if (!mutex_.TryLock()) {
     return buffer;
@@ -98,7 +106,8 @@ AlignedBuffer HugeBlocks::Shelf::Take(size_t size) {
   return buffer;
 }
 
-AlignedBuffer HugeBlocks::Shelf::TakeFromNew(Block* block, size_t size) {
+template <size_t kUnit>
+AlignedBuffer CutBlocks<kUnit>::Shelf::TakeFromNew(Block* block, size_t size) {
   MutexLock lock(&mutex_);
   Block** link = &first_;
   while (*link != nullptr) {
@@ -109,7 +118,8 @@ AlignedBuffer HugeBlocks::Shelf::TakeFromNew(Block* block, size_t size) {
   return Cut(block, size);
 }
 
-void HugeBlocks::Shelf::TakeBack(char* memory, size_t size) {
+template <size_t kUnit>
+void CutBlocks<kUnit>::Shelf::TakeBack(char* memory, size_t size) {
   Block* empty = nullptr;
   {
     MutexLock lock(&mutex_);
@@ -133,7 +143,8 @@ void HugeBlocks::Shelf::TakeBack(char* memory, size_t size) {
   }
 }
 
-AlignedBuffer HugeBlocks::Take(size_t size) {
+template <size_t kUnit>
+AlignedBuffer CutBlocks<kUnit>::Take(size_t size) {
   AlignedBuffer buffer;
   const size_t mine = ThreadNumber();
   for (size_t i = 0;
@@ -144,7 +155,8 @@ AlignedBuffer HugeBlocks::Take(size_t size) {
   return buffer;
 }
 
-AlignedBuffer HugeBlocks::TakeFromNew(size_t size) {
+template <size_t kUnit>
+AlignedBuffer CutBlocks<kUnit>::TakeFromNew(size_t size) {
   Block* const block = new (std::nothrow) Block();
   if (block == nullptr) {
     return AlignedBuffer();
@@ -156,5 +168,8 @@ AlignedBuffer HugeBlocks::TakeFromNew(size_t size) {
   }
   return shelves_[ThreadNumber() & (shelf_count_ - 1)].TakeFromNew(block, size);
 }
+
+template class CutBlocks<32 << 10>;
+template class CutBlocks<4 << 10>;
 
 }  // namespace rocksdb_uring

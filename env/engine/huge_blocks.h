@@ -1,4 +1,5 @@
-// Buffers for a device to write to, cut from huge pages.
+// Buffers for a device to write to, cut from blocks of 64 units: large ones
+// from huge pages, small ones from what would else be a mapping for each.
 //
 // A device reads 512 KiB into one place of memory much faster than into 128
 // pages that lie anywhere, and the kernel has one page to pin, not 128
@@ -19,21 +20,21 @@
 
 namespace rocksdb_uring {
 
-// The memory of a block belongs to the process as soon as a byte of it is
+// Sizes are rounded up to `kUnit` bytes, and buffers are aligned to it. The
+// memory of a block belongs to the process as soon as a byte of it is
 // touched, so what is not cut from it counts as well (idle_bytes). No child
 // inherits it, as with AlignedBuffer::NotInherited. Safe for concurrent use.
-class HugeBlocks {
+template <size_t kUnit>
+class CutBlocks {
  public:
-  // A huge page of x86-64, and of arm64 with pages of 4 KiB.
-  static constexpr size_t kBlockBytes = 2 << 20;
-  // Sizes are rounded up to it, and buffers are aligned to it.
-  static constexpr size_t kUnitBytes = 32 << 10;
+  static constexpr size_t kUnitBytes = kUnit;
+  static constexpr size_t kBlockBytes = 64 * kUnit;
 
-  explicit HugeBlocks(size_t cpus = CpuCount());
+  explicit CutBlocks(size_t cpus = CpuCount());
   // REQUIRES: all buffers have been destroyed.
-  ~HugeBlocks() = default;
-  HugeBlocks(const HugeBlocks&) = delete;
-  HugeBlocks& operator=(const HugeBlocks&) = delete;
+  ~CutBlocks() = default;
+  CutBlocks(const CutBlocks&) = delete;
+  CutBlocks& operator=(const CutBlocks&) = delete;
 
   static constexpr size_t Rounded(size_t size) {
     return RoundUp(size, kUnitBytes);
@@ -52,7 +53,6 @@ class HugeBlocks {
  private:
   // One bit for each unit.
   using Units = uint64_t;
-  static_assert(kBlockBytes / kUnitBytes == 64);
   struct Block {
     char* memory = nullptr;
     Units free = ~Units{0};
@@ -91,5 +91,11 @@ class HugeBlocks {
   alignas(kCacheLineBytes) std::atomic<uint64_t> idle_{0};
   const std::unique_ptr<Shelf[]> shelves_;
 };
+
+// A block is a huge page of x86-64, and of arm64 with pages of 4 KiB.
+using HugeBlocks = CutBlocks<32 << 10>;
+using SmallBlocks = CutBlocks<4 << 10>;
+extern template class CutBlocks<32 << 10>;
+extern template class CutBlocks<4 << 10>;
 
 }  // namespace rocksdb_uring

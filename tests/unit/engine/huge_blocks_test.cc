@@ -26,7 +26,7 @@ namespace {
 
 constexpr size_t kUnit = HugeBlocks::kUnitBytes;
 constexpr size_t kBlock = HugeBlocks::kBlockBytes;
-constexpr size_t kPage = 4096;
+constexpr size_t kSmallPage = 4096;
 
 // The flags of the mapping that `address` is in, from /proc/self/smaps.
 std::string FlagsOf(const char* address) {
@@ -89,13 +89,16 @@ TEST(HugeBlocks, ServeOtherThreads) {
 
 // The ends of each unit have the buffer's number, and are looked at when it
 // goes.
-TEST(HugeBlocks, BuffersDoNotOverlap) {
+template <typename Blocks>
+void FillAndEmpty() {
+  constexpr size_t kUnit = Blocks::kUnitBytes;
+  constexpr size_t kBlock = Blocks::kBlockBytes;
   struct Filled {
     AlignedBuffer buffer;
     char value = 0;
   };
   std::mt19937_64 random(TestSeed());
-  HugeBlocks blocks;
+  Blocks blocks;
   std::vector<Filled> filled;
   size_t out = 0;
   size_t refused = 0;
@@ -119,7 +122,7 @@ TEST(HugeBlocks, BuffersDoNotOverlap) {
       next.buffer = blocks.TakeFromNew(size);
     }
     ASSERT_NE(next.buffer.data(), nullptr);
-    ASSERT_EQ(next.buffer.size(), HugeBlocks::Rounded(size));
+    ASSERT_EQ(next.buffer.size(), Blocks::Rounded(size));
     ASSERT_TRUE(
         IsAligned(reinterpret_cast<uintptr_t>(next.buffer.data()), kUnit));
     next.value = static_cast<char>(step);
@@ -135,6 +138,9 @@ TEST(HugeBlocks, BuffersDoNotOverlap) {
   filled.clear();
   EXPECT_EQ(blocks.idle_bytes(), 0u);
 }
+
+TEST(HugeBlocks, BuffersDoNotOverlap) { FillAndEmpty<HugeBlocks>(); }
+TEST(SmallBlocks, BuffersDoNotOverlap) { FillAndEmpty<SmallBlocks>(); }
 
 TEST(HugeBlocks, ServeManyThreads) {
   HugeBlocks blocks;
@@ -174,7 +180,7 @@ class HugeBudgetTest : public ::testing::Test {
   }
 
   bool Take(size_t size) {
-    AlignedBuffer buffer = budget_.Acquire(size, kPage);
+    AlignedBuffer buffer = budget_.Acquire(size, kSmallPage);
     if (buffer.data() == nullptr) {
       return false;
     }
@@ -211,12 +217,35 @@ TEST_F(HugeBudgetTest, SmallBuffersAreNotCut) {
   EXPECT_EQ(budget_.held(), 32u << 10);
 }
 
+// As with many reads that have a deadline: a mapping for each would be made and
+// unmade all the time.
+TEST_F(HugeBudgetTest, ManySmallBuffersShareBlocks) {
+  constexpr size_t kFew = 256 << 10;
+  while (budget_.bytes() < kFew) {
+    ASSERT_TRUE(Take(2 * kSmallPage));
+  }
+  EXPECT_EQ(budget_.held(), kFew) << "none is cut yet";
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(Take(2 * kSmallPage));
+  }
+  EXPECT_EQ(budget_.bytes(), kFew + 2000 * kSmallPage);
+  EXPECT_EQ((budget_.held() - kFew) % SmallBlocks::kBlockBytes, 0u);
+  EXPECT_LT(budget_.held() - budget_.bytes(), SmallBlocks::kBlockBytes);
+}
+
+// No more than one small block less.
+TEST_F(HugeBudgetTest, AllOfTheLimitCanBeHadInSmallBuffers) {
+  while (Take(2 * kSmallPage)) {
+  }
+  EXPECT_EQ(budget_.bytes(), kLimit);
+}
+
 TEST_F(HugeBudgetTest, AllOfTheLimitCanBeHad) {
   while (Take(512 << 10)) {
   }
   EXPECT_EQ(budget_.bytes(), kLimit);
   EXPECT_EQ(budget_.held(), kLimit);
-  EXPECT_FALSE(Take(kPage));
+  EXPECT_FALSE(Take(kSmallPage));
 }
 
 // An address space that has no room for a block (ulimit -v).
@@ -225,12 +254,12 @@ TEST_F(HugeBudgetTest, OtherMemoryServesWhereABlockCannotBeHad) {
   if (child == 0) {
     size_t pages = 0;
     std::ifstream("/proc/self/statm") >> pages;
-    const rlim_t bytes = pages * kPage + (1 << 20);
+    const rlim_t bytes = pages * kSmallPage + (1 << 20);
     const rlimit limit = {bytes, bytes};
     if (setrlimit(RLIMIT_AS, &limit) != 0) {
       _exit(1);
     }
-    AlignedBuffer buffer = budget_.Acquire(512 << 10, kPage);
+    AlignedBuffer buffer = budget_.Acquire(512 << 10, kSmallPage);
     if (buffer.data() == nullptr || budget_.held() != 512 << 10) {
       _exit(2);
     }
@@ -250,7 +279,7 @@ TEST_F(HugeBudgetTest, BlocksThatAreThereServeWhereTheLimitIsReached) {
     ASSERT_TRUE(Take(kBlock));
   }
   EXPECT_EQ(budget_.held(), kLimit);
-  EXPECT_TRUE(Take(kPage));
+  EXPECT_TRUE(Take(kSmallPage));
   EXPECT_EQ(budget_.held(), kLimit);
   EXPECT_TRUE(Take(1 << 20));
   EXPECT_FALSE(Take(1 << 20));
@@ -266,7 +295,7 @@ TEST_F(HugeBudgetTest, KeptPartsServeOtherSizes) {
     budget_.Release(std::move(buffers_[i]));
   }
   EXPECT_EQ(budget_.held(), kLimit);
-  EXPECT_TRUE(Take(kPage));
+  EXPECT_TRUE(Take(kSmallPage));
   EXPECT_TRUE(Take(33 << 10));
   EXPECT_FALSE(Take(512 << 10));
 }
@@ -275,7 +304,7 @@ TEST(HugeBudget, SmallLimitsAndBuffersForWritesDoWithout) {
   BufferBudget small(BufferBudget::Use::kForReads, 4 << 20);
   BufferBudget writes(BufferBudget::Use::kForWrites, 64 << 20);
   for (BufferBudget* budget : {&small, &writes}) {
-    AlignedBuffer buffer = budget->Acquire(512 << 10, kPage);
+    AlignedBuffer buffer = budget->Acquire(512 << 10, kSmallPage);
     ASSERT_NE(buffer.data(), nullptr);
     EXPECT_EQ(budget->held(), 512u << 10);
     budget->Release(std::move(buffer));
