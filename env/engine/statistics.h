@@ -69,8 +69,9 @@ enum class StatEvent : uint8_t {
   kTableStreamBackward,
   kBlobStreamForward,
   kBlobStreamBackward,
-  kAnnounced,        // bytes announced to the page cache
-  kWriteOutStopped,  // files whose early write-out the device did not follow
+  kAnnounced,         // bytes announced to the page cache
+  kReadAheadLimited,  // reads ahead that showed a queue (ahead_pace.h)
+  kWriteOutStopped,   // files whose early write-out the device did not follow
   kRemovalDeferred,  // removed files whose blocks were freed by a thread beside
   // Reads with a deadline: not in time; those of them that the kernel went on
   // with; not begun, because of abandoned_max or deadline_buffer_bytes.

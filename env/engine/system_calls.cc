@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
+#include <string>
 
 namespace rocksdb_uring {
 
@@ -94,6 +97,28 @@ int64_t SystemCalls::IoPriority() {
 int64_t SystemCalls::WillNeed(int fd, uint64_t offset, uint64_t length) {
   return -::posix_fadvise(fd, static_cast<off_t>(offset),
                           static_cast<off_t>(length), POSIX_FADV_WILLNEED);
+}
+
+uint64_t SystemCalls::KernelReadAhead(int fd) {
+  struct stat attributes = {};
+  if (::fstat(fd, &attributes) != 0) {
+    return 0;
+  }
+  const std::string device = "/sys/dev/block/" +
+                             std::to_string(major(attributes.st_dev)) + ":" +
+                             std::to_string(minor(attributes.st_dev));
+  // A partition has no queue of its own; that of the disk above it counts.
+  for (const char* queue : {"/queue/", "/../queue/"}) {
+    uint64_t kib = 0;
+    if (std::ifstream(device + queue + "read_ahead_kb") >> kib) {
+      return kib << 10;
+    }
+  }
+  return 0;
+}
+
+int64_t SystemCalls::Advise(int fd, int advice) {
+  return -::posix_fadvise(fd, 0, 0, advice);
 }
 
 }  // namespace rocksdb_uring

@@ -42,6 +42,12 @@ class SystemCalls {
   virtual int64_t IoPriority();
   // posix_fadvise(WILLNEED): starts reading without waiting.
   virtual int64_t WillNeed(int fd, uint64_t offset, uint64_t length);
+  // posix_fadvise of the whole file; `advice` is POSIX_FADV_*.
+  virtual int64_t Advise(int fd, int advice);
+  // How far the kernel reads ahead of reads in sequence, in bytes: what
+  // read_ahead_kb says of the file's device. 0 if that is not known, as where
+  // the filesystem is on no device of its own.
+  virtual uint64_t KernelReadAhead(int fd);
 };
 
 }  // namespace rocksdb_uring

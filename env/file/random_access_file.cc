@@ -171,6 +171,9 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
   } else if (!MayUseRings(path)) {
     ForgetWindows();
   }
+  if (!file_->direct() && (IsBackground(options) || stream != nullptr)) {
+    advice_.NoteRead(*file_, has_windows, n, read.done);
+  }
   if (read.done < n && !read.at_end) {
     IoOp op;
     file_->Describe(IoKind::kRead, StatKind::kRead, offset + read.done,
@@ -349,25 +352,8 @@ void UringRandomAccessFile::Hint(AccessPattern pattern) {
   if (file_->direct()) {
     return;
   }
-  int advice = POSIX_FADV_NORMAL;
-  switch (pattern) {
-    case kNormal:
-      break;
-    case kRandom:
-      advice = POSIX_FADV_RANDOM;
-      break;
-    case kSequential:
-      advice = POSIX_FADV_SEQUENTIAL;
-      break;
-    case kWillNeed:
-      advice = POSIX_FADV_WILLNEED;
-      break;
-    case kWontNeed:
-      advice = POSIX_FADV_DONTNEED;
-      break;
-  }
-  // A hint: its failure changes no result.
-  (void)posix_fadvise(file_->fd.get(), 0, 0, advice);
+  advice_.Give(*file_, pattern,
+               may_have_windows_ && MayUseRings(file_->reads()));
 }
 
 IOStatus UringRandomAccessFile::InvalidateCache(size_t offset, size_t length) {

@@ -10,6 +10,7 @@
 #include "env/base/small_vector.h"
 #include "env/file/open_file.h"
 #include "env/file/page_cache_ahead.h"
+#include "env/file/read_advice.h"
 #include "env/file/read_ahead.h"
 #include "env/file/rocksdb_compat.h"
 #include "env/file/stream.h"
@@ -108,6 +109,8 @@ class UringRandomAccessFile final : public rocksdb::FSRandomAccessFile {
   // Owned. Null until a read may be served by it: few of a database's files are
   // read in streams. Keeps the address of `streams_`.
   mutable std::atomic<ReadAhead*> read_ahead_{nullptr};
+  // Of a buffered file.
+  mutable ReadAdvice advice_;
   // What reads write to, on lines of its own: what every read looks at, above,
   // stays in the caches of all processors.
   alignas(kCacheLineBytes) mutable StreamHistory streams_;

@@ -25,7 +25,10 @@ constexpr uint64_t kPieceBytesMin = 32 << 10;
 
 ReadWindow::ReadWindow(std::shared_ptr<const OpenFile> file,
                        Direction direction, uint64_t end)
-    : file_(std::move(file)), direction_(direction), end_(end) {
+    : file_(std::move(file)),
+      pace_(file_->engine->ahead_paces()->Of(file_->fd.get())),
+      direction_(direction),
+      end_(end) {
   budget()->AddUser();
 }
 
@@ -108,6 +111,24 @@ bool ReadWindow::Finish(Piece* piece, Deadline deadline) {
   return true;
 }
 
+bool ReadWindow::Await(Piece* piece, Deadline deadline) {
+  if (piece->op.state() == IoState::kIdle) {
+    return true;
+  }
+  const bool in_time = engine()->Wait(&piece->op, 0);
+  const uint64_t ahead = budget()->bytes();
+  const uint64_t began = MonotonicNs();
+  const bool finished = Finish(piece, deadline);
+  const uint64_t now = in_time ? began : MonotonicNs();
+  if (in_time) {
+    pace_->InTime(piece->length, budget()->bytes_max(), now);
+  } else if (pace_->Waited(now - piece->asked_ns, ahead, now)) {
+    file_->engine->statistics()->Count(StatEvent::kReadAheadLimited);
+  }
+  pace_->Came(piece->length, now - began, now);
+  return finished;
+}
+
 // May end early: the caller reads what lies behind the copied bytes. Waits only
 // for pieces that the read needs; those further ahead stay in flight.
 size_t ReadWindow::TakeForward(uint64_t offset, size_t size, char* scratch,
@@ -122,7 +143,7 @@ size_t ReadWindow::TakeForward(uint64_t offset, size_t size, char* scratch,
     if (piece->start + piece->length <= at_byte) {
       continue;
     }
-    if (!Finish(piece, deadline)) {
+    if (!Await(piece, deadline)) {
       *late = true;
       break;
     }
@@ -151,7 +172,7 @@ size_t ReadWindow::TakeBackward(uint64_t offset, size_t size, char* scratch,
     if (piece->start >= stop) {
       continue;
     }
-    if (!Finish(piece, deadline)) {
+    if (!Await(piece, deadline)) {
       *late = true;
       return 0;
     }
@@ -228,16 +249,24 @@ void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
   // Streams share the budget: the more there are, the less each has ahead.
   // Otherwise a compaction with many inputs would have windows for the first of
   // them, and wait for the device in all others.
-  bytes = std::min(bytes, std::max(budget()->FairShare(), kPieceBytesMin));
+  const uint64_t together = std::min(budget()->bytes_max(), pace_->limit());
+  bytes = std::min(bytes,
+                   std::max(budget()->FairShareOf(together), kPieceBytesMin));
   const uint64_t goal =
       back ? start - std::min(start, bytes) : std::min(stop + bytes, end_);
-  while (count_ < kPiecesMax) {
+  const auto missing = [&](uint64_t far) {
+    return back ? far - std::min(far, goal) : goal - std::min(far, goal);
+  };
+  // Not a piece for each read, where a limit allows less ahead than the stream
+  // wants.
+  const bool enough =
+      count_ > 0 && missing(edge()) < bytes / 2 && goal != (back ? 0 : end_);
+  while (!enough && count_ < kPiecesMax) {
     const uint64_t far = count_ > 0 ? edge() : FirstEdge(start, stop);
-    const uint64_t missing =
-        back ? far - std::min(far, goal) : goal - std::min(far, goal);
     // A refused piece ends it: the next read tries again.
-    if (missing == 0 ||
-        !Start(far, std::min<uint64_t>(missing, kPieceBytesMax), priority)) {
+    if (missing(far) == 0 ||
+        !Start(far, std::min<uint64_t>(missing(far), kPieceBytesMax),
+               priority)) {
       break;
     }
   }
@@ -256,6 +285,7 @@ bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
   piece->start = direction_ == Direction::kBackward ? edge - bytes : edge;
   piece->length = bytes;
   piece->taken = 0;
+  piece->asked_ns = MonotonicNs();
   file_->Describe(IoKind::kRead, StatKind::kReadAhead, piece->start, bytes,
                   piece->buffer.data(), &piece->op, priority);
   piece->op.by_worker = !file_->direct();

@@ -70,6 +70,8 @@ class ReadWindow {
     uint64_t length = 0;
     // Bytes that have been copied out, repeated ones too.
     uint64_t taken = 0;
+    // When it was asked for, by MonotonicNs.
+    uint64_t asked_ns = 0;
   };
 
   Piece* at(size_t i) { return &pieces_[(first_ + i) % kPiecesMax]; }
@@ -85,6 +87,9 @@ class ReadWindow {
   }
   // Waits for the piece, until the deadline; whether it has come.
   bool Finish(Piece* piece, Deadline deadline);
+  // The same, and tells the pace whether it was there. For a piece that a read
+  // needs.
+  bool Await(Piece* piece, Deadline deadline);
   void DropFirst();
   void DropAll();
   // Where the first piece begins, or ends if the stream goes back.
@@ -100,6 +105,7 @@ class ReadWindow {
   IoEngine* engine() const { return file_->engine->engine(); }
 
   const std::shared_ptr<const OpenFile> file_;
+  AheadPace* const pace_;
   const Direction direction_;
   const uint64_t end_;
   // In the direction of the stream, from `first_` on.

@@ -4,9 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "env/engine/posix_engine.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <vector>
 
+#include "env/base/file_descriptor.h"
 #include "tests/support/engine/fake_system_calls.h"
 #include "tests/support/engine/test_support.h"
 
@@ -211,6 +214,16 @@ TEST_F(PosixEngineTest, TakesNothingThatOutlivesTheCall) {
   EXPECT_FALSE(engine_.asynchronous());
   EXPECT_EQ(engine_.Submit(&ops, 1), 0u);
   EXPECT_EQ(op.state(), IoState::kIdle);
+}
+
+TEST(SystemCallsTest, KernelReadAheadIsKnownOfFilesOnADevice) {
+  SystemCalls* const calls = SystemCalls::Default();
+  EXPECT_EQ(calls->KernelReadAhead(-1), 0u);
+  const FileDescriptor none(open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(calls->KernelReadAhead(none.get()), 0u);
+  // What it is depends on the machine: whole KiB, and not known everywhere.
+  const TestFile file(4096);
+  EXPECT_EQ(calls->KernelReadAhead(file.fd()) % 1024, 0u);
 }
 
 }  // namespace

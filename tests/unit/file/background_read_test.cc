@@ -1,13 +1,21 @@
 // The small reads of compactions on buffered files: a kernel thread copies many
 // of them at once, and every byte is right. All other reads of these files are
-// made by the thread that needs them.
+// made by the thread that needs them. And the kernel does not read ahead of
+// what windows read ahead of.
 //
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
 #include <cerrno>
 #include <fstream>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "env/base/clock.h"
+#include "env/base/file_descriptor.h"
+#include "env/file/read_advice.h"
 #include "tests/support/engine/fake_ring.h"
 #include "tests/support/file/file_test_support.h"
 
@@ -19,6 +27,23 @@ using rocksdb::FSRandomAccessFile;
 using rocksdb::IOOptions;
 using rocksdb::Slice;
 
+// System calls that note the advice.
+class AdvisedCalls final : public SystemCalls {
+ public:
+  int64_t Advise(int fd, int advice) override {
+    given_.push_back(advice);
+    return SystemCalls::Advise(fd, advice);
+  }
+  uint64_t KernelReadAhead(int /*fd*/) override { return kernel_bytes_; }
+  // All of it since the last call.
+  std::vector<int> Take() { return std::exchange(given_, {}); }
+
+  uint64_t kernel_bytes_ = 8 << 20;
+
+ private:
+  std::vector<int> given_;
+};
+
 class BackgroundReadTest : public ::testing::Test {
  protected:
   static constexpr size_t kFileSize = (4 << 20) + 1234;
@@ -28,6 +53,7 @@ class BackgroundReadTest : public ::testing::Test {
   void SetUp() override {
     EngineOptions options;
     options.ring_factory = kernel_.factory();
+    options.system_calls = &calls_;
     engine_ = MakeEngine(options);
     Open("000017.sst");
   }
@@ -83,6 +109,7 @@ class BackgroundReadTest : public ::testing::Test {
   std::mt19937_64 random_{TestSeed()};
   IOOptions low_;
   FakeKernel kernel_;
+  AdvisedCalls calls_;
   const std::shared_ptr<FilePolicy> policy_ = PolicyOf({});
   std::shared_ptr<SharedEngine> engine_;
   std::unique_ptr<FSRandomAccessFile> file_;
@@ -98,6 +125,16 @@ TEST_F(BackgroundReadTest, ComeFromWindowsThatAKernelThreadFills) {
   EXPECT_GT(Bytes(StatKind::kRead, IoPath::kReadAhead), kFileSize * 9 / 10);
   ScanBack(low_);
   EXPECT_GT(Bytes(StatKind::kRead, IoPath::kReadAhead), kFileSize * 18 / 10);
+}
+
+TEST_F(BackgroundReadTest, PiecesAreNotSmallOnASlowDevice) {
+  const FileDescriptor fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  AheadPace* const pace = engine_->ahead_paces()->Of(fd.get());
+  pace->Waited(AheadPace::kSlowNs, 128 << 10, MonotonicNs());
+  ASSERT_EQ(pace->limit(), 64u << 10);
+  Scan(low_);
+  EXPECT_GT(Bytes(StatKind::kRead, IoPath::kReadAhead), kFileSize / 2);
+  EXPECT_LT(kernel_.observations().requests, kFileSize / (16 << 10));
 }
 
 TEST_F(BackgroundReadTest, OthersTakeNoRing) {
@@ -148,6 +185,104 @@ TEST_F(BackgroundReadTest, OfABlobFileThatGrows) {
   model_ += more;
   Scan(low_, kFileSize - 1000, model_.size());
   EXPECT_GT(kernel_.observations().requests, 0u);
+}
+
+using Advice = std::vector<int>;
+
+TEST_F(BackgroundReadTest, WindowsTakeThePlaceOfTheKernelsReadAhead) {
+  file_->Hint(FSRandomAccessFile::kNormal);
+  Scan(low_);
+  EXPECT_EQ(calls_.Take(), Advice());
+  EXPECT_GT(Bytes(StatKind::kRead, IoPath::kReadAhead), kFileSize * 9 / 10);
+}
+
+TEST_F(BackgroundReadTest, AShortReadAheadOfTheKernelRemains) {
+  for (const auto& [bytes, remains] :
+       std::vector<std::pair<uint64_t, bool>>{{128 << 10, true},
+                                              {512 << 10, true},
+                                              {1 << 20, false},
+                                              {0, false}}) {
+    calls_.kernel_bytes_ = bytes;
+    file_->Hint(FSRandomAccessFile::kNormal);
+    EXPECT_EQ(calls_.Take(), remains ? Advice{POSIX_FADV_NORMAL} : Advice());
+  }
+}
+
+TEST_F(BackgroundReadTest, TheKernelReadsAheadWhereNoWindowMayServe) {
+  file_->Hint(FSRandomAccessFile::kNormal);
+  // Point reads say nothing of what the compaction will get.
+  ExpectRead(3 << 20, kBlock, IOOptions());
+  ExpectRead(1 << 20, kBlock, IOOptions());
+  EXPECT_EQ(calls_.Take(), Advice());
+  ExpectRead(0, 64 << 10, low_);
+  EXPECT_EQ(calls_.Take(), Advice{POSIX_FADV_NORMAL});
+  ExpectRead(64 << 10, 64 << 10, low_);
+  EXPECT_EQ(calls_.Take(), Advice());
+}
+
+// It gets no windows, and may not get less than on POSIX.
+TEST_F(BackgroundReadTest, TheKernelReadsAheadOfACompactionThatWritersWaitFor) {
+  file_->Hint(FSRandomAccessFile::kNormal);
+  Scan(IOOptions(), 0, 64 << 10);
+  EXPECT_EQ(calls_.Take(), Advice{POSIX_FADV_NORMAL});
+}
+
+TEST_F(BackgroundReadTest, TheKernelReadsAheadWhenTheSettingsForbidWindows) {
+  file_->Hint(FSRandomAccessFile::kNormal);
+  Scan(low_, 0, 1 << 20);
+  EXPECT_EQ(calls_.Take(), Advice());
+  SetReads(PathChoice::kPosix);
+  ExpectRead(1 << 20, kBlock, low_);
+  EXPECT_EQ(calls_.Take(), Advice{POSIX_FADV_NORMAL});
+  file_->Hint(FSRandomAccessFile::kNormal);
+  EXPECT_EQ(calls_.Take(), Advice{POSIX_FADV_NORMAL});
+}
+
+TEST_F(BackgroundReadTest, TheKernelReadsAheadWhereWindowsCannotBeHad) {
+  kernel_.SetFactoryError(-ENOMEM);
+  file_->Hint(FSRandomAccessFile::kNormal);
+  size_t offset = 0;
+  for (; offset + kBlock < ReadAdvice::kMissedBytesMax; offset += kBlock) {
+    ExpectRead(offset, kBlock, low_);
+  }
+  EXPECT_EQ(calls_.Take(), Advice());
+  ExpectRead(offset, kBlock, low_);
+  EXPECT_EQ(calls_.Take(), Advice{POSIX_FADV_NORMAL});
+  Scan(low_);
+  EXPECT_EQ(calls_.Take(), Advice());
+}
+
+TEST_F(BackgroundReadTest, MissesCountInARow) {
+  file_->Hint(FSRandomAccessFile::kNormal);
+  // Each jump costs a stream some reads, together more than the limit.
+  uint64_t missed = 0;
+  for (int round = 0; missed <= ReadAdvice::kMissedBytesMax; ++round) {
+    ASSERT_LT(round, 1000);
+    const size_t from = (round % 4) << 20;
+    const uint64_t before = Bytes(StatKind::kRead, IoPath::kReadAhead);
+    Scan(low_, from, from + (256 << 10));
+    missed +=
+        (256 << 10) -
+        std::min<uint64_t>(Bytes(StatKind::kRead, IoPath::kReadAhead) - before,
+                           256 << 10);
+  }
+  EXPECT_EQ(calls_.Take(), Advice());
+}
+
+TEST_F(BackgroundReadTest, OtherAdviceIsGivenAtOnce) {
+  file_->Hint(FSRandomAccessFile::kSequential);
+  file_->Hint(FSRandomAccessFile::kNormal);
+  file_->Hint(FSRandomAccessFile::kWillNeed);
+  file_->Hint(FSRandomAccessFile::kWontNeed);
+  EXPECT_EQ(calls_.Take(), (Advice{POSIX_FADV_SEQUENTIAL, POSIX_FADV_WILLNEED,
+                                   POSIX_FADV_DONTNEED}));
+  // What is withheld is still due, until RocksDB says something else.
+  ExpectRead(0, 64 << 10, low_);
+  EXPECT_EQ(calls_.Take(), Advice{POSIX_FADV_NORMAL});
+  file_->Hint(FSRandomAccessFile::kNormal);
+  file_->Hint(FSRandomAccessFile::kRandom);
+  ExpectRead(0, 64 << 10, low_);
+  EXPECT_EQ(calls_.Take(), Advice{POSIX_FADV_RANDOM});
 }
 
 }  // namespace

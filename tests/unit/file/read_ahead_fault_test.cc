@@ -2,8 +2,12 @@
 // reads stay right, and only POSIX's own errors are reported.
 //
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <string>
 #include <thread>
 
@@ -171,6 +175,37 @@ TEST_F(ReadAheadFaultTest, WindowIsOnItsWayWhenTheReadReturns) {
   kernel_.StopWithholding();
   reader.join();
   EXPECT_EQ(calls_.count(FakeSystemCalls::kPread), preads);
+}
+
+TEST_F(ReadAheadFaultTest, LessIsAskedOfADeviceThatQueues) {
+  const auto limit = [this] {
+    const FileDescriptor fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    return engine_->ahead_paces()->Of(fd.get())->limit();
+  };
+  kernel_.WithholdAll();
+  EXPECT_TRUE(Read(0).ok());
+  EXPECT_TRUE(Read(kLength).ok());
+  EXPECT_EQ(limit(), AheadPace::kNoLimit);
+  const uint64_t ahead = engine_->read_ahead_bytes();
+  std::thread reader([this] { EXPECT_TRUE(Read(2 * kLength).ok()); });
+  EXPECT_TRUE(kernel_.AwaitWaiting(1));
+  std::this_thread::sleep_for(std::chrono::nanoseconds(AheadPace::kSlowNs));
+  kernel_.StopWithholding();
+  reader.join();
+  EXPECT_LE(limit(), ahead / 2);
+  EXPECT_EQ(
+      engine_->statistics()->Snapshot().event(StatEvent::kReadAheadLimited),
+      1u);
+  std::atomic<uint64_t> longest{0};
+  kernel_.SetRequestScript([&](const RingRequest& request, uint64_t) {
+    longest = std::max(longest.load(), request.length);
+    return FakeKernel::Verdict();
+  });
+  for (uint64_t offset = 3 * kLength; offset < kFileSize; offset += kLength) {
+    EXPECT_TRUE(Read(offset).ok());
+  }
+  EXPECT_GT(longest, 0u);
+  EXPECT_LE(longest, RoundUp(ahead / 2, kBlock));
 }
 
 TEST_F(ReadAheadFaultTest, PointReadsDoNotWaitForAWindow) {
