@@ -1,8 +1,8 @@
-// ftruncate, and what the default file system does to preallocated space.
+// ftruncate, and space that is taken ahead and given back.
 //
 // RocksDB preallocates space ahead of its appends and leaves the rest to the
 // file object. The rest must be returned when the file is closed: it uses up
-// the disk, and without fallocate_with_keep_size it counts as the file's size.
+// the disk, and may count as the file's size.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "env/file/file_end.h"
@@ -14,6 +14,7 @@
 
 #include "env/file/iostats_timer.h"
 #include "env/file/log_reuse.h"
+#include "env/file/write_behind.h"
 
 namespace rocksdb_uring {
 
@@ -49,6 +50,14 @@ bool KeepsBlocksBehindItsSize(int fd) {
              attributes.st_blocks / (attributes.st_blksize / kSectorBytes);
 }
 
+// ext4 and xfs execute direct writes behind the end of a file one after the
+// other, those below it beside each other (env/MEASUREMENTS.md, Size set
+// ahead). RocksDB reads no table before Close; a blob file it may.
+bool GainsFromSizeAhead(const OpenFile& file, PathChoice path) {
+  return file.kind == FileKind::kTable && file.direct() && MayUseRings(path) &&
+         WriteBehind::Serves(file);
+}
+
 void CutPreallocation(const OpenFile& file, uint64_t size, uint64_t allocated,
                       bool punches) {
   // On most filesystems this returns the blocks, even if the size stays the
@@ -72,6 +81,20 @@ int64_t CutFile(const OpenFile& file, uint64_t size) {
   SystemCalls* const calls = file.engine->options().system_calls;
   return UnlessInterrupted(
       [&] { return calls->Ftruncate(file.fd.get(), size); });
+}
+
+// Synchronous: the next append needs the space, and the kernel serialises
+// fallocate with the writes of a file in any case.
+int64_t Preallocate(const OpenFile& file, uint64_t offset, uint64_t length,
+                    bool keeps_size, bool may_set_size) {
+  const IoStatsTimer timer(&rocksdb::IOStatsContext::allocate_nanos);
+  const PathChoice path = file.writes();
+  const bool sets_size = may_set_size && GainsFromSizeAhead(file, path);
+  IoOp op;
+  file.Describe(IoKind::kFallocate, StatKind::kFallocate, offset, length,
+                nullptr, &op);
+  op.flags = keeps_size && !sets_size ? FALLOC_FL_KEEP_SIZE : 0;
+  return file.Run(&op, path);
 }
 
 void TrimPreallocation(const OpenFile& file, uint64_t size, uint64_t allocated,

@@ -23,7 +23,6 @@
 #include "env/file/fadvise.h"
 #include "env/file/file_end.h"
 #include "env/file/io_status.h"
-#include "env/file/iostats_timer.h"
 #include "env/file/write_checksum.h"
 
 namespace rocksdb_uring {
@@ -381,14 +380,15 @@ IOStatus UringWritableFile::Allocate(uint64_t offset, uint64_t len,
   if (!allow_fallocate_) {
     return IOStatus::OK();
   }
-  // Synchronous: the next append needs the space, and the kernel serialises
-  // fallocate with the writes of a file in any case.
-  const IoStatsTimer timer(&rocksdb::IOStatsContext::allocate_nanos);
-  IoOp op;
-  file_->Describe(IoKind::kFallocate, StatKind::kFallocate, offset, len,
-                  nullptr, &op);
-  op.flags = fallocate_keeps_size_ ? FALLOC_FL_KEEP_SIZE : 0;
-  const int64_t result = file_->Run(&op, file_->writes());
+  size_t block_size = 0;
+  size_t last_block = 0;
+  GetPreallocationStatus(&block_size, &last_block);
+  // Close cuts off only what PrepareWrite has asked for, one block behind the
+  // other.
+  const bool may_set_size =
+      block_size > 0 && offset == uint64_t{block_size} * last_block;
+  const int64_t result =
+      Preallocate(*file_, offset, len, fallocate_keeps_size_, may_set_size);
   return result < 0
              ? Failed("While fallocate offset " + std::to_string(offset) +
                           " len " + std::to_string(len),

@@ -4,9 +4,12 @@
 // DEVIATIONS. Where the plugin is allowed to differ from the default file
 // system of RocksDB 7.8, and what the model does about it. Nothing else may
 // differ.
-//  1. The bytes of a table or blob that is being written may be in flight:
+//  1. The bytes of a table or blob that is being written may be in flight, and
+//     a table that is written directly has the size that is preallocated:
 //     nobody reads it before the writer has flushed (blob) or closed (table).
-//     -> Before anybody else looks at a file, its writer drains (Settle).
+//     -> Before anybody else looks at a file, its writer drains, and a direct
+//     one sets the size (Settle); readers of such a file are closed before it
+//     is preallocated.
 //  2. Tables and blobs are read ahead, and mapped files cannot shrink: nobody
 //     changes them while they are open for reading. -> Such readers are closed
 //     before the file changes, and asynchronous reads of it are collected

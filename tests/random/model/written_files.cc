@@ -153,8 +153,9 @@ void WrittenFiles::Write(File* file) {
   } else if (file->direct) {
     back = RoundUp(back, kBlock);
   }
-  Announce(*file, file->grows);
-  if (dice_->OneIn(2)) {
+  const bool prepared = dice_->OneIn(2);
+  Announce(*file, file->grows && !(prepared && file->direct));
+  if (prepared) {
     sides_->Note("prepare the next write to " + file->name);
     for (const auto& one : file->file) {
       one->PrepareWrite(file->size, size, IOOptions(), nullptr);
@@ -353,8 +354,13 @@ void WrittenFiles::CallAfterClose(File* file) {
 void WrittenFiles::Settle(uint64_t identity) {
   for (File& file : files_) {
     if (identity != 0 && file.identity == identity) {
-      Do(&file, "settle",
-         [](FSWritableFile* one) { return one->InvalidateCache(0, 1); });
+      Do(&file, "settle", [&](FSWritableFile* one) {
+        return file.direct ? one->Truncate(file.size, IOOptions(), nullptr)
+                           : one->InvalidateCache(0, 1);
+      });
+      if (file.direct) {
+        file.not_counted_by_theirs = 0;
+      }
     }
   }
 }

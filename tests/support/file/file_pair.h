@@ -144,6 +144,8 @@ class FilePair {
   TempDir their_directory_;
   const std::string our_path_;
   const std::string their_path_;
+  // While it is open, ours may have zeros behind what was written.
+  const bool size_is_set_ahead_;
   const std::shared_ptr<rocksdb::FileSystem> our_system_;
   rocksdb::FileOptions options_;
   AlignedBuffer buffer_;

@@ -247,6 +247,25 @@ TEST_F(WriteFaultTest, NoBuffersAtAll) {
   }
 }
 
+TEST_F(WriteFaultTest, SizeSetAheadHidesNoHole) {
+  path_ = directory_.file("000007.sst");
+  WriteFile(path_, "");
+  SkipWithoutDirectReads(true, path_);
+  options_.use_direct_writes = true;
+  Open();
+  file_->SetPreallocationBlockSize(8 * kPiece);
+  file_->PrepareWrite(0, kPiece, IOOptions(), nullptr);
+  EXPECT_EQ(ReadWholeFile(path_).size(), 8 * kPiece);
+  FailFrom(RingOpcode::kWrite, 1, -EIO);
+  Scratch data(kPiece);
+  for (size_t i = 0; i < 3; ++i) {
+    (void)file_->PositionedAppend(rocksdb::Slice(data.data(), kPiece),
+                                  i * kPiece, IOOptions(), nullptr);
+  }
+  EXPECT_TRUE(Close().IsIOError());
+  EXPECT_EQ(ReadWholeFile(path_).size(), kPiece);
+}
+
 TEST_F(WriteFaultTest, OverlappingWritesAreOrdered) {
   Open();
   kernel_.WithholdAll();
