@@ -10,12 +10,10 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
-#include <system_error>
-#include <thread>
 #include <utility>
 
-#include "env/base/debug_log.h"
-#include "env/base/mutex.h"
+#include "env/engine/abandoned_reads.h"
+#include "env/engine/ring_loop.h"
 #include "env/engine/ring_request.h"
 
 namespace rocksdb_uring {
@@ -27,130 +25,17 @@ namespace {
 constexpr size_t kPiece = 64;
 // With no room in a ring: one look in so many nanoseconds.
 constexpr timespec kRoomPause = {0, 100 * 1000};
-// How often a thread looks at all abandoned reads while there are any; for the
-// oldest one it waits in the kernel meanwhile.
-constexpr uint64_t kAbandonedLookUs = 100 * 1000;
 // Direct I/O of any device is satisfied by a page.
 constexpr size_t kBufferAlignment = 4096;
 
 }  // namespace
-
-// Abandoned reads, and the thread that takes them off
-// their rings: it is there while there are any, so that the last bytes of a
-// device that has recovered do not wait for another read. Detached, because
-// to join it would be to wait for the device.
-class DeadlineReads::Abandoned
-    : public std::enable_shared_from_this<Abandoned> {
- public:
-  // Neither is owned. Both are there for as long as a read is in the list.
-  Abandoned(IoEngine* engine, BufferBudget* budget)
-      : engine_(engine), budget_(budget) {}
-
-  void Add(std::unique_ptr<DeadlineRead> read) URING_EXCLUDES(mutex_) {
-    MutexLock lock(&mutex_);
-    count_.fetch_add(1, std::memory_order_relaxed);
-    bytes_.fetch_add(read->buffer.size(), std::memory_order_relaxed);
-    read->next = std::move(first_);
-    first_ = std::move(read);
-    EnsureThread();
-  }
-  // Where the thread could not be started: frees what is complete.
-  void Look() URING_EXCLUDES(mutex_) {
-    List done;
-    {
-      MutexLock lock(&mutex_);
-      if (!running_) {
-        TakeCompleted(&done);
-        if (first_ != nullptr) {
-          EnsureThread();
-        }
-      }
-    }
-    Drop(std::move(done));
-  }
-
-  uint64_t count() const { return count_.load(std::memory_order_acquire); }
-  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
-
- private:
-  using List = std::unique_ptr<DeadlineRead>;
-
-  void EnsureThread() URING_REQUIRES(mutex_) {
-    if (running_) {
-      return;
-    }
-    try {
-      std::thread([self = shared_from_this()] { self->Wait(); }).detach();
-      running_ = true;
-    } catch (const std::exception& error) {
-      DebugLog("no thread to wait for abandoned reads: %s", error.what());
-    }
-  }
-
-  void TakeCompleted(List* done) URING_REQUIRES(mutex_) {
-    for (List* link = &first_; *link != nullptr;) {
-      DeadlineRead* const read = link->get();
-      if (!engine_->Wait(&read->op, 0)) {
-        link = &read->next;
-        continue;
-      }
-      bytes_.fetch_sub(read->buffer.size(), std::memory_order_relaxed);
-      budget_->Release(std::move(read->buffer));
-      List taken = std::move(*link);
-      *link = std::move(taken->next);
-      taken->next = std::move(*done);
-      *done = std::move(taken);
-    }
-  }
-
-  // With no lock held: the last keeper may take the engine with it. A read
-  // counts until its keeper is gone, so that who sees none may close the file
-  // or the engine and knows that no thread of ours is left in it.
-  void Drop(List done) URING_EXCLUDES(mutex_) {
-    while (done != nullptr) {
-      done = std::move(done->next);
-      count_.fetch_sub(1, std::memory_order_release);
-    }
-  }
-
-  void Wait() URING_EXCLUDES(mutex_) {
-    for (;;) {
-      List done;
-      IoOp* oldest = nullptr;
-      {
-        MutexLock lock(&mutex_);
-        TakeCompleted(&done);
-        running_ = first_ != nullptr;
-        for (DeadlineRead* read = first_.get(); read != nullptr;
-             read = read->next.get()) {
-          oldest = &read->op;
-        }
-      }
-      Drop(std::move(done));
-      if (oldest == nullptr) {
-        return;
-      }
-      // Only this thread takes reads out of the list while it runs.
-      engine_->Wait(oldest, kAbandonedLookUs);
-    }
-  }
-
-  IoEngine* const engine_;
-  BufferBudget* const budget_;
-  std::atomic<uint64_t> count_{0};
-  std::atomic<uint64_t> bytes_{0};
-  Mutex mutex_;
-  // The latest first.
-  List first_ URING_GUARDED_BY(mutex_);
-  bool running_ URING_GUARDED_BY(mutex_) = false;
-};
 
 DeadlineReads::DeadlineReads(IoEngine* engine, BufferBudget* budget,
                              const Options& options)
     : engine_(engine),
       options_(options),
       budget_(budget),
-      abandoned_(std::make_shared<Abandoned>(engine, budget)) {
+      abandoned_(std::make_shared<AbandonedReads>(engine, budget)) {
   // For as long as it lives: buffers are kept for the next read.
   budget_->AddUser();
 }
@@ -170,18 +55,31 @@ void DeadlineReads::EndInVain(IoOp* wanted, IoEnd end) {
   wanted->set_state(IoState::kCompleted);
 }
 
-void DeadlineReads::Release(std::unique_ptr<DeadlineRead> read) {
+void DeadlineReads::Release(DeadlineRead* read) {
   budget_->Release(std::move(read->buffer));
 }
 
-std::unique_ptr<DeadlineRead> DeadlineReads::Make(
-    IoOp* wanted, std::shared_ptr<const void> keeper) {
+void DeadlineReads::Take(DeadlineRead* read, IoOp* wanted) {
+  wanted->result = read->op.result;
+  wanted->end = read->op.end;
+  wanted->path = read->op.path;
+  if (wanted->result > 0) {
+    std::memcpy(wanted->buffer, read->buffer.data(),
+                static_cast<size_t>(wanted->result));
+  }
+  Release(read);
+  wanted->set_state(IoState::kCompleted);
+}
+
+template <typename Read>
+std::unique_ptr<Read> DeadlineReads::Make(IoOp* wanted,
+                                          std::shared_ptr<const void> keeper) {
   if (abandoned_->count() > 0) {
     abandoned_->Look();
   }
-  std::unique_ptr<DeadlineRead> read;
+  std::unique_ptr<Read> read;
   if (abandoned_->count() < options_.abandoned_max) {
-    read.reset(new (std::nothrow) DeadlineRead());
+    read.reset(new (std::nothrow) Read());
   }
   if (read != nullptr) {
     read->buffer = budget_->Acquire(std::max<uint64_t>(wanted->length, 1),
@@ -222,7 +120,7 @@ std::unique_ptr<DeadlineRead> DeadlineReads::Start(
     IoOp* wanted, std::shared_ptr<const void> keeper, Deadline deadline) {
   std::unique_ptr<DeadlineRead> read;
   if (FitsRing(*wanted)) {
-    read = Make(wanted, std::move(keeper));
+    read = Make<DeadlineRead>(wanted, std::move(keeper));
   }
   if (read == nullptr) {
     return nullptr;
@@ -231,7 +129,7 @@ std::unique_ptr<DeadlineRead> DeadlineReads::Start(
   if (Submit(&op, 1, deadline) == 1) {
     return read;
   }
-  Release(std::move(read));
+  Release(read.get());
   if (engine_->HasRing()) {
     EndInVain(wanted, IoEnd::kTimedOut);
   }
@@ -243,15 +141,7 @@ void DeadlineReads::Finish(std::unique_ptr<DeadlineRead> read, IoOp* wanted) {
     EndInVain(wanted, GiveUp(std::move(read)));
     return;
   }
-  wanted->result = read->op.result;
-  wanted->end = read->op.end;
-  wanted->path = read->op.path;
-  if (wanted->result > 0) {
-    std::memcpy(wanted->buffer, read->buffer.data(),
-                static_cast<size_t>(wanted->result));
-  }
-  Release(std::move(read));
-  wanted->set_state(IoState::kCompleted);
+  Take(read.get(), wanted);
 }
 
 IoEnd DeadlineReads::GiveUp(std::unique_ptr<DeadlineRead> read) {
@@ -266,7 +156,7 @@ IoEnd DeadlineReads::GiveUp(std::unique_ptr<DeadlineRead> read) {
       return IoEnd::kAbandoned;
     }
   }
-  Release(std::move(read));
+  Release(read.get());
   return IoEnd::kTimedOut;
 }
 
@@ -274,6 +164,73 @@ void DeadlineReads::RunByPosix(IoOp* wanted) {
   RunOptions options;
   options.path = PathChoice::kPosix;
   engine_->Run(wanted, 1, options);
+}
+
+// A read on a loop. Its callback frees it, also after the deadline.
+struct DeadlineReads::OnLoop final : DeadlineRead, LoopTimer {
+  DeadlineReads* owner = nullptr;
+  RingLoop* loop = nullptr;
+  // The caller's; null after the deadline.
+  IoOp* wanted = nullptr;
+
+  static void Completed(IoOp* op);
+  static void Late(LoopTimer* timer);
+};
+
+void DeadlineReads::OnLoop::Completed(IoOp* op) {
+  std::unique_ptr<OnLoop> self(static_cast<OnLoop*>(op->context));
+  if (IoOp* const wanted = self->wanted; wanted != nullptr) {
+    self->loop->RemoveTimer(self.get());
+    self->owner->Take(self.get(), wanted);
+    self.reset();
+    wanted->callback(wanted);
+    return;
+  }
+  const std::shared_ptr<AbandonedReads> abandoned = self->owner->abandoned_;
+  const uint64_t bytes = self->buffer.size();
+  self->owner->Release(self.get());
+  self.reset();
+  abandoned->ForgetOne(bytes);
+}
+
+void DeadlineReads::OnLoop::Late(LoopTimer* timer) {
+  auto* const self = static_cast<OnLoop*>(timer);
+  DeadlineReads* const owner = self->owner;
+  IoOp* const wanted = std::exchange(self->wanted, nullptr);
+  IoEnd end = IoEnd::kTimedOut;
+  if (self->loop->TakeBack(&self->op)) {
+    owner->Release(self);
+    delete self;
+  } else {
+    end = IoEnd::kAbandoned;
+    owner->engine_->statistics()->Count(StatEvent::kDeadlineAbandoned);
+    owner->abandoned_->CountOne(self->buffer.size());
+  }
+  owner->EndInVain(wanted, end);
+  wanted->callback(wanted);
+}
+
+void DeadlineReads::RunOnLoop(IoOp* wanted, std::shared_ptr<const void> keeper,
+                              Deadline deadline, RingLoop* loop) {
+  if (!FitsRing(*wanted)) {
+    RunByPosix(wanted);
+    return;
+  }
+  std::unique_ptr<OnLoop> read = Make<OnLoop>(wanted, std::move(keeper));
+  if (read == nullptr) {
+    wanted->callback(wanted);
+    return;
+  }
+  OnLoop* const self = read.release();
+  self->owner = this;
+  self->loop = loop;
+  self->wanted = wanted;
+  self->at = deadline;
+  self->late = &OnLoop::Late;
+  self->op.context = self;
+  self->op.callback = &OnLoop::Completed;
+  loop->AddTimer(self);
+  loop->Submit(&self->op);
 }
 
 void DeadlineReads::RunPiece(IoOp* ops, size_t count,
@@ -292,7 +249,7 @@ void DeadlineReads::RunPiece(IoOp* ops, size_t count,
       RunByPosix(&ops[i]);
       continue;
     }
-    reads[made] = Make(&ops[i], keeper);
+    reads[made] = Make<DeadlineRead>(&ops[i], keeper);
     if (reads[made] != nullptr) {
       started[made] = &reads[made]->op;
       wanted[made++] = &ops[i];
@@ -305,7 +262,7 @@ void DeadlineReads::RunPiece(IoOp* ops, size_t count,
     if (i < taken || rings) {
       Finish(std::move(reads[i]), wanted[i]);
     } else {
-      Release(std::move(reads[i]));
+      Release(reads[i].get());
       RunByPosix(wanted[i]);
     }
   }

@@ -22,6 +22,9 @@
 
 namespace rocksdb_uring {
 
+class AbandonedReads;
+class RingLoop;
+
 // One read with a buffer of its own.
 struct DeadlineRead {
   // What the ring does.
@@ -72,6 +75,13 @@ class DeadlineReads {
   // Returns how it has ended: kTimedOut, or kAbandoned.
   IoEnd GiveUp(std::unique_ptr<DeadlineRead> read);
 
+  // Runs a read that has a callback on this thread's loop, and returns at once.
+  // It is complete when its callback is called, perhaps inside the call, as
+  // after Run: by its deadline, or some milliseconds later if the loop is busy.
+  // REQUIRES: RingLoop::Current() == loop.
+  void RunOnLoop(IoOp* wanted, std::shared_ptr<const void> keeper,
+                 Deadline deadline, RingLoop* loop);
+
   // Reads that were abandoned and that the kernel has not finished, and the
   // bytes of their buffers.
   uint64_t abandoned() const;
@@ -80,7 +90,7 @@ class DeadlineReads {
   uint64_t bytes() const { return budget_->bytes(); }
 
  private:
-  class Abandoned;
+  struct OnLoop;
 
   // Up to kPiece of them.
   void RunPiece(IoOp* ops, size_t count,
@@ -88,12 +98,14 @@ class DeadlineReads {
   // Where no ring can do it.
   void RunByPosix(IoOp* wanted);
   // Null if a limit leaves no room for it; `wanted` is complete then.
-  std::unique_ptr<DeadlineRead> Make(IoOp* wanted,
-                                     std::shared_ptr<const void> keeper);
+  template <typename Read>
+  std::unique_ptr<Read> Make(IoOp* wanted, std::shared_ptr<const void> keeper);
   // Hands reads to a ring, waits for room in it if need be; how many it has
   // taken.
   size_t Submit(IoOp* const* ops, size_t count, Deadline deadline);
-  void Release(std::unique_ptr<DeadlineRead> read);
+  // Gives `wanted` what the ring has read, and the buffer back.
+  void Take(DeadlineRead* read, IoOp* wanted);
+  void Release(DeadlineRead* read);
   void EndInVain(IoOp* wanted, IoEnd end);
 
   IoEngine* const engine_;
@@ -101,7 +113,7 @@ class DeadlineReads {
   BufferBudget* const budget_;
   // Shared with the thread that waits for abandoned reads, which may outlive
   // this object by a moment.
-  const std::shared_ptr<Abandoned> abandoned_;
+  const std::shared_ptr<AbandonedReads> abandoned_;
 };
 
 }  // namespace rocksdb_uring

@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <system_error>
+#include <utility>
 
 #include "env/base/debug_log.h"
 #include "env/engine/fork_generation.h"
@@ -33,6 +35,8 @@ constexpr uint64_t kLookUs = 5000;
 // that takes nothing, and how often before it is given up.
 constexpr timespec kPause = {0, 200 * 1000};
 constexpr int kPausesMax = 100;
+// As for other abandoned reads (abandoned_reads.cc).
+constexpr uint64_t kGivenUpLookUs = 100 * 1000;
 constexpr int kReportAttempts = 20;
 constexpr timespec kReportPause = {0, 1000 * 1000};
 
@@ -86,6 +90,13 @@ RingLoop::RingLoop(const ShardQueue::Options& options,
 }
 
 RingLoop::~RingLoop() {
+  Stop();
+  AwaitGivenUp();
+  list_->Remove(this);
+  rings_->account->Subtract(sizeof(*this));
+}
+
+void RingLoop::Stop() {
   stopping_.store(true);
   if (current_loop == this) {
     // The thread is in a function of ours below on the stack, and must not
@@ -98,8 +109,41 @@ RingLoop::~RingLoop() {
     Wake();
     thread_.join();
   }
-  list_->Remove(this);
-  rings_->account->Subtract(sizeof(*this));
+}
+
+void RingLoop::End(std::unique_ptr<RingLoop> loop,
+                   std::shared_ptr<const void> engine) {
+  if (loop == nullptr) {
+    return;
+  }
+  loop->Stop();
+  if (loop->outstanding_.load(std::memory_order_relaxed) == 0) {
+    return;
+  }
+  RingLoop* const rest = loop.get();
+  try {
+    std::thread([rest, engine = std::move(engine)] { delete rest; }).detach();
+    (void)loop.release();
+  } catch (const std::exception& error) {
+    // No thread, or no memory for its state: they are waited for here.
+    DebugLog("no thread for reads that were given up: %s", error.what());
+  }
+}
+
+void RingLoop::AwaitGivenUp() {
+  while (outstanding_.load(std::memory_order_relaxed) > 0) {
+    Ring* ring = nullptr;
+    {
+      MutexLock lock(&mutex_);
+      ring = queue_.ring_to_wait_on();
+    }
+    const int result =
+        ring == nullptr ? -EAGAIN : ring->Wait(1, kGivenUpLookUs);
+    if (result < 0 && result != -ETIME) {
+      nanosleep(&kPause, nullptr);
+    }
+    Complete();
+  }
 }
 
 RingLoop* RingLoop::Current() {
@@ -124,11 +168,14 @@ bool RingLoop::Step() {
     return false;
   }
   SubmitPending();
+  // In this order: what has come is in time.
   const bool completed = Complete() > 0;
-  if (ran || completed || work_->HasWaiting()) {
+  const bool expired = timers_.Expire();
+  if (ran || completed || expired || work_->HasWaiting()) {
     return true;
   }
-  if (stopping_.load() && outstanding_.load(std::memory_order_relaxed) == 0) {
+  if (stopping_.load() &&
+      outstanding_.load(std::memory_order_relaxed) == given_up_) {
     return false;
   }
   SleepUntilNeeded();
@@ -172,6 +219,21 @@ void RingLoop::SubmitPending() {
   }
 }
 
+bool RingLoop::TakeBack(IoOp* op) {
+  if (pending_.Remove(op)) {
+    return true;
+  }
+  MutexLock lock(&mutex_);
+  if (queue_.TakeWaiting(op)) {
+    outstanding_.fetch_sub(1, std::memory_order_relaxed);
+    return true;
+  }
+  op->set_abandoned();
+  ++given_up_;
+  queue_.Cancel(op);
+  return false;
+}
+
 void RingLoop::RunByPosix(IoOp* op) {
   RunOptions options;
   options.path = PathChoice::kPosix;
@@ -195,6 +257,9 @@ size_t RingLoop::Complete() {
     return 0;
   }
   outstanding_.fetch_sub(harvest.count, std::memory_order_relaxed);
+  for (size_t i = 0; i < harvest.count; ++i) {
+    given_up_ -= harvest.items[i].op->abandoned() ? 1 : 0;
+  }
   const RingEvidence seen = CompleteHarvest(harvest, completer_);
   MutexLock lock(&mutex_);
   queue_.Judge(seen, harvest.ring_number);
@@ -250,7 +315,7 @@ void RingLoop::SleepOnRing(Ring* ring) {
   if (stopping_.load() ? work_->HasWaiting() : !MaySleep(Sleep::kOnRing)) {
     return;
   }
-  const int result = ring->Wait(1, kLookUs);
+  const int result = ring->Wait(1, timers_.LeftUs(kLookUs));
   sleep_.store(Sleep::kAwake);
   if (result < 0 && result != -ETIME && result != -EINTR && !IsBusy(result)) {
     MutexLock lock(&mutex_);

@@ -15,6 +15,7 @@
 #include "env/base/mutex.h"
 #include "env/engine/completion.h"
 #include "env/engine/io_op.h"
+#include "env/engine/loop_timers.h"
 #include "env/engine/op_queue.h"
 #include "env/engine/shard_queue.h"
 
@@ -66,6 +67,12 @@ class RingLoop {
   RingLoop(const RingLoop&) = delete;
   RingLoop& operator=(const RingLoop&) = delete;
 
+  // Destroys a loop without waiting for reads that TakeBack has given up: a
+  // thread of their own waits for those, with `engine`, which keeps alive what
+  // the loop needs.
+  static void End(std::unique_ptr<RingLoop> loop,
+                  std::shared_ptr<const void> engine);
+
   // The loop whose thread this is; null on every other thread, and in a child
   // that this thread has forked.
   static RingLoop* Current();
@@ -76,6 +83,18 @@ class RingLoop {
   // perhaps inside Submit, and which must not submit. REQUIRES: Current() ==
   // this.
   void Submit(IoOp* op);
+
+  // Ends a submitted read that is not complete. True: it was not the kernel's
+  // yet, and is the caller's again; its callback is not called. False: it
+  // completes later, as one that was abandoned. REQUIRES: Current() == this.
+  bool TakeBack(IoOp* op) URING_EXCLUDES(mutex_);
+
+  // Has `timer` called on this thread when its time has come, or up to the
+  // length of a round later. A timer is of a read in flight: the loop sleeps
+  // without one when there is none. REQUIRES: Current() == this.
+  void AddTimer(LoopTimer* timer) { timers_.Add(timer); }
+  // REQUIRES: Current() == this; it was added, and was not called.
+  void RemoveTimer(LoopTimer* timer) { timers_.Remove(timer); }
 
   // Makes the thread look for work; to be called after work was added by any
   // other thread. Does not block. Safe for concurrent use.
@@ -97,6 +116,10 @@ class RingLoop {
            const RingEnvironment* rings, RingLoopList* list, Work* work);
 
   static void Main(RingLoop* loop);
+  // Ends the thread, when all reads but those given up are complete.
+  void Stop();
+  // Waits for those, without the thread.
+  void AwaitGivenUp() URING_EXCLUDES(mutex_);
   // One round. False if the loop was destroyed, or is to end and is idle.
   bool Step();
   void SubmitPending() URING_EXCLUDES(mutex_);
@@ -116,8 +139,11 @@ class RingLoop {
   Work* const work_;
   const uint32_t generation_;
 
-  // Submitted in this round. Only the thread touches it.
+  // Submitted in this round. Only the thread touches it, and what follows.
   OpQueue pending_;
+  LoopTimers timers_;
+  // Of the operations that the queue holds.
+  size_t given_up_ = 0;
   // Rounds in a row in which the ring took nothing and could not be waited on.
   int pauses_ = 0;
   // Operations that the queue holds; written by the thread.

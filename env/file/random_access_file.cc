@@ -301,10 +301,7 @@ bool UringRandomAccessFile::SubmitReadAsync(FSReadRequest& request,
   AssertAligned(*file_, request.offset, request.len, request.scratch);
   const PathChoice path = file_->reads();
   RingLoop* const loop = RingLoop::Current();
-  // A timeout is kept by Read: it blocks the thread, at the longest until then.
-  // The ring of a loop would write to RocksDB's buffer later still.
-  if (loop == nullptr || !MayUseRings(path) ||
-      DeadlineOf(*file_, options, path).exists()) {
+  if (loop == nullptr || !MayUseRings(path)) {
     request.status = Read(request.offset, request.len, options, &request.result,
                           request.scratch, dbg);
     callback(request);
@@ -315,7 +312,8 @@ bool UringRandomAccessFile::SubmitReadAsync(FSReadRequest& request,
   if (ReadFromPageCache(path, request.len, read.get())) {
     read->Deliver();
   } else {
-    SubmittedRead::Submit(std::move(read), loop);
+    SubmittedRead::Submit(std::move(read), DeadlineOf(*file_, options, path),
+                          loop);
   }
   return true;
 }

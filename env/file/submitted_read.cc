@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "env/engine/deadline_reads.h"
 #include "env/file/io_status.h"
 
 namespace rocksdb_uring {
@@ -29,8 +30,9 @@ bool SubmittedRead::ReadIfCached() {
 }
 
 void SubmittedRead::Submit(std::unique_ptr<SubmittedRead> read,
-                           RingLoop* loop) {
-  read->file_->engine->statistics()->Count(StatEvent::kLoopRead);
+                           Deadline deadline, RingLoop* loop) {
+  const std::shared_ptr<const OpenFile> file = read->file_;
+  file->engine->statistics()->Count(StatEvent::kLoopRead);
   IoOp* const op = &read->op_;
   op->context = read.release();
   op->callback = [](IoOp* completed) {
@@ -38,7 +40,11 @@ void SubmittedRead::Submit(std::unique_ptr<SubmittedRead> read,
         static_cast<SubmittedRead*>(completed->context));
     self->Deliver();
   };
-  loop->Submit(op);
+  if (deadline.exists()) {
+    file->engine->deadline_reads()->RunOnLoop(op, file, deadline, loop);
+  } else {
+    loop->Submit(op);
+  }
 }
 
 void SubmittedRead::Deliver() {

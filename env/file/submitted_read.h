@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "env/base/clock.h"
 #include "env/engine/io_op.h"
 #include "env/engine/ring_loop.h"
 #include "env/file/open_file.h"
@@ -22,8 +23,10 @@ class SubmittedRead {
 
   // Completes the read if the page cache has all of it; false if not.
   bool ReadIfCached();
-  // Hands it to the loop of this thread, which delivers it.
-  static void Submit(std::unique_ptr<SubmittedRead> read, RingLoop* loop);
+  // Hands it to the loop of this thread, which delivers it, at the latest when
+  // the deadline has passed.
+  static void Submit(std::unique_ptr<SubmittedRead> read, Deadline deadline,
+                     RingLoop* loop);
   // Fills the request in and calls the callback. REQUIRES: the read is
   // complete.
   void Deliver();

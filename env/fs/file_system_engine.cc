@@ -150,10 +150,10 @@ ReadExecutor* FileSystemEngine::StartReadExecutor() {
   }
   ReadExecutor* executor = read_executor_.load(std::memory_order_relaxed);
   if (executor == nullptr || executor->forked()) {
-    executor = ReadExecutor::Start(
-                   engine.get(),
-                   std::max<size_t>(options_->executor_threads, read_threads_))
-                   .release();
+    executor =
+        ReadExecutor::Start(
+            engine, std::max<size_t>(options_->executor_threads, read_threads_))
+            .release();
     read_executor_.store(executor, std::memory_order_release);
   }
   return executor;

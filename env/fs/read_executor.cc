@@ -25,7 +25,7 @@ class ReadExecutor::LoopEventBase final : public folly::EventBase,
     return self->loop_ == nullptr ? nullptr : std::move(self);
   }
   ~LoopEventBase() override {
-    loop_.reset();
+    RingLoop::End(std::move(loop_), owner_->engine_);
     if (current == this) {
       current = nullptr;
     }
@@ -101,14 +101,15 @@ class ReadExecutor::LoopEventBase final : public folly::EventBase,
   std::unique_ptr<RingLoop> loop_;
 };
 
-ReadExecutor::ReadExecutor(SharedEngine* engine)
-    : engine_(engine), executor_(static_cast<folly::EventBaseSource*>(this)) {}
+ReadExecutor::ReadExecutor(std::shared_ptr<SharedEngine> engine)
+    : engine_(std::move(engine)),
+      executor_(static_cast<folly::EventBaseSource*>(this)) {}
 
 ReadExecutor::~ReadExecutor() = default;
 
-std::unique_ptr<ReadExecutor> ReadExecutor::Start(SharedEngine* engine,
-                                                  size_t threads) {
-  std::unique_ptr<ReadExecutor> self(new ReadExecutor(engine));
+std::unique_ptr<ReadExecutor> ReadExecutor::Start(
+    std::shared_ptr<SharedEngine> engine, size_t threads) {
+  std::unique_ptr<ReadExecutor> self(new ReadExecutor(std::move(engine)));
   self->Grow(threads);
   return self->threads() == 0 ? nullptr : std::move(self);
 }

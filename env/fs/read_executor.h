@@ -32,11 +32,11 @@ class ReadExecutor final : private folly::EventBaseSource {
   static constexpr size_t kThreadsMax = 128;
 
   // Starts `threads` threads. Null if there can be none: without rings, in a
-  // forked child with the engine of its parent. `engine` is not owned and must
-  // outlive the executor.
-  static std::unique_ptr<ReadExecutor> Start(SharedEngine* engine,
-                                             size_t threads);
-  // Runs what was added, waits for the reads in flight and ends the threads.
+  // forked child with the engine of its parent.
+  static std::unique_ptr<ReadExecutor> Start(
+      std::shared_ptr<SharedEngine> engine, size_t threads);
+  // Runs what was added, waits for the reads in flight, but not for those that
+  // have missed their deadline, and ends the threads.
   // REQUIRES: nothing is added any more but by what runs there. One of its own
   // threads may destroy it.
   ~ReadExecutor();
@@ -53,10 +53,10 @@ class ReadExecutor final : private folly::EventBaseSource {
  private:
   class LoopEventBase;
 
-  explicit ReadExecutor(SharedEngine* engine);
+  explicit ReadExecutor(std::shared_ptr<SharedEngine> engine);
   folly::EventBase* PickEventBase() override;
 
-  SharedEngine* const engine_;
+  const std::shared_ptr<SharedEngine> engine_;
   folly::IOExecutor executor_;
   std::atomic<uint32_t> next_{0};
   std::atomic<size_t> count_{0};

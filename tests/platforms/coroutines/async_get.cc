@@ -6,6 +6,7 @@
 //
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -160,19 +161,22 @@ class Pending {
 // not: the thread that waits begins those.
 class Chain final : public DB::AsyncCallback {
  public:
-  Chain(DB* db, Pending* pending, int number, int left, bool stats)
+  Chain(DB* db, Pending* pending, int number, int left, bool stats,
+        std::chrono::microseconds timeout)
       : db_(db),
         pending_(pending),
         number_(number),
         left_(left),
-        stats_(stats) {}
+        stats_(stats) {
+    options_.io_timeout = timeout;
+  }
 
   void Start() {
     missing_ = number_ % 10 == 3;
     key_ = missing_ ? MissingKey(number_) : Key(number_);
     value_.Reset();
-    db_->GetAsync(ReadOptions(), db_->DefaultColumnFamily(), key_, &value_,
-                  status_, *this);
+    db_->GetAsync(options_, db_->DefaultColumnFamily(), key_, &value_, status_,
+                  *this);
   }
 
   bool EnableStats() const override { return stats_; }
@@ -207,6 +211,7 @@ class Chain final : public DB::AsyncCallback {
   int number_;
   int left_;
   const bool stats_;
+  ReadOptions options_;
   bool missing_ = false;
   std::string key_;
   PinnableSlice value_;
@@ -215,13 +220,14 @@ class Chain final : public DB::AsyncCallback {
 
 // Starts kInFlight chains and waits for them; returns how many lookups had an
 // error.
-int RunChains(DB* db, int length, bool stats = false) {
+int RunChains(DB* db, int length, bool stats = false,
+              std::chrono::microseconds timeout = {}) {
   Chain::errors = 0;
   Pending pending;
   pending.Add(kInFlight);
   std::deque<Chain> chains;
   for (int i = 0; i < kInFlight; ++i) {
-    chains.emplace_back(db, &pending, i * 4 % kKeys, length, stats);
+    chains.emplace_back(db, &pending, i * 4 % kKeys, length, stats, timeout);
     chains.back().Start();
   }
   while (Chain* const next = pending.Next()) {
@@ -356,6 +362,10 @@ int main(int argc, char** argv) {
   Check(RunBatches(db.get(), 200, -1) == 0, "errors of MultiGetAsync");
   const bool executor = fs->GetReadExecutor() != nullptr;
   Check(executor == (reads > 0), "reads without an executor, or none with it");
+  const int without_timeout = reads;
+  Check(RunChains(db.get(), 5, /*stats=*/false, std::chrono::minutes(1)) == 0,
+        "errors with a timeout");
+  Check(executor == (reads > without_timeout), "reads with a timeout");
   fault = Fault::kSynchronous;
   Check(RunChains(db.get(), 2) == 0, "errors of synchronous reads");
   Check(RunBatches(db.get(), 20, -1) == 0, "errors of a synchronous batch");

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "env/engine/deadline_reads.h"
 #include "env/engine/ring_loop.h"
 #include "folly/coro/Baton.h"
 #include "folly/coro/CurrentExecutor.h"
@@ -46,8 +47,8 @@ class ReadExecutorTest : public ::testing::Test {
     options.ring_factory = std::move(factory);
     RingFeatures features;
     features.verdict = RingVerdict::kUsable;
-    engine_ = std::make_unique<SharedEngine>(options, features);
-    executor_ = ReadExecutor::Start(engine_.get(), threads);
+    engine_ = std::make_shared<SharedEngine>(options, features);
+    executor_ = ReadExecutor::Start(engine_, threads);
     ASSERT_NE(executor_, nullptr);
   }
 
@@ -114,7 +115,7 @@ class ReadExecutorTest : public ::testing::Test {
 
   FakeKernel kernel_;
   TestFile file_{kFileSize};
-  std::unique_ptr<SharedEngine> engine_;
+  std::shared_ptr<SharedEngine> engine_;
   std::unique_ptr<ReadExecutor> executor_;
 };
 
@@ -197,8 +198,9 @@ TEST_F(ReadExecutorTest, HasAMaximumOfThreads) {
 }
 
 TEST_F(ReadExecutorTest, IsNotThereWithoutRings) {
-  SharedEngine posix{EngineOptions(), RingFeatures()};
-  EXPECT_EQ(ReadExecutor::Start(&posix, 2), nullptr);
+  const auto posix =
+      std::make_shared<SharedEngine>(EngineOptions(), RingFeatures());
+  EXPECT_EQ(ReadExecutor::Start(posix, 2), nullptr);
 }
 
 TEST_F(ReadExecutorTest, ItsEndWaitsForCoroutines) {
@@ -220,6 +222,43 @@ TEST_F(ReadExecutorTest, ItsEndWaitsForCoroutines) {
   for (folly::SemiFuture<int>& future : futures) {
     EXPECT_EQ(std::move(future).get(), 3);
   }
+}
+
+// The thread that holds the last pointer to the engine ends it, when the device
+// answers.
+TEST_F(ReadExecutorTest, ItsEndDoesNotWaitForReadsThatMissedTheirDeadline) {
+  kernel_.SetRequestScript([](const RingRequest& request, uint64_t) {
+    FakeKernel::Verdict verdict;
+    verdict.withheld = request.opcode == RingOpcode::kRead;
+    verdict.cancelable = false;
+    return verdict;
+  });
+  std::string buffer(1000, '\0');
+  IoOp op;
+  op.fd = file_.fd();
+  op.buffer = buffer.data();
+  op.length = buffer.size();
+  std::atomic<bool> completed{false};
+  op.context = &completed;
+  op.callback = [](IoOp* late) {
+    *static_cast<std::atomic<bool>*>(late->context) = true;
+  };
+  executor_->executor()->getEventBase()->add([this, &op] {
+    engine_->deadline_reads()->RunOnLoop(&op, engine_, Deadline::In(2000),
+                                         RingLoop::Current());
+  });
+  while (!completed) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(op.end, IoEnd::kAbandoned);
+  executor_.reset();
+  engine_.reset();
+  EXPECT_EQ(kernel_.observations().rings_alive, 1u);
+  kernel_.StopWithholding();
+  while (kernel_.observations().rings_alive > 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(buffer, std::string(1000, '\0'));
 }
 
 // As a callback of GetAsync may close the last database.
@@ -247,7 +286,7 @@ TEST_F(ReadExecutorTest, AForkedChildEndsWithoutTheThreads) {
   const pid_t child = fork();
   if (child == 0) {
     const bool forked =
-        executor_->forked() && ReadExecutor::Start(engine_.get(), 1) == nullptr;
+        executor_->forked() && ReadExecutor::Start(engine_, 1) == nullptr;
     _exit(forked ? 0 : 1);
   }
   int status = 0;

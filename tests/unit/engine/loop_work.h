@@ -25,6 +25,8 @@ class LoopWork final : public RingLoop::Work {
     return loop_ != nullptr;
   }
   void Stop() { loop_.reset(); }
+  // To end it in another way.
+  std::unique_ptr<RingLoop> Release() { return std::move(loop_); }
   RingLoop* loop() const { return loop_.get(); }
 
   void Add(Function function) {

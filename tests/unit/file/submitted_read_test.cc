@@ -182,18 +182,32 @@ TEST_F(SubmittedReadTest, OtherThreadsRead) {
   EXPECT_EQ(Count(StatEvent::kLoopRead), 0u);
 }
 
-TEST_F(SubmittedReadTest, AReadWithATimeoutIsMadeAtOnceAndKeepsIt) {
+TEST_F(SubmittedReadTest, ATimeoutIsKept) {
   kernel_.WithholdAll();
-  Submitted read(kBlock, 1000);
+  Submitted late(kBlock, 1000);
+  Submitted in_time(2 * kBlock, 1000);
   work_->AddAndWait([&] {
     IOOptions options;
     options.timeout = std::chrono::microseconds(5000);
-    EXPECT_FALSE(read.Submit(file(), options));
+    EXPECT_TRUE(late.Submit(file(), options));
+    options.timeout = std::chrono::minutes(1);
+    EXPECT_TRUE(in_time.Submit(file(), options));
   });
-  EXPECT_EQ(read.callbacks_inside, 1);
-  EXPECT_TRUE(read.request.status.IsTimedOut())
-      << read.request.status.ToString();
+  EXPECT_EQ(late.callbacks_inside, 0);
+  while (late.callbacks == 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(in_time.callbacks, 0);
   kernel_.StopWithholding();
+  while (in_time.callbacks == 0) {
+    std::this_thread::yield();
+  }
+  work_->AddAndWait([] {});
+  EXPECT_TRUE(late.request.status.IsTimedOut())
+      << late.request.status.ToString();
+  EXPECT_TRUE(in_time.Matches(model_));
+  EXPECT_EQ(late.thread, loop_thread_);
+  EXPECT_EQ(in_time.thread, loop_thread_);
 }
 
 TEST_F(SubmittedReadTest, TheEndOfTheFileIsNoError) {
