@@ -1,5 +1,4 @@
-// The limit falls to what the device delivers at once, and grows piece by
-// piece.
+// Measures what a device delivers, and spreads what is asked of it.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "env/engine/ahead_pace.h"
@@ -10,95 +9,59 @@
 
 namespace rocksdb_uring {
 
-// Bytes in flight are the rate of the device times the age of a piece (Little's
-// law), so the new limit follows from one piece. Threads may do this at once:
-// one of them wins, and the others have seen the same queue.
-bool AheadPace::Waited(uint64_t age_ns, uint64_t bytes, uint64_t now_ns) {
-  if (age_ns < kSlowNs ||
-      now_ns < futile_until_ns_.load(std::memory_order_relaxed)) {
-    return false;
-  }
-  const Look look = look_.load(std::memory_order_relaxed);
-  if (look == Look::kFree) {
-    return true;
-  }
-  const auto aim = static_cast<uint64_t>(static_cast<double>(bytes) * kAimNs /
-                                         static_cast<double>(age_ns));
-  Lower(aim);
-  grows_at_ns_.store(now_ns + kPatienceNs, std::memory_order_relaxed);
-  if (look == Look::kNone) {
-    // What was asked for before the limit comes first.
-    Begin(Look::kLimited, now_ns + age_ns);
-  }
-  return true;
-}
-
-// Every piece in time allows another one, so the limit doubles with each round
-// of the streams.
-void AheadPace::InTime(uint64_t bytes, uint64_t bytes_max, uint64_t now_ns) {
-  const uint64_t before = limit();
-  if (before == kNoLimit ||
-      now_ns < grows_at_ns_.load(std::memory_order_relaxed)) {
+// A device serves requests about in the order in which it gets them, so a piece
+// that comes shows that all has come that was asked for before it. What threads
+// have taken would show less: their windows fill meanwhile.
+void AheadPace::Came(uint64_t asked, uint64_t age_ns, uint64_t waited_ns,
+                     uint64_t now_ns) {
+  uint64_t began = look_ns_.load(std::memory_order_acquire);
+  if (began == 0) {
+    if (waited_ns > 0 && age_ns >= kSlowNs &&
+        now_ns >= valid_until_ns_.load(std::memory_order_relaxed)) {
+      look_bytes_.store(asked, std::memory_order_relaxed);
+      waited_ns_.store(0, std::memory_order_relaxed);
+      look_ns_.store(now_ns, std::memory_order_release);
+    }
     return;
   }
-  const bool grown = before + bytes < bytes_max;
-  limit_.store(grown ? before + bytes : kNoLimit, std::memory_order_relaxed);
-  if (!grown) {
-    look_.store(Look::kNone, std::memory_order_relaxed);
-  }
-}
-
-void AheadPace::Begin(Look look, uint64_t from_ns) {
-  waited_ns_.store(0, std::memory_order_relaxed);
-  look_ns_.store(from_ns, std::memory_order_relaxed);
-  look_.store(look, std::memory_order_relaxed);
-  // Last: who adds to the new sum knows when it began.
-  came_bytes_.store(0, std::memory_order_release);
-}
-
-void AheadPace::Came(uint64_t bytes, uint64_t waited_ns, uint64_t now_ns) {
-  const Look look = look_.load(std::memory_order_relaxed);
-  if (look == Look::kNone || look == Look::kCompared ||
-      now_ns < look_ns_.load(std::memory_order_relaxed)) {
-    return;
-  }
-  const uint64_t came =
-      came_bytes_.fetch_add(bytes, std::memory_order_acquire) + bytes;
   const uint64_t waited =
       waited_ns_.fetch_add(waited_ns, std::memory_order_relaxed) + waited_ns;
-  const uint64_t took = now_ns - look_ns_.load(std::memory_order_relaxed);
-  if (took < kLookNs) {
-    return;
-  }
-  // One thread ends it.
-  Look ended = look;
-  if (!look_.compare_exchange_strong(ended, Look::kNone)) {
+  const uint64_t took = now_ns - std::min(now_ns, began);
+  const uint64_t before = look_bytes_.load(std::memory_order_relaxed);
+  // A piece that was there may have come long before.
+  if (waited_ns == 0 || took < kLookNs || asked <= before ||
+      !look_ns_.compare_exchange_strong(began, 0)) {
     return;
   }
   // Where threads take pieces at their leisure, it is not the device's rate.
   if (waited > took / 4) {
-    EndLook(look, static_cast<double>(came) / static_cast<double>(took),
-            now_ns);
-  } else {
-    if (look == Look::kFree) {
-      Lower(lifted_limit_.load(std::memory_order_relaxed));
-    }
-    Begin(Look::kLimited, now_ns);
+    rate_.store(kShare * static_cast<double>(asked - before) /
+                    static_cast<double>(took),
+                std::memory_order_relaxed);
+    const uint64_t last = valid_until_ns_.load(std::memory_order_relaxed);
+    const uint64_t valid = began < last + kAgainNs
+                               ? std::min(2 * valid_ns_.load(), kValidNsMax)
+                               : kValidNsMin;
+    valid_ns_.store(valid);
+    valid_until_ns_.store(now_ns + valid, std::memory_order_release);
   }
 }
 
-void AheadPace::EndLook(Look look, double rate, uint64_t now_ns) {
-  if (look == Look::kLimited) {
-    limited_rate_.store(rate, std::memory_order_relaxed);
-    lifted_limit_.store(limit(), std::memory_order_relaxed);
-    limit_.store(kNoLimit, std::memory_order_relaxed);
-    Begin(Look::kFree, now_ns);
-  } else if (limited_rate_.load(std::memory_order_relaxed) < kShareMin * rate) {
-    futile_until_ns_.store(now_ns + kFutileNs, std::memory_order_relaxed);
-  } else {
-    Lower(lifted_limit_.load(std::memory_order_relaxed));
-    look_.store(Look::kCompared, std::memory_order_relaxed);
+uint64_t AheadPace::PauseNs(uint64_t bytes, uint64_t now_ns) {
+  if (now_ns >= valid_until_ns_.load(std::memory_order_acquire)) {
+    return 0;
   }
+  const auto cost = static_cast<uint64_t>(
+      static_cast<double>(bytes) / rate_.load(std::memory_order_relaxed));
+  // Time in which nothing was asked for is not made up for.
+  uint64_t before = busy_until_ns_.load(std::memory_order_relaxed);
+  uint64_t after = 0;
+  do {
+    after = std::max(before, now_ns) + cost;
+  } while (!busy_until_ns_.compare_exchange_weak(before, after,
+                                                 std::memory_order_relaxed));
+  const uint64_t free = now_ns + kBurstNs;
+  return std::min(after - std::min(after, free), kPauseNsMax);
 }
 
 AheadPace* AheadPaces::Of(int fd) {

@@ -40,7 +40,7 @@ constexpr const char* kStatEventNames[kStatEventCount] = {
     "blob_streams_forward",
     "blob_streams_backward",
     "announced_bytes",
-    "read_ahead_limited",
+    "background_paused_us",
     "write_outs_stopped",
     "removals_deferred",
     "deadlines_missed",

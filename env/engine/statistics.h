@@ -70,7 +70,7 @@ enum class StatEvent : uint8_t {
   kBlobStreamForward,
   kBlobStreamBackward,
   kAnnounced,         // bytes announced to the page cache
-  kReadAheadLimited,  // reads ahead that showed a queue (ahead_pace.h)
+  kBackgroundPaused,  // us that compactions have left to others (ahead_pace.h)
   kWriteOutStopped,   // files whose early write-out the device did not follow
   kRemovalDeferred,  // removed files whose blocks were freed by a thread beside
   // Reads with a deadline: not in time; those of them that the kernel went on

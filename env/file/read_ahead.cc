@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <new>
+#include <thread>
 #include <utility>
 
 namespace rocksdb_uring {
@@ -179,13 +180,17 @@ size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
           : slot->window->Take(offset, size, scratch, terms.deadline, late);
   // With a deadline a piece that the stream has skipped stays in its place
   // until it has come.
+  uint64_t pause_ns = 0;
   if (!terms.deadline.exists() || slot->window == nullptr ||
       !slot->window->MoveWaits(offset, offset + size)) {
-    MoveWindow(slot, size_before, terms.priority);
+    pause_ns = MoveWindow(slot, size_before, terms.priority);
   }
-  MutexLock lock(&mutex_);
-  slot->used = Clock::now();
-  slot->busy = false;
+  {
+    MutexLock lock(&mutex_);
+    slot->used = Clock::now();
+    slot->busy = false;
+  }
+  Pause(pause_ns);
   return copied;
 }
 
@@ -219,30 +224,38 @@ uint64_t ReadAhead::BytesWanted(ReadStream* stream, size_t size_before) const {
                   kLargeWindowMax);
 }
 
-void ReadAhead::MoveWindow(Slot* slot, size_t size_before,
-                           IoPriority priority) {
+void ReadAhead::Pause(uint64_t ns) const {
+  if (ns > 0) {
+    file_->engine->statistics()->Count(StatEvent::kBackgroundPaused, ns / 1000);
+    std::this_thread::sleep_for(std::chrono::nanoseconds(ns));
+  }
+}
+
+uint64_t ReadAhead::MoveWindow(Slot* slot, size_t size_before,
+                               IoPriority priority) {
   ReadStream* const stream = &slot->stream;
   if (slot->window != nullptr) {
     slot->window->Pass(stream->start, stream->end);
     // Its buffers are of use to others at once.
     if (slot->window->empty() && AtEnd(*stream)) {
       slot->window.reset();
-      return;
+      return 0;
     }
   }
   const uint64_t bytes =
       engine()->asynchronous() ? BytesWanted(stream, size_before) : 0;
   if (bytes == 0) {
-    return;
+    return 0;
   }
   if (slot->window == nullptr && !MakeWindow(slot)) {
-    return;
+    return 0;
   }
-  slot->window->Extend(
+  const uint64_t pause_ns = slot->window->Extend(
       stream->start, stream->end, bytes,
       priority == IoPriority::kForeground ? IoPriority::kAhead : priority);
   stream->horizon =
       slot->window->empty() ? stream->horizon : slot->window->edge();
+  return pause_ns;
 }
 
 bool ReadAhead::MakeWindow(Slot* slot) {

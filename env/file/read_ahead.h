@@ -57,7 +57,8 @@ class ReadAhead final : public BufferBudget::Holder {
   // if the window is still on its way, until the deadline: then it sets
   // `*late`. What it starts has the priority of the read, or kAhead. `seen`:
   // what NoteRead has said of this read, or null. Of a direct file all numbers
-  // are aligned.
+  // are aligned. A compaction's may sleep, so that others get their share of a
+  // slow device (AheadPace).
   size_t Read(const ReadStream* seen, uint64_t offset, size_t size,
               char* scratch, const ReadTerms& terms, bool* late);
 
@@ -100,7 +101,9 @@ class ReadAhead final : public BufferBudget::Holder {
   uint64_t BytesWanted(ReadStream* stream, size_t size_before) const;
   // The most that a stream of small reads gets at once.
   uint64_t SmallWindowMax() const;
-  void MoveWindow(Slot* slot, size_t size_before, IoPriority priority);
+  // Returns for how many ns the stream is to pause.
+  uint64_t MoveWindow(Slot* slot, size_t size_before, IoPriority priority);
+  void Pause(uint64_t ns) const;
   // False if there is no memory for one.
   bool MakeWindow(Slot* slot);
 

@@ -21,6 +21,11 @@ constexpr uint64_t kLargeRead = 64 << 10;
 // Where the budget has no more, smaller pieces do; from here on none.
 constexpr uint64_t kPieceBytesMin = 32 << 10;
 
+// A compaction's, unless the user has given it the priority of all others.
+bool IsPaced(IoPriority priority) {
+  return priority == IoPriority::kBackground || priority == IoPriority::kIdle;
+}
+
 }  // namespace
 
 ReadWindow::ReadWindow(std::shared_ptr<const OpenFile> file,
@@ -115,17 +120,14 @@ bool ReadWindow::Await(Piece* piece, Deadline deadline) {
   if (piece->op.state() == IoState::kIdle) {
     return true;
   }
-  const bool in_time = engine()->Wait(&piece->op, 0);
-  const uint64_t ahead = budget()->bytes();
+  if (!IsPaced(piece->op.priority)) {
+    return Finish(piece, deadline);
+  }
+  const bool there = engine()->Wait(&piece->op, 0);
   const uint64_t began = MonotonicNs();
   const bool finished = Finish(piece, deadline);
-  const uint64_t now = in_time ? began : MonotonicNs();
-  if (in_time) {
-    pace_->InTime(piece->length, budget()->bytes_max(), now);
-  } else if (pace_->Waited(now - piece->asked_ns, ahead, now)) {
-    file_->engine->statistics()->Count(StatEvent::kReadAheadLimited);
-  }
-  pace_->Came(piece->length, now - began, now);
+  const uint64_t now = there ? began : MonotonicNs();
+  pace_->Came(piece->asked, now - piece->asked_ns, now - began, now);
   return finished;
 }
 
@@ -239,8 +241,8 @@ uint64_t ReadWindow::FirstEdge(uint64_t start, uint64_t stop) const {
   return direction_ == Direction::kBackward ? start + shared : stop - shared;
 }
 
-void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
-                        IoPriority priority) {
+uint64_t ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
+                            IoPriority priority) {
   const bool back = direction_ == Direction::kBackward;
   // A stream that has jumped past everything begins anew.
   if (count_ > 0 && (back ? edge() > stop : edge() < start)) {
@@ -249,30 +251,27 @@ void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
   // Streams share the budget: the more there are, the less each has ahead.
   // Otherwise a compaction with many inputs would have windows for the first of
   // them, and wait for the device in all others.
-  const uint64_t together = std::min(budget()->bytes_max(), pace_->limit());
-  bytes = std::min(bytes,
-                   std::max(budget()->FairShareOf(together), kPieceBytesMin));
+  bytes = std::min(bytes, std::max(budget()->FairShare(), kPieceBytesMin));
   const uint64_t goal =
       back ? start - std::min(start, bytes) : std::min(stop + bytes, end_);
-  const auto missing = [&](uint64_t far) {
-    return back ? far - std::min(far, goal) : goal - std::min(far, goal);
-  };
-  // Not a piece for each read, where a limit allows less ahead than the stream
-  // wants.
-  const bool enough =
-      count_ > 0 && missing(edge()) < bytes / 2 && goal != (back ? 0 : end_);
-  while (!enough && count_ < kPiecesMax) {
+  uint64_t started = 0;
+  while (count_ < kPiecesMax) {
     const uint64_t far = count_ > 0 ? edge() : FirstEdge(start, stop);
+    const uint64_t missing =
+        back ? far - std::min(far, goal) : goal - std::min(far, goal);
     // A refused piece ends it: the next read tries again.
-    if (missing(far) == 0 ||
-        !Start(far, std::min<uint64_t>(missing(far), kPieceBytesMax),
-               priority)) {
+    if (missing == 0 ||
+        !Start(far, std::min<uint64_t>(missing, kPieceBytesMax), priority)) {
       break;
     }
+    started += at(count_ - 1)->length;
   }
   // One spare is enough: a steady stream starts a piece for each one that it
   // drops. Other streams can use the rest.
   ReleaseSpares(1);
+  return started > 0 && IsPaced(priority)
+             ? pace_->PauseNs(started, MonotonicNs())
+             : 0;
 }
 
 bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
@@ -285,7 +284,6 @@ bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
   piece->start = direction_ == Direction::kBackward ? edge - bytes : edge;
   piece->length = bytes;
   piece->taken = 0;
-  piece->asked_ns = MonotonicNs();
   file_->Describe(IoKind::kRead, StatKind::kReadAhead, piece->start, bytes,
                   piece->buffer.data(), &piece->op, priority);
   piece->op.by_worker = !file_->direct();
@@ -294,6 +292,10 @@ bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
   if (!engine()->Submit(&piece->op)) {
     Keep(std::move(piece->buffer));
     return false;
+  }
+  if (IsPaced(priority)) {
+    piece->asked = pace_->Asked(bytes);
+    piece->asked_ns = MonotonicNs();
   }
   ++count_;
   return true;

@@ -41,9 +41,10 @@ class ReadWindow {
   // Lets pieces go that the stream has passed with a read of [start, stop).
   void Pass(uint64_t start, uint64_t stop);
   // Starts pieces until `bytes` are ahead of a read of [start, stop), or
-  // memory, rings or the file are at their end. Does not block.
-  void Extend(uint64_t start, uint64_t stop, uint64_t bytes,
-              IoPriority priority);
+  // memory, rings or the file are at their end. Does not block. Returns for how
+  // many ns the stream is to pause (AheadPace), 0 unless it is a compaction's.
+  uint64_t Extend(uint64_t start, uint64_t stop, uint64_t bytes,
+                  IoPriority priority);
 
   // How far it reaches: where it ends, or begins if the stream goes back.
   // REQUIRES: !empty().
@@ -70,8 +71,10 @@ class ReadWindow {
     uint64_t length = 0;
     // Bytes that have been copied out, repeated ones too.
     uint64_t taken = 0;
-    // When it was asked for, by MonotonicNs.
+    // When it was asked for, by MonotonicNs, and what AheadPace::Asked said. Of
+    // a compaction's.
     uint64_t asked_ns = 0;
+    uint64_t asked = 0;
   };
 
   Piece* at(size_t i) { return &pieces_[(first_ + i) % kPiecesMax]; }

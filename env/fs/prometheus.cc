@@ -47,7 +47,7 @@ constexpr const char* kEventHelp[kStatEventCount] = {
     "Streams found in blob files, forwards.",
     "Streams found in blob files, backwards.",
     "Bytes announced to the page cache.",
-    "Reads ahead that showed a queue in front of their device.",
+    "Microseconds that compactions paused on a slow device.",
     "Files whose early write-out the device did not follow.",
     "Removed files whose blocks a thread freed later.",
     "Reads that were not complete at their deadline.",

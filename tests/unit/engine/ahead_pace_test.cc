@@ -1,9 +1,11 @@
-// What a slow piece says of its device, and how the limit is left again.
+// What slow pieces say of their device, and how a compaction is held back.
 //
 // SPDX-License-Identifier: Apache-2.0
 #include "env/engine/ahead_pace.h"
 
 #include <fcntl.h>
+
+#include <algorithm>
 
 #include "env/base/file_descriptor.h"
 #include "tests/support/engine/test_support.h"
@@ -12,111 +14,140 @@ namespace rocksdb_uring {
 namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
-constexpr uint64_t kMax = 256 * kMiB;
+constexpr uint64_t kMs = 1000 * 1000;
 constexpr uint64_t kSlow = AheadPace::kSlowNs;
 constexpr uint64_t kLook = AheadPace::kLookNs;
+// At the rate of Measure.
+constexpr double kNsPerByte =
+    static_cast<double>(kLook) / (100 * kMiB * AheadPace::kShare);
 
 class AheadPaceTest : public ::testing::Test {
  protected:
-  // The limit is 8 MiB.
-  void Limit() { EXPECT_TRUE(pace_.Waited(kSlow, 16 * kMiB, now_)); }
-  // A look at so many bytes in it, for which threads wait for most of it.
-  void Look(uint64_t bytes, uint64_t waited_ns = kLook * 9 / 10) {
-    now_ += kLook;
-    pace_.Came(bytes, waited_ns, now_);
+  // A piece that a thread gets at this moment.
+  void Piece(uint64_t bytes, uint64_t age_ns, uint64_t waited_ns) {
+    pace_.Came(pace_.Asked(bytes), age_ns, waited_ns, now_);
   }
+  // 100 MiB in kLook, for which threads wait so long.
+  void Measure(uint64_t waited_ns = kLook) {
+    Piece(kMiB, kSlow, kSlow);
+    now_ += kLook;
+    Piece(100 * kMiB, kSlow, waited_ns);
+  }
+  uint64_t Pause(uint64_t bytes) { return pace_.PauseNs(bytes, now_); }
+  bool paces() { return Pause(100 * kMiB) > 0; }
 
   AheadPace pace_;
-  uint64_t now_ = 1000 * AheadPace::kPatienceNs;
+  uint64_t now_ = 1000 * AheadPace::kValidNsMax;
 };
 
-TEST_F(AheadPaceTest, NoLimitWithoutAQueue) {
-  EXPECT_FALSE(pace_.Waited(kSlow - 1, 100 * kMiB, now_));
-  pace_.InTime(kMiB, kMax, now_);
-  EXPECT_EQ(pace_.limit(), AheadPace::kNoLimit);
+TEST_F(AheadPaceTest, FullSpeedWithoutAQueue) {
+  for (int i = 0; i < 20; ++i) {
+    now_ += kLook / 10;
+    Piece(10 * kMiB, kSlow - 1, kSlow - 1);
+    Piece(10 * kMiB, 10 * kSlow, 0);
+    EXPECT_FALSE(paces());
+  }
 }
 
-TEST_F(AheadPaceTest, LimitIsWhatTheDeviceDeliversInTheTimeAimedAt) {
-  EXPECT_TRUE(pace_.Waited(4 * AheadPace::kAimNs, 100 * kMiB, now_));
-  EXPECT_EQ(pace_.limit(), 25 * kMiB);
-  EXPECT_TRUE(pace_.Waited(kSlow, 200 * kMiB, now_));
-  EXPECT_EQ(pace_.limit(), 25 * kMiB) << "a shorter queue raises nothing";
-  EXPECT_TRUE(pace_.Waited(kSlow, 10 * kMiB, now_));
-  EXPECT_EQ(pace_.limit(), 5 * kMiB);
+TEST_F(AheadPaceTest, FullSpeedUntilTheRateIsKnown) {
+  Piece(kMiB, kSlow, kSlow);
+  EXPECT_FALSE(paces());
+  now_ += kLook - 1;
+  Piece(100 * kMiB, kSlow, kLook);
+  EXPECT_FALSE(paces());
+  now_ += 1;
+  Piece(100 * kMiB, kSlow, kLook);
+  EXPECT_TRUE(paces());
 }
 
-TEST_F(AheadPaceTest, GrowsPieceByPieceAfterAWhile) {
-  Limit();
-  now_ += AheadPace::kPatienceNs;
-  pace_.InTime(kMiB, kMax, now_ - 1);
-  EXPECT_EQ(pace_.limit(), 8 * kMiB);
-  pace_.InTime(kMiB, kMax, now_);
-  EXPECT_EQ(pace_.limit(), 9 * kMiB);
-  Limit();
-  pace_.InTime(kMiB, kMax, now_);
-  EXPECT_EQ(pace_.limit(), 8 * kMiB);
+TEST_F(AheadPaceTest, CompactionsGetAShareOfTheRate) {
+  Measure();
+  const uint64_t began = now_;
+  uint64_t bytes = 0;
+  while (bytes < 64 * kMiB) {
+    bytes += kMiB / 2;
+    now_ += Pause(kMiB / 2);
+  }
+  EXPECT_NEAR(static_cast<double>(now_ + AheadPace::kBurstNs - began),
+              kNsPerByte * static_cast<double>(bytes), 1000);
 }
 
-TEST_F(AheadPaceTest, EndsAtTheBudget) {
-  Limit();
-  now_ += AheadPace::kPatienceNs;
-  pace_.InTime(kMiB, 10 * kMiB, now_);
-  EXPECT_EQ(pace_.limit(), 9 * kMiB);
-  pace_.InTime(kMiB, 10 * kMiB, now_);
-  EXPECT_EQ(pace_.limit(), AheadPace::kNoLimit);
+TEST_F(AheadPaceTest, IdleTimeIsNotMadeUpFor) {
+  Measure();
+  now_ += kLook;
+  EXPECT_EQ(Pause(kMiB), 0u) << "a burst";
+  EXPECT_GT(Pause(10 * kMiB), 0u);
 }
 
-// At 100 MiB in each look without the limit; what the limit leaves decides.
-TEST_F(AheadPaceTest, LimitThatLeavesEnoughStaysAfterTheComparison) {
-  Limit();
-  now_ += kSlow;
-  Look(71 * kMiB);
-  EXPECT_EQ(pace_.limit(), AheadPace::kNoLimit) << "the other rate";
-  EXPECT_TRUE(pace_.Waited(kSlow, 16 * kMiB, now_));
-  EXPECT_EQ(pace_.limit(), AheadPace::kNoLimit);
-  Look(100 * kMiB);
-  EXPECT_EQ(pace_.limit(), 8 * kMiB);
-  // Once is enough.
-  Look(kMiB);
-  Look(100 * kMiB);
-  EXPECT_EQ(pace_.limit(), 8 * kMiB);
+TEST_F(AheadPaceTest, NoPauseIsLong) {
+  Measure();
+  EXPECT_EQ(Pause(1000 * kMiB), AheadPace::kPauseNsMax);
 }
 
-TEST_F(AheadPaceTest, FutileLimitIsDroppedForAWhile) {
-  Limit();
-  now_ += kSlow;
-  Look(69 * kMiB);
-  Look(100 * kMiB);
-  EXPECT_EQ(pace_.limit(), AheadPace::kNoLimit);
-  now_ += AheadPace::kFutileNs - 1;
-  EXPECT_FALSE(pace_.Waited(kSlow, 16 * kMiB, now_));
-  EXPECT_EQ(pace_.limit(), AheadPace::kNoLimit);
-  ++now_;
-  Limit();
-  EXPECT_EQ(pace_.limit(), 8 * kMiB);
+// Its windows take what the device does not deliver yet.
+TEST_F(AheadPaceTest, WhatWasAskedForLaterHasNotCome) {
+  Piece(kMiB, kSlow, kSlow);
+  const uint64_t asked = pace_.Asked(100 * kMiB);
+  pace_.Asked(1000 * kMiB);
+  now_ += kLook;
+  pace_.Came(asked, kSlow, kLook, now_);
+  const uint64_t pause = Pause(2 * kMiB);
+  EXPECT_NEAR(static_cast<double>(pause + AheadPace::kBurstNs),
+              kNsPerByte * 2 * kMiB, 1000);
 }
 
-TEST_F(AheadPaceTest, WhatWasAskedForBeforeTheLimitDoesNotCount) {
-  Limit();
-  pace_.Came(1000 * kMiB, kSlow, now_ + kSlow - 1);
-  now_ += kSlow;
-  Look(69 * kMiB);
-  Look(100 * kMiB);
-  EXPECT_FALSE(pace_.Waited(kSlow, 16 * kMiB, now_)) << "futile";
+TEST_F(AheadPaceTest, ThreadsThatDoNotWaitAreNotHeldBack) {
+  Measure(/*waited_ns=*/kLook / 5);
+  EXPECT_FALSE(paces());
+  Measure();
+  EXPECT_TRUE(paces());
 }
 
-TEST_F(AheadPaceTest, RatesOfThreadsThatDoNotWaitAreNotCompared) {
-  Limit();
-  now_ += kSlow;
-  Look(kMiB, kLook / 4);
-  EXPECT_EQ(pace_.limit(), 8 * kMiB);
-  Look(kMiB);
-  EXPECT_EQ(pace_.limit(), AheadPace::kNoLimit);
-  Look(100 * kMiB, kLook / 4);
-  EXPECT_EQ(pace_.limit(), 8 * kMiB) << "and from the beginning";
-  Look(100 * kMiB);
-  Look(100 * kMiB);
-  EXPECT_EQ(pace_.limit(), 8 * kMiB);
+TEST_F(AheadPaceTest, ACompactionThatEndsMeanwhileLeavesNoRate) {
+  Piece(kMiB, kSlow, kSlow);
+  now_ += 100 * kLook;
+  Piece(100 * kMiB, kSlow, kSlow);
+  EXPECT_FALSE(paces());
+}
+
+TEST_F(AheadPaceTest, FullSpeedAgainAfterAWhile) {
+  uint64_t valid = AheadPace::kValidNsMin;
+  for (int i = 0; i < 10; ++i) {
+    Measure();
+    now_ += valid - 1;
+    EXPECT_TRUE(paces());
+    now_ += 1;
+    EXPECT_FALSE(paces());
+    now_ += AheadPace::kAgainNs - 1;
+    valid = std::min(2 * valid, AheadPace::kValidNsMax);
+  }
+}
+
+TEST_F(AheadPaceTest, ADeviceThatStopsForAMomentIsNotSlow) {
+  for (int i = 0; i < 3; ++i) {
+    Measure();
+    now_ += AheadPace::kValidNsMin;
+    EXPECT_FALSE(paces());
+    now_ += AheadPace::kAgainNs;
+  }
+}
+
+// Whatever they make of it, it is a rate, and ends.
+TEST_F(AheadPaceTest, ManyThreads) {
+  Threads threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.Start([this] {
+      uint64_t now = now_;
+      for (int i = 0; i < 10000; ++i) {
+        now += kMs;
+        pace_.Came(pace_.Asked(kMiB), kSlow, kMs, now);
+        EXPECT_LE(pace_.PauseNs(kMiB, now), AheadPace::kPauseNsMax);
+      }
+    });
+  }
+  threads.Join();
+  now_ += 10000 * kMs + AheadPace::kValidNsMax;
+  EXPECT_FALSE(paces());
 }
 
 TEST(AheadPacesTest, OneForEachDevice) {

@@ -127,14 +127,28 @@ TEST_F(BackgroundReadTest, ComeFromWindowsThatAKernelThreadFills) {
   EXPECT_GT(Bytes(StatKind::kRead, IoPath::kReadAhead), kFileSize * 18 / 10);
 }
 
-TEST_F(BackgroundReadTest, PiecesAreNotSmallOnASlowDevice) {
+TEST_F(BackgroundReadTest, PauseOnASlowDevice) {
   const FileDescriptor fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   AheadPace* const pace = engine_->ahead_paces()->Of(fd.get());
-  pace->Waited(AheadPace::kSlowNs, 128 << 10, MonotonicNs());
-  ASSERT_EQ(pace->limit(), 64u << 10);
-  Scan(low_);
-  EXPECT_GT(Bytes(StatKind::kRead, IoPath::kReadAhead), kFileSize / 2);
-  EXPECT_LT(kernel_.observations().requests, kFileSize / (16 << 10));
+  const uint64_t now = MonotonicNs();
+  pace->Came(pace->Asked(1), AheadPace::kSlowNs, 1, now - AheadPace::kLookNs);
+  pace->Came(pace->Asked(1 << 20), 1, AheadPace::kLookNs, now);
+  const auto paused_us = [this] {
+    return engine_->statistics()->Snapshot().event(
+        StatEvent::kBackgroundPaused);
+  };
+  // 1 MiB in half a second: slower than any machine reads this.
+  constexpr size_t kPart = 512 << 10;
+  Scan(low_, 0, kPart);
+  const uint64_t before = paused_us();
+  EXPECT_GT(before, 0u);
+  Scan(IOOptions(), kPart, 2 * kPart);
+  EXPECT_EQ(paused_us(), before) << "not a compaction's";
+  FileSettings settings = policy_->settings();
+  settings.background = BackgroundPriority::kSame;
+  policy_->Change(settings);
+  Scan(low_, 2 * kPart, 3 * kPart);
+  EXPECT_EQ(paused_us(), before) << "a priority like all others";
 }
 
 TEST_F(BackgroundReadTest, OthersTakeNoRing) {
