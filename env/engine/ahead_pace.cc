@@ -35,9 +35,15 @@ void AheadPace::Came(uint64_t asked, uint64_t age_ns, uint64_t waited_ns,
   }
   // Where threads take pieces at their leisure, it is not the device's rate.
   if (waited > took / 4) {
-    rate_.store(kShare * static_cast<double>(asked - before) /
-                    static_cast<double>(took),
-                std::memory_order_relaxed);
+    const double rate = kShare * static_cast<double>(asked - before) /
+                        static_cast<double>(took);
+    rate_.store(rate, std::memory_order_relaxed);
+    // The queue is as long as all windows by now, and others wait behind it.
+    const uint64_t queued =
+        asked_bytes_.load(std::memory_order_relaxed) - asked;
+    busy_until_ns_.store(
+        now_ns + static_cast<uint64_t>(static_cast<double>(queued) / rate),
+        std::memory_order_relaxed);
     const uint64_t last = valid_until_ns_.load(std::memory_order_relaxed);
     const uint64_t valid = began < last + kAgainNs
                                ? std::min(2 * valid_ns_.load(), kValidNsMax)

@@ -45,7 +45,7 @@ class AheadPace {
   // So much may be asked for at once, lest each piece pause.
   static constexpr uint64_t kBurstNs = 10 * 1000 * 1000;
   // No pause is longer, whatever was measured.
-  static constexpr uint64_t kPauseNsMax = 100 * 1000 * 1000;
+  static constexpr uint64_t kPauseNsMax = 200 * 1000 * 1000;
 
   // A compaction has asked for `bytes` more. Returns what all have asked for,
   // to be passed to Came with this piece.
