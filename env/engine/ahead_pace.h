@@ -33,7 +33,7 @@ class AheadPace {
   static constexpr uint64_t kSlowNs = 50 * 1000 * 1000;
   // What the device then delivers is measured for so long. It is the device
   // that limits it if threads wait for a quarter of the time.
-  static constexpr uint64_t kLookNs = 500 * 1000 * 1000;
+  static constexpr uint64_t kLookNs = 250 * 1000 * 1000;
   // Compactions get this share of it (env/MEASUREMENTS.md, Slow devices).
   static constexpr double kShare = 0.85;
   // After this time they run at full speed, until there is new evidence. If

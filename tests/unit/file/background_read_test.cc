@@ -132,12 +132,12 @@ TEST_F(BackgroundReadTest, PauseOnASlowDevice) {
   AheadPace* const pace = engine_->ahead_paces()->Of(fd.get());
   const uint64_t now = MonotonicNs();
   pace->Came(pace->Asked(1), AheadPace::kSlowNs, 1, now - AheadPace::kLookNs);
-  pace->Came(pace->Asked(1 << 20), 1, AheadPace::kLookNs, now);
+  pace->Came(pace->Asked(512 << 10), 1, AheadPace::kLookNs, now);
   const auto paused_us = [this] {
     return engine_->statistics()->Snapshot().event(
         StatEvent::kBackgroundPaused);
   };
-  // 1 MiB in half a second: slower than any machine reads this.
+  // 512 KiB in a quarter of a second: slower than any machine reads this.
   constexpr size_t kPart = 512 << 10;
   Scan(low_, 0, kPart);
   const uint64_t before = paused_us();
