@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/unit/engine/async_fixture.h"
+#include "tests/unit/engine/deadline_fixture.h"
 
 namespace rocksdb_uring {
 namespace {
@@ -22,7 +22,7 @@ using Verdict = FakeKernel::Verdict;
 constexpr uint64_t kShortUs = 2000;
 constexpr uint64_t kLongUs = 60 * 1000 * 1000;
 
-class DeadlineReadsTest : public AsyncFixture {
+class DeadlineReadsTest : public DeadlineFixture {
  protected:
   DeadlineReadsTest() {
     // Reads take the ring, although the page cache has it all.
@@ -36,16 +36,6 @@ class DeadlineReadsTest : public AsyncFixture {
     EXPECT_TRUE(Settles());
     reads_.reset();
     AsyncFixture::TearDown();
-  }
-
-  void Limit(uint64_t bytes_max, uint32_t abandoned_max) {
-    DeadlineReads::Options options;
-    options.abandoned_max = abandoned_max;
-    reads_.reset();
-    budget_ =
-        std::make_unique<BufferBudget>(BufferBudget::Use::kForReads, bytes_max);
-    reads_ =
-        std::make_unique<DeadlineReads>(engine_.get(), budget_.get(), options);
   }
 
   void Run(ReadBatch* batch, uint64_t timeout_us) {
@@ -62,32 +52,6 @@ class DeadlineReadsTest : public AsyncFixture {
   static bool WasRefused(const IoOp& op) {
     return op.result == -ETIMEDOUT && op.end == IoEnd::kTooMany;
   }
-
-  // The device keeps all reads, or those of every `nth` request, and does not
-  // let them be cancelled.
-  void HangEvery(uint64_t nth) {
-    kernel_.SetRequestScript([nth](const RingRequest&, uint64_t ordinal) {
-      Verdict verdict;
-      verdict.withheld = ordinal % nth == 0;
-      verdict.cancelable = false;
-      return verdict;
-    });
-  }
-
-  // Whether no read is abandoned any more after a while at the most, and no one
-  // keeps the file open then.
-  bool Settles() {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-    while (reads_->abandoned() > 0 && std::chrono::steady_clock::now() < end) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return reads_->abandoned() == 0 && reads_->abandoned_bytes() == 0 &&
-           reads_->bytes() == 0 && keeper_.use_count() == 1;
-  }
-
-  const std::shared_ptr<const void> keeper_ = std::make_shared<int>(0);
-  std::unique_ptr<BufferBudget> budget_;
-  std::unique_ptr<DeadlineReads> reads_;
 };
 
 TEST_F(DeadlineReadsTest, InTimeTheyAreReads) {

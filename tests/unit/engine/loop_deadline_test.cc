@@ -15,7 +15,7 @@
 #include "env/engine/deadline_reads.h"
 #include "env/engine/loop_timers.h"
 #include "tests/support/engine/failing_allocations.h"
-#include "tests/unit/engine/async_fixture.h"
+#include "tests/unit/engine/deadline_fixture.h"
 #include "tests/unit/engine/loop_work.h"
 
 namespace rocksdb_uring {
@@ -54,7 +54,7 @@ TEST(LoopTimersTest, AreCalledInTheOrderOfTheirTimes) {
   EXPECT_EQ(timers.LeftUs(77), 77u);
 }
 
-class LoopDeadlineTest : public AsyncFixture {
+class LoopDeadlineTest : public DeadlineFixture {
  protected:
   void SetUp() override {
     Start();
@@ -76,16 +76,6 @@ class LoopDeadlineTest : public AsyncFixture {
     ASSERT_TRUE(work_->StartOn(
         [this](RingLoop::Work* work) { return engine_->StartLoop(work); }));
   }
-  void Limit(uint64_t bytes_max, uint32_t abandoned_max) {
-    DeadlineReads::Options options;
-    options.abandoned_max = abandoned_max;
-    reads_.reset();
-    budget_ =
-        std::make_unique<BufferBudget>(BufferBudget::Use::kForReads, bytes_max);
-    reads_ =
-        std::make_unique<DeadlineReads>(engine_.get(), budget_.get(), options);
-  }
-
   // Returns when they are on the loop.
   void Submit(ReadBatch* batch, uint64_t timeout_us) {
     completed_ = 0;
@@ -123,28 +113,7 @@ class LoopDeadlineTest : public AsyncFixture {
                   std::shared_ptr<std::atomic<bool>>(
                       &released_, [](std::atomic<bool>* at) { *at = true; }));
   }
-  void HangEvery(uint64_t nth) {
-    kernel_.SetRequestScript(
-        [nth](const RingRequest& request, uint64_t ordinal) {
-          FakeKernel::Verdict verdict;
-          verdict.withheld =
-              request.opcode == RingOpcode::kRead && ordinal % nth == 0;
-          verdict.cancelable = false;
-          return verdict;
-        });
-  }
-  bool Settles() {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-    while (reads_->abandoned() > 0 && std::chrono::steady_clock::now() < end) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return reads_->abandoned() == 0 && reads_->abandoned_bytes() == 0 &&
-           reads_->bytes() == 0 && keeper_.use_count() == 1;
-  }
 
-  const std::shared_ptr<const void> keeper_ = std::make_shared<int>(0);
-  std::unique_ptr<BufferBudget> budget_;
-  std::unique_ptr<DeadlineReads> reads_;
   std::unique_ptr<LoopWork> work_;
   std::atomic<size_t> completed_{0};
   std::atomic<size_t> elsewhere_{0};
