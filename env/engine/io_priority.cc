@@ -19,7 +19,7 @@ constexpr uint16_t kLowestLevel = 7;
 uint16_t RequestPriority(IoPriority priority, int64_t thread) {
   // A failed call gives no class.
   const int64_t thread_class = thread < 0 ? 0 : thread >> kClassShift;
-  if (!HasRequestPriority(priority) || thread_class == kRealTime) {
+  if (!IsBackground(priority) || thread_class == kRealTime) {
     return 0;
   }
   if (priority == IoPriority::kIdle || thread_class == kIdleClass) {

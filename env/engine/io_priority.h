@@ -27,8 +27,9 @@ enum class IoPriority : uint8_t {
 // (Env::LowerThreadPoolIOPriority) or the real-time class is left there.
 uint16_t RequestPriority(IoPriority priority, int64_t thread);
 
-// Whether RequestPriority needs to be asked.
-inline bool HasRequestPriority(IoPriority priority) {
+// Whether it is a compaction's, unless the user has given those the priority of
+// all others. Only then RequestPriority needs to be asked.
+inline bool IsBackground(IoPriority priority) {
   return priority == IoPriority::kBackground || priority == IoPriority::kIdle;
 }
 

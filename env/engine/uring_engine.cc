@@ -227,7 +227,7 @@ void UringEngine::RunInShard(IoOp* ops, size_t count,
 // have left.
 void UringEngine::SetRequestPriority(IoOp* op) {
   op->kernel_priority = 0;
-  if (HasRequestPriority(op->priority)) {
+  if (IsBackground(op->priority)) {
     op->kernel_priority =
         RequestPriority(op->priority, system_calls_->IoPriority());
     statistics_->Count(StatEvent::kBackgroundRequest);

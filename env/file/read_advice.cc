@@ -1,5 +1,6 @@
+// Which advice is withheld, and when it is given after all.
+//
 // SPDX-License-Identifier: Apache-2.0
-
 #include "env/file/read_advice.h"
 
 #include <fcntl.h>

@@ -53,6 +53,7 @@ uint64_t EndFor(const OpenFile& file, uint64_t file_size) {
 ReadAhead::ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size,
                      StreamHistory* history)
     : file_(std::move(file)),
+      pace_(file_->engine->ahead_paces()->Of(file_->fd.get())),
       end_(EndFor(*file_, file_size)),
       history_(history) {}
 
@@ -261,7 +262,7 @@ uint64_t ReadAhead::MoveWindow(Slot* slot, size_t size_before,
 bool ReadAhead::MakeWindow(Slot* slot) {
   const bool back = slot->stream.direction == Direction::kBackward;
   slot->window.reset(new (std::nothrow) ReadWindow(
-      file_, back ? Direction::kBackward : Direction::kForward, end_));
+      file_, pace_, back ? Direction::kBackward : Direction::kForward, end_));
   if (slot->window == nullptr) {
     return false;
   }

@@ -120,6 +120,7 @@ class ReadAhead final : public BufferBudget::Holder {
   BufferBudget* budget() const { return file_->engine->read_ahead_budget(); }
 
   const std::shared_ptr<const OpenFile> file_;
+  AheadPace* const pace_;
   // Where windows end.
   const uint64_t end_;
   StreamHistory* const history_;

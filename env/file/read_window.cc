@@ -21,19 +21,11 @@ constexpr uint64_t kLargeRead = 64 << 10;
 // Where the budget has no more, smaller pieces do; from here on none.
 constexpr uint64_t kPieceBytesMin = 32 << 10;
 
-// A compaction's, unless the user has given it the priority of all others.
-bool IsPaced(IoPriority priority) {
-  return priority == IoPriority::kBackground || priority == IoPriority::kIdle;
-}
-
 }  // namespace
 
-ReadWindow::ReadWindow(std::shared_ptr<const OpenFile> file,
+ReadWindow::ReadWindow(std::shared_ptr<const OpenFile> file, AheadPace* pace,
                        Direction direction, uint64_t end)
-    : file_(std::move(file)),
-      pace_(file_->engine->ahead_paces()->Of(file_->fd.get())),
-      direction_(direction),
-      end_(end) {
+    : file_(std::move(file)), pace_(pace), direction_(direction), end_(end) {
   budget()->AddUser();
 }
 
@@ -120,7 +112,7 @@ bool ReadWindow::Await(Piece* piece, Deadline deadline) {
   if (piece->op.state() == IoState::kIdle) {
     return true;
   }
-  if (!IsPaced(piece->op.priority)) {
+  if (!IsBackground(piece->op.priority)) {
     return Finish(piece, deadline);
   }
   const bool there = engine()->Wait(&piece->op, 0);
@@ -269,7 +261,7 @@ uint64_t ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
   // One spare is enough: a steady stream starts a piece for each one that it
   // drops. Other streams can use the rest.
   ReleaseSpares(1);
-  return started > 0 && IsPaced(priority)
+  return started > 0 && IsBackground(priority)
              ? pace_->PauseNs(started, MonotonicNs())
              : 0;
 }
@@ -293,7 +285,7 @@ bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
     Keep(std::move(piece->buffer));
     return false;
   }
-  if (IsPaced(priority)) {
+  if (IsBackground(priority)) {
     piece->asked = pace_->Asked(bytes);
     piece->asked_ns = MonotonicNs();
   }

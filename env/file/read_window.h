@@ -26,9 +26,10 @@ class ReadWindow {
   static constexpr size_t kPiecesMax = 9;
   static constexpr size_t kPieceBytesMax = 512 << 10;
 
-  // Pieces lie below `end`. `direction` is kForward or kBackward.
-  ReadWindow(std::shared_ptr<const OpenFile> file, Direction direction,
-             uint64_t end);
+  // Pieces lie below `end`. `direction` is kForward or kBackward. `pace`, of
+  // the file's device, is not owned.
+  ReadWindow(std::shared_ptr<const OpenFile> file, AheadPace* pace,
+             Direction direction, uint64_t end);
   // Ends what is in flight, early if possible, and waits for it.
   ~ReadWindow();
 
