@@ -24,6 +24,8 @@
 
 namespace rocksdb_uring {
 
+class BackgroundPace;
+
 enum class IoKind : uint8_t {
   kRead,           // buffer, length, offset
   kWrite,          // buffer, length, offset
@@ -87,6 +89,9 @@ struct IoOp {
   Callback callback = nullptr;
   // The owner's, for the callback.
   void* context = nullptr;
+  // What decides when it may start; not owned, null: at once. Of a read that is
+  // submitted.
+  BackgroundPace* pace = nullptr;
 
   // What came out; valid in kCompleted. A read gives the bytes up to the end
   // of the file, a write all of its bytes or an error, the others 0. Negated
@@ -111,6 +116,8 @@ struct IoOp {
   bool cancel_requested() const {
     return cancel_requested_.load(std::memory_order_relaxed);
   }
+  // A thread waits for it, and it waits for its turn.
+  bool awaited = false;
   // Which ring shard holds it, and under which tag, set under that shard's
   // lock; a batch that waits keeps in `tag` what has become of it.
   uint32_t shard = 0;
@@ -118,7 +125,8 @@ struct IoOp {
   // it; 0: that of the thread that hands the request over.
   uint16_t kernel_priority = 0;
   uint64_t tag = 0;
-  // When it was submitted, for one that outlives the call.
+  // When it was submitted, or had its turn (`pace`), for one that outlives the
+  // call.
   StartTime start;
   // The one behind it in the queue that it is in (op_queue.h).
   IoOp* next = nullptr;

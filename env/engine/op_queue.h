@@ -23,7 +23,13 @@ class OpQueue {
     last_ = op;
     ++size_;
   }
-  // REQUIRES: !empty().
+  void push_front(IoOp* op) {
+    op->next = first_;
+    first_ = op;
+    last_ = last_ == nullptr ? op : last_;
+    ++size_;
+  }
+  // Null if it is empty.
   IoOp* front() const { return first_; }
   // REQUIRES: !empty().
   IoOp* pop_front() {

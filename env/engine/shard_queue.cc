@@ -9,7 +9,9 @@
 #include <optional>
 #include <string>
 
+#include "env/base/clock.h"
 #include "env/base/debug_log.h"
+#include "env/engine/background_pace.h"
 #include "env/engine/ring_request.h"
 
 namespace rocksdb_uring {
@@ -85,6 +87,10 @@ bool ShardQueue::Put(IoOp* op, bool later) {
   op->tag = tag;
   op->set_state(IoState::kInFlight);
   if (Prepare(MakeRequest(*op, tag))) {
+    if (op->pace != nullptr) {
+      op->start = StartTime::Exact();
+      op->pace->Started(op->length, MonotonicNs());
+    }
     return true;
   }
   // If the ring has died, the state is TakeBack's, which has met the operation
@@ -154,6 +160,7 @@ void ShardQueue::Pump() {
   PutAllOf(&backlog_);
   if (backlog_.empty()) {
     PutAllOf(&later_);
+    PutPaced();
   }
   Flush();
 }
@@ -165,8 +172,46 @@ void ShardQueue::PutAllOf(OpQueue* backlog) {
   }
 }
 
+// One that may not start does not hold up those of other devices.
+void ShardQueue::PutPaced() {
+  const BackgroundPace* refused = nullptr;
+  IoOp* op = paced_.front();
+  while (op != nullptr && !dead() && HasRoom(/*later=*/true)) {
+    IoOp* const next = op->next;
+    if (op->pace == refused ||
+        !op->pace->MayStart(op->length, op->awaited, MonotonicNs())) {
+      refused = op->pace;
+    } else if (Put(op, /*later=*/true)) {
+      TakePaced(op);
+    } else {
+      return;
+    }
+    op = next;
+  }
+}
+
+bool ShardQueue::TakePaced(const IoOp* op) {
+  if (op->pace == nullptr || !paced_.Remove(op)) {
+    return false;
+  }
+  op->pace->Have(MonotonicNs());
+  return true;
+}
+
+bool ShardQueue::TakeWaiting(const IoOp* op) {
+  return backlog_.Remove(op) || later_.Remove(op) || TakePaced(op);
+}
+
 void ShardQueue::Hurry(IoOp* op) {
-  if (op->state() == IoState::kQueued && later_.Remove(op)) {
+  if (op->state() != IoState::kQueued) {
+    return;
+  }
+  if (op->pace != nullptr && op->pace->limited()) {
+    if (!op->awaited && paced_.Remove(op)) {
+      op->awaited = true;
+      paced_.push_front(op);
+    }
+  } else if (later_.Remove(op) || TakePaced(op)) {
     backlog_.push_back(op);
   }
 }
@@ -176,7 +221,8 @@ size_t ShardQueue::Add(IoOp* const* ops, size_t count) {
   for (; taken < count && FitsRing(*ops[taken]); ++taken) {
     IoOp* const op = ops[taken];
     op->shard = options_.index;
-    if (!MustQueue(*op) && !dead() && Put(op, IsLater(*op))) {
+    const bool paced = op->pace != nullptr;
+    if (!paced && !MustQueue(*op) && !dead() && Put(op, IsLater(*op))) {
       if (unsubmitted_.size() >= kSubmitChunk) {
         Flush();
       }
@@ -190,8 +236,14 @@ size_t ShardQueue::Add(IoOp* const* ops, size_t count) {
     }
     op->set_state(IoState::kQueued);
     backlog->push_back(op);
-    rings_->statistics->Count(StatEvent::kAsyncQueued);
+    if (paced) {
+      op->awaited = false;
+      op->pace->Want(MonotonicNs());
+    } else {
+      rings_->statistics->Count(StatEvent::kAsyncQueued);
+    }
   }
+  PutPaced();
   Flush();
   return taken;
 }
@@ -214,6 +266,9 @@ void ShardQueue::Reap(Harvest* harvest) {
       harvest->items[harvest->count++] = {op, completions[i].result,
                                           /*orphan=*/false};
       requests_.Remove(tag);
+      if (op->pace != nullptr) {
+        op->pace->Came(op->length, MonotonicNs());
+      }
     } else {
       // Of no request that is in flight: to complete whatever has its slot now
       // would hand a buffer back that the kernel still uses.
@@ -255,8 +310,9 @@ void ShardQueue::GiveUp(const char* call, Errno error) {
 }
 
 void ShardQueue::TakeBack() {
-  DebugLog("shard %u: %zu requests go to POSIX", options_.index,
-           unsubmitted_.size() + backlog_.size() + later_.size());
+  DebugLog(
+      "shard %u: %zu requests go to POSIX", options_.index,
+      unsubmitted_.size() + backlog_.size() + later_.size() + paced_.size());
   // What the kernel has not consumed it never will: those are ours again. What
   // it has consumed completes without our help, and until then its buffers are
   // the kernel's.
@@ -264,11 +320,18 @@ void ShardQueue::TakeBack() {
   for (; !unsubmitted_.empty(); unsubmitted_.pop_front(1)) {
     const uint64_t tag = unsubmitted_[0];
     if (IoOp* const op = requests_.Find(tag)) {
+      if (op->pace != nullptr) {
+        op->pace->Came(op->length, MonotonicNs());
+      }
       orphans_.push_back(op);
       requests_.Remove(tag);
     }
   }
   requests_.ForgetWantedCancels();
+  while (IoOp* const op = paced_.front()) {
+    TakePaced(op);
+    backlog_.push_back(op);
+  }
   while (!backlog_.empty() || !later_.empty()) {
     IoOp* const op = (backlog_.empty() ? &later_ : &backlog_)->pop_front();
     // A tag that no slot has: the operation counts as taken off the ring.
@@ -289,7 +352,8 @@ void ShardQueue::AddInFlight(InFlightReport* report) const {
     ++report->operations;
     report->Consider(InFlight(op, op.start));
   });
-  report->queued += backlog_.size() + later_.size();
+  report->queued += backlog_.size() + later_.size() + paced_.size();
+  // Not those that wait for their turn: no device keeps them waiting.
   for (const OpQueue* const backlog : {&backlog_, &later_}) {
     if (!backlog->empty()) {
       report->Consider(InFlight(*backlog->front(), backlog->front()->start));
@@ -298,8 +362,10 @@ void ShardQueue::AddInFlight(InFlightReport* report) const {
 }
 
 Ring* ShardQueue::ring_to_wait_on() const {
-  return has_ring() && in_flight_ > unsubmitted_.size() ? ring_->ring()
-                                                        : nullptr;
+  const bool in_kernel = in_flight_ > unsubmitted_.size();
+  // That one ends by its time (has_waiting).
+  const bool turns_only = !has_waiting_for_room() && !paced_.empty();
+  return has_ring() && (in_kernel || turns_only) ? ring_->ring() : nullptr;
 }
 
 RingEvidence CompleteHarvest(const ShardQueue::Harvest& harvest,

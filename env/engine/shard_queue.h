@@ -76,12 +76,11 @@ class ShardQueue {
   void TakeOrphans(Harvest* harvest);
   bool has_orphans() const { return !orphans_.empty(); }
 
-  // Takes an operation that waits for room out; false if it does not.
-  bool TakeWaiting(const IoOp* op) {
-    return backlog_.Remove(op) || later_.Remove(op);
-  }
+  // Takes an operation out that waits for room or for its turn; false if it
+  // does not.
+  bool TakeWaiting(const IoOp* op);
   // A thread waits for it: if it waits for room, it does so among those that
-  // are wanted now.
+  // are wanted now, and its turn is the next.
   void Hurry(IoOp* op);
   // Makes a thread return that waits on the ring, if there is room for that.
   void WakeWaiter();
@@ -105,9 +104,7 @@ class ShardQueue {
   // Adds the operations that it holds.
   void AddInFlight(InFlightReport* report) const;
   // Whether requests or operations wait outside the kernel.
-  bool has_waiting() const {
-    return !unsubmitted_.empty() || !backlog_.empty() || !later_.empty();
-  }
+  bool has_waiting() const { return has_waiting_for_room() || !paced_.empty(); }
 
  private:
   // Completions that are kept free for requests without operation.
@@ -123,12 +120,15 @@ class ShardQueue {
   size_t table_bytes() const {
     return requests_.memory_bytes() + unsubmitted_.memory_bytes();
   }
+  bool has_waiting_for_room() const {
+    return !unsubmitted_.empty() || !backlog_.empty() || !later_.empty();
+  }
   bool dead() const { return ring_ != nullptr && ring_->failed(); }
   static bool IsLater(const IoOp& op) {
     return op.priority != IoPriority::kForeground;
   }
   OpQueue* BacklogOf(const IoOp& op) {
-    return IsLater(op) ? &later_ : &backlog_;
+    return op.pace != nullptr ? &paced_ : IsLater(op) ? &later_ : &backlog_;
   }
   // Whether others go before it: the first to come is the first to go, but for
   // those that are wanted later.
@@ -141,7 +141,11 @@ class ShardQueue {
   bool Put(IoOp* op, bool later);
   // As much of a backlog as there is room for.
   void PutAllOf(OpQueue* backlog);
-  // The same of a request without operation.
+  // As many of those that wait for their turn as may start.
+  void PutPaced();
+  // Takes one of them out; false if it is none.
+  bool TakePaced(const IoOp* op);
+  // Puts a request without operation on the submission queue.
   bool PutControl(RingRequest request);
   bool PutCancel(uint64_t target);
   // Prepare, after a flush if the submission queue is full.
@@ -157,6 +161,8 @@ class ShardQueue {
   // Wait for room in the ring: those that are wanted now, and the others.
   OpQueue backlog_;
   OpQueue later_;
+  // Wait for their turn (BackgroundPace).
+  OpQueue paced_;
   // Tags on the submission queue that the kernel has not consumed, in order:
   // left there by a kernel that is short of memory. No thread sleeps before it
   // has tried to hand them over.

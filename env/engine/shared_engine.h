@@ -10,7 +10,7 @@
 #include <string>
 
 #include "env/base/memory_account.h"
-#include "env/engine/ahead_pace.h"
+#include "env/engine/background_pace.h"
 #include "env/engine/buffer_budget.h"
 #include "env/engine/deadline_reads.h"
 #include "env/engine/fork_generation.h"
@@ -105,7 +105,7 @@ class SharedEngine {
   // As IoEngine::AddInFlight, for this engine and the plain one.
   InFlightReport InFlight() const;
   BufferBudget* read_ahead_budget() { return &read_ahead_budget_; }
-  AheadPaces* ahead_paces() { return &ahead_paces_; }
+  BackgroundPaces* background_paces() { return &background_paces_; }
   // Bytes in buffers of the read-ahead now.
   uint64_t read_ahead_bytes() const { return read_ahead_budget_.bytes(); }
   BufferBudget* write_budget() { return &write_budget_; }
@@ -147,7 +147,7 @@ class SharedEngine {
   std::atomic<uint64_t> opens_{0};
   BufferLimit buffer_limit_;
   BufferBudget read_ahead_budget_;
-  AheadPaces ahead_paces_;
+  BackgroundPaces background_paces_;
   BufferBudget write_budget_;
   BufferBudget deadline_budget_;
   alignas(kCacheLineBytes) Statistics statistics_;

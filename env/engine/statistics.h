@@ -69,9 +69,11 @@ enum class StatEvent : uint8_t {
   kTableStreamBackward,
   kBlobStreamForward,
   kBlobStreamBackward,
-  kAnnounced,         // bytes announced to the page cache
-  kBackgroundPaused,  // us that compactions have left to others (ahead_pace.h)
-  kWriteOutStopped,   // files whose early write-out the device did not follow
+  kAnnounced,  // bytes announced to the page cache
+  // us that compactions have waited while they were held to a share of a slow
+  // device (background_pace.h).
+  kBackgroundPaused,
+  kWriteOutStopped,  // files whose early write-out the device did not follow
   kRemovalDeferred,  // removed files whose blocks were freed by a thread beside
   // Reads with a deadline: not in time; those of them that the kernel went on
   // with; not begun, because of abandoned_max or deadline_buffer_bytes.

@@ -97,7 +97,8 @@ bool UringRandomAccessFile::HasWindowsFor(size_t n, const IOOptions& options,
 // If several threads make one at once, that of the first stays.
 ReadAhead* UringRandomAccessFile::MakeReadAhead() const {
   ReadAhead* made = read_ahead_.load(std::memory_order_acquire);
-  if (made != nullptr) {
+  // In a forked child the lock of the paces may be held for ever.
+  if (made != nullptr || file_->engine->forked()) {
     return made;
   }
   std::unique_ptr<ReadAhead> mine(new (std::nothrow)
@@ -182,6 +183,8 @@ IOStatus UringRandomAccessFile::Read(uint64_t offset, size_t n,
       EndLate(&op);
     } else if (announces && stream != nullptr) {
       page_cache_ahead_->Read(streams_, stream, path, terms.deadline, &op);
+    } else if (windows != nullptr) {
+      windows->ReadRest(&op, path, terms.deadline);
     } else {
       RunRead(file_, &op, path, terms.deadline);
     }

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <new>
-#include <thread>
 #include <utility>
 
 namespace rocksdb_uring {
@@ -53,7 +52,7 @@ uint64_t EndFor(const OpenFile& file, uint64_t file_size) {
 ReadAhead::ReadAhead(std::shared_ptr<const OpenFile> file, uint64_t file_size,
                      StreamHistory* history)
     : file_(std::move(file)),
-      pace_(file_->engine->ahead_paces()->Of(file_->fd.get())),
+      pace_(file_->engine->background_paces()->Of(file_->fd.get())),
       end_(EndFor(*file_, file_size)),
       history_(history) {}
 
@@ -181,18 +180,31 @@ size_t ReadAhead::Read(const ReadStream* seen, uint64_t offset, size_t size,
           : slot->window->Take(offset, size, scratch, terms.deadline, late);
   // With a deadline a piece that the stream has skipped stays in its place
   // until it has come.
-  uint64_t pause_ns = 0;
   if (!terms.deadline.exists() || slot->window == nullptr ||
       !slot->window->MoveWaits(offset, offset + size)) {
-    pause_ns = MoveWindow(slot, size_before, terms.priority);
+    MoveWindow(slot, size_before, terms.priority);
   }
-  {
-    MutexLock lock(&mutex_);
-    slot->used = Clock::now();
-    slot->busy = false;
-  }
-  Pause(pause_ns);
+  MutexLock lock(&mutex_);
+  slot->used = Clock::now();
+  slot->busy = false;
   return copied;
+}
+
+// The pace counts it. Of a buffered file it says nothing of the device: the
+// page cache may have it.
+void ReadAhead::ReadRest(IoOp* op, PathChoice path, Deadline deadline) const {
+  if (!file_->direct() || !IsBackground(op->priority) || forked()) {
+    RunRead(file_, op, path, deadline);
+    return;
+  }
+  const uint64_t bytes = op->length;
+  const uint64_t began = MonotonicNs();
+  pace_->Want(began);
+  pace_->Started(bytes, began);
+  RunRead(file_, op, path, deadline);
+  const uint64_t now = MonotonicNs();
+  pace_->Have(now);
+  pace_->Came(bytes, now);
 }
 
 uint64_t ReadAhead::SmallWindowMax() const {
@@ -225,38 +237,30 @@ uint64_t ReadAhead::BytesWanted(ReadStream* stream, size_t size_before) const {
                   kLargeWindowMax);
 }
 
-void ReadAhead::Pause(uint64_t ns) const {
-  if (ns > 0) {
-    file_->engine->statistics()->Count(StatEvent::kBackgroundPaused, ns / 1000);
-    std::this_thread::sleep_for(std::chrono::nanoseconds(ns));
-  }
-}
-
-uint64_t ReadAhead::MoveWindow(Slot* slot, size_t size_before,
-                               IoPriority priority) {
+void ReadAhead::MoveWindow(Slot* slot, size_t size_before,
+                           IoPriority priority) {
   ReadStream* const stream = &slot->stream;
   if (slot->window != nullptr) {
     slot->window->Pass(stream->start, stream->end);
     // Its buffers are of use to others at once.
     if (slot->window->empty() && AtEnd(*stream)) {
       slot->window.reset();
-      return 0;
+      return;
     }
   }
   const uint64_t bytes =
       engine()->asynchronous() ? BytesWanted(stream, size_before) : 0;
   if (bytes == 0) {
-    return 0;
+    return;
   }
   if (slot->window == nullptr && !MakeWindow(slot)) {
-    return 0;
+    return;
   }
-  const uint64_t pause_ns = slot->window->Extend(
+  slot->window->Extend(
       stream->start, stream->end, bytes,
       priority == IoPriority::kForeground ? IoPriority::kAhead : priority);
   stream->horizon =
       slot->window->empty() ? stream->horizon : slot->window->edge();
-  return pause_ns;
 }
 
 bool ReadAhead::MakeWindow(Slot* slot) {

@@ -57,10 +57,12 @@ class ReadAhead final : public BufferBudget::Holder {
   // if the window is still on its way, until the deadline: then it sets
   // `*late`. What it starts has the priority of the read, or kAhead. `seen`:
   // what NoteRead has said of this read, or null. Of a direct file all numbers
-  // are aligned. A compaction's may sleep, so that others get their share of a
-  // slow device (AheadPace).
+  // are aligned.
   size_t Read(const ReadStream* seen, uint64_t offset, size_t size,
               char* scratch, const ReadTerms& terms, bool* late);
+
+  // Reads what no window had, of a read that Read was asked for first. Blocks.
+  void ReadRest(IoOp* op, PathChoice path, Deadline deadline) const;
 
   // Forgets all streams and their windows: the file is read in another way from
   // now on. Waits for windows in flight, and takes no lock where there is no
@@ -101,9 +103,7 @@ class ReadAhead final : public BufferBudget::Holder {
   uint64_t BytesWanted(ReadStream* stream, size_t size_before) const;
   // The most that a stream of small reads gets at once.
   uint64_t SmallWindowMax() const;
-  // Returns for how many ns the stream is to pause.
-  uint64_t MoveWindow(Slot* slot, size_t size_before, IoPriority priority);
-  void Pause(uint64_t ns) const;
+  void MoveWindow(Slot* slot, size_t size_before, IoPriority priority);
   // False if there is no memory for one.
   bool MakeWindow(Slot* slot);
 
@@ -120,7 +120,7 @@ class ReadAhead final : public BufferBudget::Holder {
   BufferBudget* budget() const { return file_->engine->read_ahead_budget(); }
 
   const std::shared_ptr<const OpenFile> file_;
-  AheadPace* const pace_;
+  BackgroundPace* const pace_;
   // Where windows end.
   const uint64_t end_;
   StreamHistory* const history_;

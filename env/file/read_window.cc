@@ -23,8 +23,8 @@ constexpr uint64_t kPieceBytesMin = 32 << 10;
 
 }  // namespace
 
-ReadWindow::ReadWindow(std::shared_ptr<const OpenFile> file, AheadPace* pace,
-                       Direction direction, uint64_t end)
+ReadWindow::ReadWindow(std::shared_ptr<const OpenFile> file,
+                       BackgroundPace* pace, Direction direction, uint64_t end)
     : file_(std::move(file)), pace_(pace), direction_(direction), end_(end) {
   budget()->AddUser();
 }
@@ -112,14 +112,18 @@ bool ReadWindow::Await(Piece* piece, Deadline deadline) {
   if (piece->op.state() == IoState::kIdle) {
     return true;
   }
-  if (!IsBackground(piece->op.priority)) {
+  if (!IsBackground(piece->op.priority) || engine()->Wait(&piece->op, 0)) {
     return Finish(piece, deadline);
   }
-  const bool there = engine()->Wait(&piece->op, 0);
   const uint64_t began = MonotonicNs();
+  pace_->Want(began);
   const bool finished = Finish(piece, deadline);
-  const uint64_t now = there ? began : MonotonicNs();
-  pace_->Came(piece->asked, now - piece->asked_ns, now - began, now);
+  const uint64_t now = MonotonicNs();
+  pace_->Have(now);
+  if (pace_->limited()) {
+    file_->engine->statistics()->Count(StatEvent::kBackgroundPaused,
+                                       (now - began) / 1000);
+  }
   return finished;
 }
 
@@ -233,8 +237,8 @@ uint64_t ReadWindow::FirstEdge(uint64_t start, uint64_t stop) const {
   return direction_ == Direction::kBackward ? start + shared : stop - shared;
 }
 
-uint64_t ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
-                            IoPriority priority) {
+void ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
+                        IoPriority priority) {
   const bool back = direction_ == Direction::kBackward;
   // A stream that has jumped past everything begins anew.
   if (count_ > 0 && (back ? edge() > stop : edge() < start)) {
@@ -246,7 +250,7 @@ uint64_t ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
   bytes = std::min(bytes, std::max(budget()->FairShare(), kPieceBytesMin));
   const uint64_t goal =
       back ? start - std::min(start, bytes) : std::min(stop + bytes, end_);
-  uint64_t started = 0;
+  const size_t before = count_;
   while (count_ < kPiecesMax) {
     const uint64_t far = count_ > 0 ? edge() : FirstEdge(start, stop);
     const uint64_t missing =
@@ -256,14 +260,15 @@ uint64_t ReadWindow::Extend(uint64_t start, uint64_t stop, uint64_t bytes,
         !Start(far, std::min<uint64_t>(missing, kPieceBytesMax), priority)) {
       break;
     }
-    started += at(count_ - 1)->length;
   }
   // One spare is enough: a steady stream starts a piece for each one that it
   // drops. Other streams can use the rest.
   ReleaseSpares(1);
-  return started > 0 && IsBackground(priority)
-             ? pace_->PauseNs(started, MonotonicNs())
-             : 0;
+  // Takes what has come off the rings: others may start in its place. A thread
+  // that has done its part of a compaction leaves reads that it never reaps.
+  if (count_ > before && IsBackground(priority)) {
+    engine()->Poll();
+  }
 }
 
 bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
@@ -279,15 +284,12 @@ bool ReadWindow::Start(uint64_t edge, uint64_t bytes, IoPriority priority) {
   file_->Describe(IoKind::kRead, StatKind::kReadAhead, piece->start, bytes,
                   piece->buffer.data(), &piece->op, priority);
   piece->op.by_worker = !file_->direct();
+  piece->op.pace = IsBackground(priority) ? pace_ : nullptr;
   // Without room or a ring the stream continues without a window. Reading the
   // piece here would make this read wait for bytes that are not needed yet.
   if (!engine()->Submit(&piece->op)) {
     Keep(std::move(piece->buffer));
     return false;
-  }
-  if (IsBackground(priority)) {
-    piece->asked = pace_->Asked(bytes);
-    piece->asked_ns = MonotonicNs();
   }
   ++count_;
   return true;

@@ -28,7 +28,7 @@ class ReadWindow {
 
   // Pieces lie below `end`. `direction` is kForward or kBackward. `pace`, of
   // the file's device, is not owned.
-  ReadWindow(std::shared_ptr<const OpenFile> file, AheadPace* pace,
+  ReadWindow(std::shared_ptr<const OpenFile> file, BackgroundPace* pace,
              Direction direction, uint64_t end);
   // Ends what is in flight, early if possible, and waits for it.
   ~ReadWindow();
@@ -42,10 +42,9 @@ class ReadWindow {
   // Lets pieces go that the stream has passed with a read of [start, stop).
   void Pass(uint64_t start, uint64_t stop);
   // Starts pieces until `bytes` are ahead of a read of [start, stop), or
-  // memory, rings or the file are at their end. Does not block. Returns for how
-  // many ns the stream is to pause (AheadPace), 0 unless it is a compaction's.
-  uint64_t Extend(uint64_t start, uint64_t stop, uint64_t bytes,
-                  IoPriority priority);
+  // memory, rings or the file are at their end. Does not block.
+  void Extend(uint64_t start, uint64_t stop, uint64_t bytes,
+              IoPriority priority);
 
   // How far it reaches: where it ends, or begins if the stream goes back.
   // REQUIRES: !empty().
@@ -72,10 +71,6 @@ class ReadWindow {
     uint64_t length = 0;
     // Bytes that have been copied out, repeated ones too.
     uint64_t taken = 0;
-    // When it was asked for, by MonotonicNs, and what AheadPace::Asked said. Of
-    // a compaction's.
-    uint64_t asked_ns = 0;
-    uint64_t asked = 0;
   };
 
   Piece* at(size_t i) { return &pieces_[(first_ + i) % kPiecesMax]; }
@@ -91,8 +86,8 @@ class ReadWindow {
   }
   // Waits for the piece, until the deadline; whether it has come.
   bool Finish(Piece* piece, Deadline deadline);
-  // The same, and tells the pace whether it was there. For a piece that a read
-  // needs.
+  // The same, and tells the pace whether a compaction waits. For a piece that a
+  // read needs.
   bool Await(Piece* piece, Deadline deadline);
   void DropFirst();
   void DropAll();
@@ -109,7 +104,7 @@ class ReadWindow {
   IoEngine* engine() const { return file_->engine->engine(); }
 
   const std::shared_ptr<const OpenFile> file_;
-  AheadPace* const pace_;
+  BackgroundPace* const pace_;
   const Direction direction_;
   const uint64_t end_;
   // In the direction of the stream, from `first_` on.

@@ -47,7 +47,7 @@ constexpr const char* kEventHelp[kStatEventCount] = {
     "Streams found in blob files, forwards.",
     "Streams found in blob files, backwards.",
     "Bytes announced to the page cache.",
-    "Microseconds that compactions paused on a slow device.",
+    "Microseconds that compactions waited, held to a share of a slow device.",
     "Files whose early write-out the device did not follow.",
     "Removed files whose blocks a thread freed later.",
     "Reads that were not complete at their deadline.",

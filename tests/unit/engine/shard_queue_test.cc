@@ -8,7 +8,10 @@
 #include <thread>
 #include <vector>
 
+#include "env/base/clock.h"
+#include "env/engine/background_pace.h"
 #include "env/engine/shard_waiters.h"
+#include "tests/support/engine/limited_pace.h"
 #include "tests/unit/engine/shard_queue_fixture.h"
 
 namespace rocksdb_uring {
@@ -91,6 +94,137 @@ TEST_F(ShardQueueTest, EvidenceOfARingThatIsGoneDoesNotCount) {
   EXPECT_TRUE(queue_->has_ring());
   queue_->Judge(seen, Reap().ring_number);
   EXPECT_FALSE(queue_->has_ring());
+}
+
+// Operations that wait for their turn.
+class PacedQueueTest : public ShardQueueTest {
+ protected:
+  // Of 1 MiB, so that two may be in flight.
+  static constexpr uint64_t kLength = BackgroundPace::kInFlightMax / 2;
+
+  void SetUp() override {
+    ShardQueueTest::SetUp();
+    for (size_t i = 0; i < kCount; ++i) {
+      IoOp& op = batch_[i];
+      op.length = kLength;
+      op.buffer = buffer_.data();
+      op.priority = IoPriority::kBackground;
+      op.pace = &pace_;
+    }
+  }
+  void TearDown() override {
+    Finish();
+    ShardQueueTest::TearDown();
+  }
+  void Finish() {
+    kernel_.StopWithholding();
+    while (Reap().count > 0 || queue_->has_waiting()) {
+      queue_->Pump();
+    }
+  }
+  IoState state(size_t i) { return batch_[i].state(); }
+  // The device limits compactions, and the next turn is a while off.
+  void Limit() {
+    LimitCompactions(&pace_);
+    ASSERT_TRUE(pace_.limited());
+    pace_.Started(BackgroundPace::kInFlightMax, MonotonicNs());
+    pace_.Came(BackgroundPace::kInFlightMax, MonotonicNs());
+  }
+
+  static constexpr size_t kCount = 4;
+  BackgroundPace pace_;
+  std::vector<char> buffer_ = std::vector<char>(kLength);
+  ReadBatch batch_{file_.fd(), 0, Ranges(kCount)};
+};
+
+TEST_F(PacedQueueTest, StartWhenOthersHaveCome) {
+  ASSERT_EQ(Add(&batch_), kCount);
+  EXPECT_EQ(state(1), IoState::kInFlight);
+  EXPECT_EQ(state(2), IoState::kQueued);
+  EXPECT_TRUE(queue_->has_waiting());
+  EXPECT_TRUE(queue_->Holds(batch_[2]));
+  queue_->Pump();
+  EXPECT_EQ(state(2), IoState::kQueued);
+  kernel_.StopWithholding();
+  EXPECT_EQ(Reap().count, 2u);
+  queue_->Pump();
+  EXPECT_EQ(state(3), IoState::kInFlight);
+  EXPECT_FALSE(queue_->has_waiting());
+}
+
+TEST_F(PacedQueueTest, StartAtOnceIfAThreadWaits) {
+  ASSERT_EQ(Add(&batch_), kCount);
+  queue_->Hurry(&batch_[3]);
+  queue_->Pump();
+  EXPECT_EQ(state(3), IoState::kInFlight);
+  EXPECT_EQ(state(2), IoState::kQueued);
+}
+
+TEST_F(PacedQueueTest, TheAwaitedOneIsTheNextOnASlowDevice) {
+  Limit();
+  ASSERT_EQ(Add(&batch_), kCount);
+  queue_->Hurry(&batch_[2]);
+  EXPECT_EQ(state(2), IoState::kQueued) << "it keeps to the rate";
+  EXPECT_NE(queue_->ring_to_wait_on(), nullptr) << "others may come meanwhile";
+  while (state(2) == IoState::kQueued) {
+    EXPECT_EQ(state(0), IoState::kQueued);
+    queue_->Pump();
+  }
+  // Whatever else is in flight: its thread may be the one that would reap it.
+  EXPECT_EQ(state(0), IoState::kQueued);
+  queue_->Hurry(&batch_[3]);
+  queue_->Hurry(&batch_[1]);
+  while (state(1) == IoState::kQueued || state(3) == IoState::kQueued) {
+    EXPECT_EQ(state(0), IoState::kQueued);
+    queue_->Pump();
+  }
+}
+
+TEST_F(PacedQueueTest, OtherDevicesAreNotHeldUp) {
+  BackgroundPace other;
+  batch_[3].pace = &other;
+  ASSERT_EQ(Add(&batch_), kCount);
+  EXPECT_EQ(state(2), IoState::kQueued);
+  EXPECT_EQ(state(3), IoState::kInFlight);
+  // Before its pace goes.
+  Finish();
+}
+
+TEST_F(PacedQueueTest, AreTakenOutBeforeTheyStart) {
+  ASSERT_EQ(Add(&batch_), kCount);
+  EXPECT_TRUE(queue_->TakeWaiting(&batch_[2]));
+  EXPECT_FALSE(queue_->TakeWaiting(&batch_[2]));
+  EXPECT_FALSE(queue_->TakeWaiting(&batch_[0])) << "in flight";
+  kernel_.StopWithholding();
+  EXPECT_EQ(Reap().count, 2u);
+  queue_->Pump();
+  EXPECT_EQ(Reap().count, 1u);
+}
+
+TEST_F(PacedQueueTest, WaitInAQueueOfTheirOwn) {
+  InFlightReport report;
+  ASSERT_EQ(Add(&batch_), kCount);
+  ReadBatch now(file_.fd(), 0, Ranges(1));
+  ASSERT_EQ(Add(&now), 1u);
+  EXPECT_EQ(now[0].state(), IoState::kInFlight);
+  queue_->AddInFlight(&report);
+  EXPECT_EQ(report.operations, 3u);
+  EXPECT_EQ(report.queued, 2u);
+  EXPECT_EQ(statistics_.Snapshot().event(StatEvent::kAsyncQueued), 0u);
+  Finish();
+}
+
+// Nothing of a ring that has died counts as in flight for ever.
+TEST_F(PacedQueueTest, ADeadRingGivesThemBack) {
+  kernel_.SetSubmitError(-EAGAIN);
+  ASSERT_EQ(Add(&batch_), kCount);
+  EXPECT_FALSE(pace_.MayStart(kLength, false, MonotonicNs()));
+  queue_->GiveUp("io_uring_enter", Errno::FromErrno(EBADF));
+  ShardQueue::Harvest harvest;
+  queue_->TakeOrphans(&harvest);
+  EXPECT_EQ(harvest.count, kCount);
+  EXPECT_TRUE(pace_.MayStart(2 * kLength, false, MonotonicNs()));
+  kernel_.SetSubmitError(0);
 }
 
 // What a completion does to sleeping threads.

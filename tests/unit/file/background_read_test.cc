@@ -13,10 +13,10 @@
 #include <utility>
 #include <vector>
 
-#include "env/base/clock.h"
 #include "env/base/file_descriptor.h"
 #include "env/file/read_advice.h"
 #include "tests/support/engine/fake_ring.h"
+#include "tests/support/engine/limited_pace.h"
 #include "tests/support/file/file_test_support.h"
 
 namespace rocksdb_uring {
@@ -127,17 +127,15 @@ TEST_F(BackgroundReadTest, ComeFromWindowsThatAKernelThreadFills) {
   EXPECT_GT(Bytes(StatKind::kRead, IoPath::kReadAhead), kFileSize * 18 / 10);
 }
 
-TEST_F(BackgroundReadTest, PauseOnASlowDevice) {
+TEST_F(BackgroundReadTest, AreHeldBackOnASlowDevice) {
   const FileDescriptor fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-  AheadPace* const pace = engine_->ahead_paces()->Of(fd.get());
-  const uint64_t now = MonotonicNs();
-  pace->Came(pace->Asked(1), AheadPace::kSlowNs, 1, now - AheadPace::kLookNs);
-  pace->Came(pace->Asked(512 << 10), 1, AheadPace::kLookNs, now);
+  BackgroundPace* const pace = engine_->background_paces()->Of(fd.get());
+  LimitCompactions(pace);
+  ASSERT_TRUE(pace->limited());
   const auto paused_us = [this] {
     return engine_->statistics()->Snapshot().event(
         StatEvent::kBackgroundPaused);
   };
-  // 512 KiB in a quarter of a second: slower than any machine reads this.
   constexpr size_t kPart = 512 << 10;
   Scan(low_, 0, kPart);
   const uint64_t before = paused_us();
