@@ -230,6 +230,9 @@ void WriteBehind::Start(uint64_t offset, size_t size, IoPriority priority) {
   write->op.by_worker = !file_->direct();
   // CountOverlap must not count writes that completed during the copy.
   CollectCompleted();
+  if (file_->direct() && IsBackground(priority)) {
+    LeaveRoom();
+  }
   if (!file_->engine->engine()->Submit(&write->op)) {
     // No ring any more, or no room: written before the call returns. The result
     // is collected like all others, so a failure is found in one place.
@@ -239,6 +242,21 @@ void WriteBehind::Start(uint64_t offset, size_t size, IoPriority priority) {
   write->overlapped = false;
   in_flight_[in_flight_count_++] = write;
   CountOverlap();
+}
+
+// On a device that limits compactions, a synced write of another thread would
+// wait behind all that this file has in flight.
+void WriteBehind::LeaveRoom() {
+  if (pace_ == nullptr) {
+    pace_ = file_->engine->background_paces()->Of(file_->fd.get());
+  }
+  if (in_flight_count_ == 0 || !pace_->limited()) {
+    return;
+  }
+  const uint64_t began = MonotonicNs();
+  DrainLocked();
+  file_->engine->statistics()->Count(StatEvent::kBackgroundPaused,
+                                     (MonotonicNs() - began) / 1000);
 }
 
 void WriteBehind::CountOverlap() {

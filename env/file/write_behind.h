@@ -66,7 +66,8 @@ class WriteBehind final : private BufferBudget::Holder {
   // REQUIRES: size <= kWriteBytesMax.
   char* Reserve(uint64_t offset, size_t size) URING_EXCLUDES(mutex_);
   // Writes the first `size` bytes of what Reserve gave. Does not wait for the
-  // device.
+  // device, unless a compaction is held back for the sake of others
+  // (BackgroundPace): then it waits for the file's earlier writes.
   void Start(uint64_t offset, size_t size, IoPriority priority)
       URING_EXCLUDES(mutex_);
 
@@ -97,6 +98,8 @@ class WriteBehind final : private BufferBudget::Holder {
   // Of those, what some thread has already taken off the ring.
   void CollectReaped() URING_REQUIRES(mutex_);
   void DrainLocked() URING_REQUIRES(mutex_);
+  // Waits for what is in flight if compactions are to leave others their share.
+  void LeaveRoom() URING_REQUIRES(mutex_);
   // Counts the bytes of writes that are in flight together.
   void CountOverlap() URING_REQUIRES(mutex_);
   bool Overlaps(uint64_t offset, size_t size) const URING_REQUIRES(mutex_);
@@ -114,6 +117,8 @@ class WriteBehind final : private BufferBudget::Holder {
   void AcquireBuffer(size_t size, Write* write) URING_REQUIRES(mutex_);
 
   const std::shared_ptr<const OpenFile> file_;
+  // Of its device, once a compaction has written to it; not owned.
+  BackgroundPace* pace_ URING_GUARDED_BY(mutex_) = nullptr;
   // The appending thread is asking the budget for a buffer, with the lock held.
   std::atomic<bool> acquiring_{false};
 

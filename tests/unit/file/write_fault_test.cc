@@ -4,12 +4,18 @@
 // call that waited by this call alone.
 //
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+
 #include <atomic>
 #include <cerrno>
+#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "env/base/aligned_buffer.h"
+#include "env/base/file_descriptor.h"
+#include "tests/support/engine/limited_pace.h"
 #include "tests/unit/file/write_fault_fixture.h"
 
 namespace rocksdb_uring {
@@ -17,6 +23,7 @@ namespace {
 
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
+using rocksdb::Slice;
 
 class WriteFaultTest : public WriteFaultFixture {};
 
@@ -166,6 +173,38 @@ TEST_F(WriteFaultTest, AppendWaitsForABufferWhenAllAreInFlight) {
   EXPECT_EQ(kernel_.withheld(), WriteBehind::kWritesMax);
   ExpectWaitsForTheKernel([this] { return Append(kPiece); });
   EXPECT_GT(Count(StatEvent::kWriteBufferWait), 0u);
+  EXPECT_TRUE(Close().ok());
+  EXPECT_EQ(ReadWholeFile(path_), written_);
+}
+
+// A synced write of others would wait behind more.
+TEST_F(WriteFaultTest, ACompactionHasOneWriteInFlightOnASlowDevice) {
+  options_.use_direct_writes = true;
+  Open();
+  SkipWithoutDirectReads(true, path_);
+  file_->SetIOPriority(rocksdb::Env::IO_LOW);
+  LimitCompactions(engine_->background_paces()->Of(
+      FileDescriptor(open(path_.c_str(), O_RDONLY | O_CLOEXEC)).get()));
+  kernel_.WithholdAll();
+  const auto append = [this] {
+    const AlignedBuffer data(kPiece, 4096);
+    std::memset(data.data(), 'x', kPiece);
+    written_.append(data.data(), kPiece);
+    return file_->PositionedAppend(Slice(data.data(), kPiece),
+                                   written_.size() - kPiece, IOOptions(),
+                                   nullptr);
+  };
+  EXPECT_TRUE(append().ok());
+  EXPECT_EQ(kernel_.withheld(), 1u);
+  ExpectWaitsForTheKernel(append);
+  EXPECT_GT(Count(StatEvent::kBackgroundPaused), 0u);
+  // A flush has no time to lose.
+  file_->SetIOPriority(rocksdb::Env::IO_HIGH);
+  kernel_.WithholdAll();
+  EXPECT_TRUE(append().ok());
+  EXPECT_TRUE(append().ok());
+  EXPECT_EQ(kernel_.withheld(), 2u);
+  kernel_.StopWithholding();
   EXPECT_TRUE(Close().ok());
   EXPECT_EQ(ReadWholeFile(path_), written_);
 }
