@@ -210,14 +210,15 @@ TEST_F(ReadAheadFaultTest, CompactionsAreHeldBackOnASlowDevice) {
   };
   std::atomic<bool> ends{false};
   std::thread reader([&] {
-    for (uint64_t offset = 0; !ends; offset = (offset + kLength) % kFileSize) {
+    for (uint64_t offset = 0; !ends;
+         offset = offset + kLength < kFileSize ? offset + kLength : 0) {
       EXPECT_TRUE(Read(offset, kLength, low).ok());
     }
   });
   // Without evidence this never ends.
   while (paused_us() == 0) {
     EXPECT_TRUE(kernel_.AwaitWaiting(1));
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
     kernel_.ReleaseAll();
   }
   ends = true;
