@@ -8,8 +8,8 @@
 //
 // A device that is limited in bytes or operations (a throttled control group, a
 // cloud volume, a disk with platters) delivers no more when more is asked of
-// it. A compaction that always has a read in flight takes all that there is,
-// however little is in flight. RocksDB's own compaction leaves pauses: it
+// it. A compaction that always has a read in flight uses the whole limit, even
+// with one small read at a time. RocksDB's own compaction leaves pauses: it
 // reads, then works. So on such a device compactions are held to a share of
 // what they get at full speed.
 //
@@ -101,7 +101,7 @@ class BackgroundPace {
   uint64_t due_ns_ URING_GUARDED_BY(mutex_) = 0;
 };
 
-// Those of the devices that are read ahead of.
+// The paces of all devices that compactions have used.
 class BackgroundPaces {
  public:
   // Of the device that the file is on. Lives as long as this object. Takes a

@@ -363,7 +363,6 @@ void ShardQueue::AddInFlight(InFlightReport* report) const {
 
 Ring* ShardQueue::ring_to_wait_on() const {
   const bool in_kernel = in_flight_ > unsubmitted_.size();
-  // That one ends by its time (has_waiting).
   const bool turns_only = !has_waiting_for_room() && !paced_.empty();
   return has_ring() && (in_kernel || turns_only) ? ring_->ring() : nullptr;
 }

@@ -99,7 +99,8 @@ class ShardQueue {
   // it off the ring and is about to complete it.
   bool Holds(const IoOp& op) const;
   // The ring, if a wait on it ends by itself; null when there is nothing in the
-  // kernel that could wake the waiter.
+  // kernel that could wake the waiter. Also the ring if all wait for their
+  // turn: such a wait needs a time limit.
   Ring* ring_to_wait_on() const;
   // Adds the operations that it holds.
   void AddInFlight(InFlightReport* report) const;

@@ -149,7 +149,7 @@ TEST_F(BackgroundPaceTest, TheRateOfADeviceThatIsFastNowIsForgotten) {
 
 TEST_F(BackgroundPaceTest, TheNextCompactionBeginsWithTheLastRate) {
   MeasureSlowDevice();
-  // Nobody looks meanwhile.
+  // No compaction runs for that long.
   now_ += 100 * BackgroundPace::kFixedNsMax;
   EXPECT_LT(Run(kLook, kFast).pieces, 1.0 * kLook / kSlow);
   EXPECT_TRUE(pace_.limited());
